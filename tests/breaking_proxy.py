@@ -1,4 +1,4 @@
-"""A road to the Hub that breaks: hands requests on until one matches; that one gets no answer, or a refusal."""
+"""A proxy to the Hub that fails: it forwards requests until one matches, which gets no response or a refusal."""
 
 import http.client
 import re

@@ -1,4 +1,4 @@
-"""Errors that speak Persian, and what is asked of their Persian."""
+"""Checks for errors with a Persian text, and for the quality of the Persian."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,5 @@
-"""Adapters of a few random numbers, as a run leaves them, and their publishing. For tests of the Hub's side."""
+"""Adapters of a few random numbers, in the form that a run leaves them, and how to publish them. For tests of the Hub's
+side."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Small datasets that tests make for themselves: learnable at a glance, so that a run of seconds shows a difference."""
+"""Small datasets made by the tests: very easy to learn, so that a run of seconds shows a difference."""
 
 import csv
 import random

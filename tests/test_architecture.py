@@ -1,5 +1,5 @@
-"""The house holds: a file imports its own floor and below, no file and no room stands in a circle, and strangers stay
-where they belong.
+"""The architecture's rules: a file imports only its own floor and those below, there are no import cycles between files
+or rooms, and third-party packages stay where they belong.
 
 The rules are functions of a folder, so that a test of their own plants offenders in one (see the end).
 """

@@ -1,4 +1,4 @@
-"""The benchmarks say what they measured, and nothing of what they did not."""
+"""The benchmarks report what they measured and nothing else."""
 
 import importlib.util
 from pathlib import Path

@@ -1,6 +1,6 @@
-"""What a change costs, as CONTRIBUTING.md says it: each kind of thing is added here in a test, in the one place that it
-takes, and seen wherever it has to appear. (A task: test_tasks; a format: test_data_formats; a finding:
-test_data_findings; a language: test_messages.)"""
+"""What a change costs, as CONTRIBUTING.md says: a test adds each kind of thing in one place and sees it wherever it
+has to appear. (A task: test_tasks; a format: test_data_formats; a finding: test_data_findings; a language:
+test_messages.)"""
 
 import ast
 import dataclasses

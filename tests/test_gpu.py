@@ -1,4 +1,4 @@
-"""What only a GPU shows: 16-bit training, QLoRA, memory that runs out. `make test-gpu` runs these, `make test` does
+"""Tests that need a GPU: 16-bit training, QLoRA, running out of memory. `make test-gpu` runs these, `make test` does
 not."""
 
 import importlib.util

@@ -1,5 +1,5 @@
-"""What people write by hand, or strangers publish, may hold any value in any place: each reader uses it, or says in
-plain words which file, field and value it is, and never in Python's words or a library's."""
+"""Files that people write by hand or strangers publish may contain any value anywhere. Each reader uses it, or says in
+plain words which file, field and value is wrong, never in the words of Python or a library."""
 
 import copy
 import json

@@ -1,5 +1,5 @@
-"""A language is one .po file: a generated one shows whole in every sentence and on every tab, without a word of English
-or Persian."""
+"""A language is one .po file: a generated language appears in every sentence and on every tab, without a word of
+English or Persian."""
 
 import json
 import re

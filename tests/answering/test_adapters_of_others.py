@@ -1,5 +1,5 @@
-"""Adapters as they lie about in the world: each answers what PEFT answers with the adapter's own tokenizer, or is
-refused in one sentence that names the adapter and what is wrong."""
+"""Adapters as people publish them: each answers what PEFT answers with the adapter's own tokenizer, or is refused in
+one sentence that names the adapter and the reason."""
 
 import json
 import shutil

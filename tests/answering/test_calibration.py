@@ -1,5 +1,5 @@
-"""Probabilities of labels: what a base prefers whatever it is asked is taken out, and how well they keep is measured
-right."""
+"""Label probabilities: a base's prior preference for a label is removed, and the calibration error is measured
+correctly."""
 
 import math
 import random

@@ -1,5 +1,5 @@
-"""The exam that an estimate counts on is the exam that is held: its rows exactly, its tokens as they go through the
-model."""
+"""The work that an estimate assumes for the exam is the exam's real work: exactly its rows, and its tokens as the model
+gets them."""
 
 import itertools
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Answers: the same tokens as PEFT one by one, streamed as in bulk, constrained, sampled, cancelled, cut to the
+"""Answers: the same tokens as with PEFT one by one, streaming and not, constrained, sampled, cancelled, cut to the
 context."""
 
 import itertools

@@ -1,5 +1,5 @@
-"""The likelihood of whole labels: what a forward over prompt and label gives, for every architecture, adapter, batch
-and beginning."""
+"""Likelihoods of whole labels: equal to a forward pass over prompt and label, for every architecture, adapter, batch
+and prefix."""
 
 import math
 from pathlib import Path

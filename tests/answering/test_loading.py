@@ -1,4 +1,4 @@
-"""Bases from folders and Hubs into memory, and what a person reads when that fails."""
+"""Loading bases from folders and Hubs, and the error messages when that fails."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What PEFT saves and the stack must not take: every other method, settings of the future, damaged files; each by
+"""What PEFT saves and the stack must refuse: every other method, unknown future settings, damaged files; each by
 name."""
 
 import json

@@ -1,4 +1,5 @@
-"""Who may take whose place: an adapter that answers somebody keeps its own, and who comes first is served first."""
+"""Which adapter may be replaced: one that is answering keeps its slot, and requests are served first come, first
+served."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""The stack against PEFT, one adapter at a time: same logits, same tokens, and a base that stays the base."""
+"""The stack compared with PEFT, one adapter at a time: same logits, same tokens, and an unchanged base."""
 
 import gc
 import json

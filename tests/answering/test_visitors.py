@@ -1,4 +1,5 @@
-"""Visitors of one base: answered in one batch, each as if alone, and nobody at another's cost."""
+"""Visitors of one base are answered in one batch, each as if alone, and nobody slows down or changes another's
+answers."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""bases: the catalogue's figures prove each other, folders are read right or told wrong, memory is as counted."""
+"""bases: the catalogue's figures are consistent, folders are read correctly or refused, memory estimates match."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""The rented hardware: what the Hub's client knows by name, with figures that make sense together."""
+"""The rented hardware: the names that the Hub's client knows, with consistent figures."""
 
 import datetime
 

@@ -1,4 +1,5 @@
-"""tasks.samples: the files are what the script makes, no row twice, balanced, clean, and not decided by one word."""
+"""tasks.samples: the files are what the script makes, without duplicates, balanced, clean, and not solvable by one
+word."""
 
 import collections
 import csv

@@ -1,4 +1,4 @@
-"""tasks.catalogue: the eleven tasks, a person's own task, and what is said about a wrong one."""
+"""tasks.catalogue: the eleven tasks, a custom task, and the errors for a wrong one."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The shell speaks its reader's language: what it says, not what it names; JSON and logs stay English."""
+"""The shell's messages are in its reader's language; names, JSON and logs stay English."""
 
 import argparse
 import json

@@ -1,4 +1,4 @@
-"""What the shell refuses before it costs anything, and what it says of work that was done and is not good enough."""
+"""What the shell refuses before it costs anything, and how it reports completed work that is not good enough."""
 
 import json
 import os

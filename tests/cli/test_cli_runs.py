@@ -1,5 +1,5 @@
-"""`runs show`, `log`, `wait`, `cancel`, `resume` and `publish` of a run that is there, that is not, and of a name that
-fits several."""
+"""`runs show`, `log`, `wait`, `cancel`, `resume` and `publish` with an existing run, a missing run, and an ambiguous
+name."""
 
 import json
 

@@ -1,5 +1,5 @@
-"""What a job on a build server meets: it is told to end, waits for a run, holds a score against a minimum, reads the
-exit status."""
+"""The shell in a job on a build server: told to end, waiting for a run, checking a score against a minimum, reading
+exit statuses."""
 
 import json
 import os

@@ -1,5 +1,4 @@
-"""Questions on several bases at once: one base in memory, nobody waits for ever, and who comes first is served
-first."""
+"""Simultaneous questions on several bases: one base in memory, nobody waits for ever, first come, first served."""
 
 import shutil
 import threading

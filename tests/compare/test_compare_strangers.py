@@ -1,5 +1,5 @@
-"""Adapters that strangers published: none of them chooses a folder of this machine as base, and none answers in the
-place of somebody else's base."""
+"""Strangers' adapters: none can choose a folder of this machine as its base, and none can answer with somebody else's
+base."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""YAML is bounded before it is made."""
+"""YAML is checked against limits before it is constructed."""
 
 import pytest
 import yaml

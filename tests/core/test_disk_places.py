@@ -1,4 +1,4 @@
-"""Paths of this machine are told to nobody who only visits it."""
+"""Paths of this machine are never shown to people who only visit it."""
 
 import sys
 from pathlib import Path

@@ -1,5 +1,4 @@
-"""What the environment says is looked at before anything is started: a variable that cannot be meant is the command
-being wrong."""
+"""Environment variables are checked before anything starts; an invalid value counts as a wrong command."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Errors speak Persian where a person on the page can meet them: real ones are raised here, and the code is read for
+"""Errors that a person on the page can meet have a Persian text: real ones are raised here, and the code is scanned for
 the rest."""
 
 import ast

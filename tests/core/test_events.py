@@ -1,4 +1,4 @@
-"""Events append, runs fold."""
+"""Events are appended, and folding them gives a run."""
 
 import json
 import multiprocessing

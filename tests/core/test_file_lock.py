@@ -1,4 +1,5 @@
-"""Locks on files: one holder or several who share, nothing written by a look, and gone with whoever held them."""
+"""File locks: one exclusive holder or several shared ones, nothing written by checking, and released when the holder
+ends."""
 
 import os
 import subprocess

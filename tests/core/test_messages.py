@@ -1,5 +1,5 @@
-"""Messages: told in a language at the edge, the catalogue true to the code, and nothing of a stranger's sentence is
-run."""
+"""Messages: translated where they are shown, a catalogue that matches the code, and no code execution through a
+stranger's sentence."""
 
 import re
 import string

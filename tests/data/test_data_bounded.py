@@ -1,4 +1,5 @@
-"""Files of visitors are read in a process with bounds: what ends it is told to its owner, and ends nothing else."""
+"""Visitors' files are read in a process with limits. A file that exceeds them is reported to its owner and ends only
+that process."""
 
 import os
 import threading

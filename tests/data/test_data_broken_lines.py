@@ -1,6 +1,5 @@
-"""Lines that are cut off and quotation marks that are never closed, many of them: each is left out by number where
-somebody says so, refused by number where nobody does, or told with its rows where it was kept. None is read as
-something else without a word."""
+"""Many truncated lines and unclosed quotation marks. Each is skipped by number if requested, refused by number if not,
+or reported with its rows if kept. None is silently read as something else."""
 
 import json
 from pathlib import Path

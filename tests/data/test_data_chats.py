@@ -1,5 +1,6 @@
-"""Conversations are used as their makers mean them, or told: weights, tools, calls, thoughts, system texts, and
-whatever else a turn or a row may hold. The ids trained on are those asked later, for every template."""
+"""Conversations are used as their authors intend, or a finding says why not: weights, tools, calls, thoughts, system
+texts, and whatever else a turn or a row may contain. The trained ids are those of the later prompt, for every
+template."""
 
 import json
 from pathlib import Path

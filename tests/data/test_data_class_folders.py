@@ -1,5 +1,4 @@
-"""An archive with a folder for each class and a text in each file: the folder is the label, train/ and test/ are what
-they say."""
+"""An archive with a folder per class and a text per file: the folder is the label; train/ and test/ are the parts."""
 
 import zipfile
 from pathlib import Path

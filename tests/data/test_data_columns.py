@@ -1,4 +1,4 @@
-"""Which column is what: by name in English and Persian, by contents, by script; and which task a table is for."""
+"""Detecting columns: by English and Persian names, by contents, by script; and detecting the task of a table."""
 
 from pathlib import Path
 

@@ -1,5 +1,4 @@
-"""Every column of a table is used, named as unused or as left aside, or the table is refused: nothing goes without a
-word."""
+"""Every column of a table is used, or reported as unused, or the table is refused. None is dropped silently."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""Chats in every dialect become messages; what is not for supervised fine-tuning is refused with the reason."""
+"""Chats in every dialect become messages; data that is not for supervised fine-tuning is refused with the reason."""
 
 import json
 

@@ -1,5 +1,5 @@
-"""Exports of annotation tools are read as their makers mean them, and what was skipped, rejected or left open is told
-by row."""
+"""Exports of annotation tools are read as their authors intend, and skipped, rejected or unfinished rows are reported
+by number."""
 
 import csv
 import io

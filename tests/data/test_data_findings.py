@@ -1,4 +1,4 @@
-"""A finding: told in any language, kept as JSON, and read from what older versions wrote."""
+"""A finding: shown in any language, stored as JSON, and read from what older versions wrote."""
 
 import json
 import re

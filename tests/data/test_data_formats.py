@@ -1,4 +1,4 @@
-"""What the page, the refusals and README say that is read is one list, and each of it is read."""
+"""The page, the error messages and README name the same formats, and each of them is read."""
 
 import gzip
 import io

@@ -1,4 +1,4 @@
-"""A file as it is seen before training: what `inspect --json` prints."""
+"""A file as it is inspected before training: what `inspect --json` prints."""
 
 import hashlib
 import json

@@ -1,5 +1,5 @@
-"""Labels that are different texts stay different labels; what may be one all the same is told with a mend, and never
-joined unasked."""
+"""Labels with different texts stay different labels. Those that may mean the same are reported with a mend, and never
+merged by themselves."""
 
 import json
 from pathlib import Path

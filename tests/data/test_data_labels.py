@@ -1,4 +1,4 @@
-"""Labels: spellings of one and the same, several in a cell, options with commas, and those that only the test part
+"""Labels: different spellings of one label, several in a cell, options with commas, and labels that only the test part
 has."""
 
 import io

@@ -1,4 +1,4 @@
-"""Lengths are those that training sees, token for token, and what is said about them is what a person can act on."""
+"""Lengths are the training's, token for token, and what is reported about them is something a person can act on."""
 
 import json
 import random

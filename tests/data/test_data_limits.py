@@ -1,5 +1,5 @@
-"""What is too large is refused before it is worked on, in one sentence whichever reader finds it; and what JSON can say
-twice or beyond a number's bounds is told or kept as it stands."""
+"""Data over a limit is refused before it is processed, in the same sentence by every reader. JSON with duplicate keys
+or numbers out of range is reported or kept unchanged."""
 
 import html
 import json

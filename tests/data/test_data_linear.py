@@ -1,5 +1,5 @@
-"""Readers and checks do work in proportion to the file, whatever is wrong with it: counted in lines read, never in
-seconds."""
+"""Readers and checks take time proportional to the file's size, whatever is wrong with it: measured in lines read,
+never in seconds."""
 
 from pathlib import Path
 

@@ -1,5 +1,4 @@
-"""Labels in columns of their own (one-hot) are read as one column of labels, and columns of 0 and 1 that say something
-else are not."""
+"""One-hot label columns are read as one column of labels; columns of 0 and 1 that mean something else are not."""
 
 import json
 from pathlib import Path

@@ -1,5 +1,5 @@
-"""What the makers of conversations marked as not to be learnt is not trained, however the mark is spelt; what a tool
-call's JSON text says is learnt as it says it."""
+"""Turns that a conversation's author marked as not to be learned are not trained, however the mark is spelled. A tool
+call's JSON text is learned exactly as it is."""
 
 import json
 from pathlib import Path

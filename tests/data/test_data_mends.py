@@ -1,4 +1,4 @@
-"""Mends: rows left out or changed after reading, never in the file, and undone by taking the mend away."""
+"""Mends: rows are removed or changed after reading, never in the file, and removing the mend undoes it."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Merged cells and headers of several rows: every row gets what a person sees beside it."""
+"""Merged cells and headers of several rows: every row gets the values that a person sees beside it."""
 
 import zipfile
 from pathlib import Path

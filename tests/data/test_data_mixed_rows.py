@@ -1,4 +1,4 @@
-"""Summaries that are longer than their texts, and rows of two languages under one task."""
+"""Summaries that are longer than their texts, and rows in two languages for one task."""
 
 import json
 from pathlib import Path

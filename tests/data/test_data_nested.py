@@ -1,4 +1,4 @@
-"""One text form of a value, wherever it is read: nested answers as JSON, lists of labels as labels, nothing filled
+"""A value has the same text form wherever it is read: nested answers as JSON, lists of labels as labels, nothing filled
 in."""
 
 import datetime

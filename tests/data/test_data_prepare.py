@@ -1,4 +1,4 @@
-"""Examples, the split that leaks nothing, and the refusal of what can't be trained on."""
+"""Examples, a split without leaks, and the refusal of data that cannot be trained on."""
 
 from collections import Counter
 

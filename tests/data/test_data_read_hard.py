@@ -1,4 +1,4 @@
-"""Hard files, made here: what a person would expect of each, or the words of the refusal. One table a family."""
+"""Hard files, made here: what a person would expect of each, or the words of the refusal. One table per family."""
 
 import bz2
 import gzip

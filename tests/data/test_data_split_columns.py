@@ -1,4 +1,4 @@
-"""Rows that a column marks as test rows are scored and never trained on, and what is done by such a column is told."""
+"""Rows that a column marks as test rows are scored and never trained on, and the use of such a column is reported."""
 
 import json
 import zipfile

@@ -1,4 +1,4 @@
-"""Chat templates that strangers wrote: rendered within bounds of time and memory, whichever way the base comes."""
+"""Strangers' chat templates are rendered within limits on time and memory, from whichever source the base comes."""
 
 import shutil
 from pathlib import Path

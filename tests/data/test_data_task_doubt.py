@@ -1,4 +1,4 @@
-"""A task is questioned where the data speaks against it, and put in the language of the rows; what somebody chose
+"""A task is questioned if the data speaks against it, and is set to the language of the rows; a person's own choice
 stays."""
 
 import json

@@ -1,4 +1,5 @@
-"""The ids trained on are exactly the ids asked later plus the answer's: for every task and every tokenizer at hand."""
+"""The trained ids are exactly the ids of the later prompt plus the answer's, for every task and every available
+tokenizer."""
 
 from pathlib import Path
 

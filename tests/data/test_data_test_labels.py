@@ -1,5 +1,5 @@
-"""Labels of the rows to score beside those that are learnt: written otherwise, one alone, some missing; and mends that
-fit no row."""
+"""Labels of the rows to score compared with the learned ones: spelled differently, only one label, some missing; and
+mends that match no row."""
 
 from pathlib import Path
 

@@ -1,5 +1,5 @@
-"""Translation pairs in another language than the columns' names say, and texts of a third language among them; where
-nobody can know, nothing is said."""
+"""Translation pairs in other languages than the column names say, and texts of a third language among them. In
+undecidable cases nothing is reported."""
 
 from pathlib import Path
 

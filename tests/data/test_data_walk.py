@@ -1,4 +1,4 @@
-"""From a dropped file to its plan each fact is made once and handed on, in the page and in the shell."""
+"""From a dropped file to its plan each fact is computed once and passed on, in the page and in the shell."""
 
 import json
 from dataclasses import replace

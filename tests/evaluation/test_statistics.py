@@ -1,4 +1,4 @@
-"""statistics: known values of Wilson and McNemar, clusters, permutation tests, and the words for what was found."""
+"""statistics: known values of Wilson and McNemar, clusters, permutation tests, and the wording of verdicts."""
 
 import math
 

@@ -1,5 +1,5 @@
-"""Simulations: how often the intervals hold what is true, and how often a difference is told where there is none.
-Seeded.
+"""Simulations: how often the intervals contain the true value, and how often a difference is reported though there is
+none. Seeded.
 
 A 95 % interval is to hold the truth in 93 to 97 of 100 cases. That is asked of the mean over a spread of truths, since
 no interval of few right or wrong rows has it at every one: with ten rows there are eleven possible scores, and Wilson's

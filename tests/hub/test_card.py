@@ -1,4 +1,4 @@
-"""The card: valid metadata, the numbers as they are, and nothing in it that a person's words could break."""
+"""The card: valid metadata, the actual scores, and nothing in it that a person's words could break."""
 
 import re
 import shlex

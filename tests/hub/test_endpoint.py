@@ -1,4 +1,4 @@
-"""Which Hub a process talks to: decided, found or started by real processes, each with a home of its own."""
+"""Which Hub a process uses: decided, found or started by real processes, each with its own home folder."""
 
 import json
 import os

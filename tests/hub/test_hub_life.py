@@ -1,4 +1,5 @@
-"""The embedded Hub's life: it belongs to its home, not to who started it. Real processes, killed and ended for real."""
+"""The embedded Hub's lifetime: it belongs to its home folder, not to the process that started it. Real processes,
+really killed and stopped."""
 
 import json
 import os

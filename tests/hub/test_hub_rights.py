@@ -1,5 +1,5 @@
-"""Whether one may publish is asked before the training, of a team's Hub with roles; and what is trained is told all the
-same."""
+"""The right to publish is checked before the training, on a team's Hub with roles; and the trained adapter is reported
+even without it."""
 
 import json
 import os

@@ -1,5 +1,4 @@
-"""A team's own Hub, as README says to set it up and to join it: two people, two homes, nothing set but address and
-token."""
+"""A team's own Hub, set up and joined as README describes: two people, two homes, only an address and a token."""
 
 import json
 import os

@@ -1,5 +1,4 @@
-"""`hub fsck`, `gc`, `backup`, `stop` and `serve`, on folders that are a Hub's and folders that are not: nothing is
-lost."""
+"""`hub fsck`, `gc`, `backup`, `stop` and `serve`, on Hub folders and other folders: nothing is lost."""
 
 import argparse
 import contextlib

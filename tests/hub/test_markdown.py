@@ -1,4 +1,4 @@
-"""What people write stands in a card as words."""
+"""In a card, people's texts appear as plain words, whatever Markdown they contain."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""A card's command makes the same run again: same rows, same words, same settings, whatever the file and the task were
+"""A card's command makes the same run again: same rows, labels and settings, whatever the file and the task were
 like."""
 
 import os

@@ -1,4 +1,4 @@
-"""The pasted code asks the very prompt that the adapter was trained with."""
+"""The pasted code asks with exactly the prompt that the adapter was trained with."""
 
 import pytest
 

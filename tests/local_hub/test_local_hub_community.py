@@ -1,4 +1,4 @@
-"""The embedded Hub's talk: pull requests, discussions, gates, collections, and squashed histories."""
+"""The embedded Hub's community features: pull requests, discussions, gates, collections, and squashed histories."""
 
 import json
 import uuid

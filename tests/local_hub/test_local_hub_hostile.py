@@ -1,4 +1,4 @@
-"""Hostile input to the embedded Hub: each thing is refused in the Hub's own form, or does no harm."""
+"""Hostile input to the embedded Hub: each is refused in the Hub's own format, or does no harm."""
 
 import hashlib
 import json

@@ -1,5 +1,4 @@
-"""Who does not go on is not waited for: connections that ask nothing, headers and bodies drop by drop, bodies without
-an end."""
+"""Slow clients are disconnected: connections without a request, headers and bodies byte by byte, endless bodies."""
 
 import socket
 import threading

@@ -1,4 +1,4 @@
-"""The embedded Hub's reading side: files with ranges, history, cards, pages, and what it does not do."""
+"""Reading from the embedded Hub: files with ranges, history, cards, pages, and unsupported requests."""
 
 import json
 import re

@@ -1,5 +1,4 @@
-"""Uploads by Xet: what a client really sends is taken, and what only looks like it is refused, with nothing left
-behind."""
+"""Xet uploads: what a client really sends is accepted; imitations are refused, and leave nothing behind."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Who is signed in: for how long, as whom, and how often they ask."""
+"""Signed-in sessions: how long they last, as whom, and how often the Hub is asked."""
 
 import threading
 

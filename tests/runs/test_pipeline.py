@@ -1,4 +1,4 @@
-"""The multi-task pipeline: a YAML file, one process, an adapter for each task; what fails fails alone."""
+"""The multi-task pipeline: a YAML file, one process, an adapter per task; a failing task does not stop the others."""
 
 import json
 import os

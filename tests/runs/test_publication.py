@@ -1,4 +1,4 @@
-"""What publishing would do is told before it is done: version, differences, and that nothing is published unsaid."""
+"""What publishing would do is shown beforehand: the version and the differences. Nothing is published unannounced."""
 
 import re
 import zipfile

@@ -1,4 +1,5 @@
-"""A run's folder under hostile timing: two owners, cut writes, full disks, clocks set back, files of other versions."""
+"""A run's folder in difficult conditions: two owners, cut writes, full disks, clocks set back, files of other
+versions."""
 
 import errno
 import json

@@ -1,5 +1,4 @@
-"""A run whose history, `events.jsonl`, does not tell all of it: what can be known is said, and what cannot is said,
-too."""
+"""A run whose history, `events.jsonl`, is incomplete: what can be known is shown, and what cannot is reported."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,5 @@
-"""What is said of a run while it runs: each phase why and what next, and of one that is late that it is."""
+"""What is said about a run while it runs: for each phase the reason and what comes next, and that a late one is
+late."""
 
 import ast
 import re

@@ -1,4 +1,5 @@
-"""A run's rows whose file was cut off, damaged or lost: what can be read is shown, and what is missing is said."""
+"""A run's rows whose file was truncated, damaged or lost: what can be read is shown, and what is missing is
+reported."""
 
 import json
 from collections.abc import Callable

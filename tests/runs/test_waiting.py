@@ -1,4 +1,4 @@
-"""Runs that wait for their turn without a process, and runs that may take only so long."""
+"""Runs that wait for their turn without a process, and runs with a time limit."""
 
 import json
 import os

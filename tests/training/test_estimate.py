@@ -1,4 +1,5 @@
-"""What a run will take, here and rented: it grows with the work, says what fits, and rounds what is billed."""
+"""What a run will need, here and on rented hardware: it grows with the work, says what fits, and rounds what is
+billed."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Several adapters trained in one pass: each learns what it would learn alone, and none suffers from another."""
+"""Several adapters trained in one pass: each learns what it would learn alone, and none affects another."""
 
 import dataclasses
 import json

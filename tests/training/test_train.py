@@ -1,4 +1,4 @@
-"""How a spec becomes a training: precision, flat batches, the base given back as it was."""
+"""How a spec becomes a training: precision, batches without padding, and a base that is returned unchanged."""
 
 import contextlib
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The page's server asked without a page: every event by its number, with inputs that no widget would send."""
+"""Calls the page's server without a page: every event by its number, with inputs that no widget would send."""
 
 import json
 import os

@@ -1,5 +1,5 @@
-"""What a public page meets, tried against the running app by programs that are no browsers: people of each role sign in
-and call its handlers by number, with what no widget would send. Each attack ends at a refusal in words."""
+"""Attacks on a public page, made against the running app by programs: people of each role sign in and call its handlers
+by number, with values that no widget would send. Each attack is refused with a sentence."""
 
 import io
 import json

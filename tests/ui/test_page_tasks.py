@@ -1,4 +1,4 @@
-"""Several tasks of one base in a real browser: put on a list, kept over a reload, trained in one go, and seen in Runs.
+"""Several tasks of one base in a real browser: added to a list, kept through a reload, trained together, shown in Runs.
 
 The app is a process of its own, as in test_page.py.
 """

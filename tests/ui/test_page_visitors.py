@@ -1,6 +1,6 @@
-"""Sixteen visitors at once through the running page, with more adapters than the stack has places, and each gets what
-it would get alone. They speak to the server as the page's script does: a session, the Ask button's event, the stream of
-its answers."""
+"""Sixteen simultaneous visitors of the running page, with more adapters than the stack has slots. Each gets the answers
+that they would get alone. They talk to the server as the page's script does: a session, the Ask button's event, the
+stream of its answers."""
 
 import json
 import threading

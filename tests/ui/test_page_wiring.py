@@ -1,5 +1,4 @@
-"""What is clicked early counts, or cannot be clicked yet: a slow network, a slow machine, and answers that overtake
-each other.
+"""Early clicks either count or are not possible yet: a slow network, a slow machine, and responses out of order.
 
 The app is a process of its own, as in test_page.py. What is slow is made slow on purpose: the requests of the page are
 held back here, and the browser's processor is slowed down.

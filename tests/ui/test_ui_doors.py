@@ -1,5 +1,5 @@
-"""What comes in where people sign in: the addresses the page uses, uploads of those who may, so much of a form; and how
-many sessions of browsers are kept."""
+"""What may enter where people sign in: only addresses that the page uses, uploads by people who may train, forms up to
+a size; and how many browser sessions are kept."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Who asks, as the page's head and its handlers know it."""
+"""The signed-in person, as the page's head and its handlers see them."""
 
 import json
 import re

@@ -1,5 +1,5 @@
-"""The Fine-tune form without a browser: what it asks becomes columns, problems, mends and a plan, and nothing is lost
-of it."""
+"""The Fine-tune form without a browser: its contents become columns, problems, mends and a plan, and nothing in it is
+lost."""
 
 import json
 import re

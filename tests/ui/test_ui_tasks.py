@@ -1,4 +1,4 @@
-"""The list of tasks that are trained in one go, and runs that were, without a browser."""
+"""The list of tasks that are trained together, and runs that were, without a browser."""
 
 import json
 import re

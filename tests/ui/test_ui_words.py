@@ -1,5 +1,4 @@
-"""How the page says things: Persian digits by one rule, names that keep to themselves, no option of the shell, no field
-of a file."""
+"""The page's wording: Persian digits by one rule, isolated names, no option of the shell, no field name of a file."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Who may what: every use case is asked by everybody, and a thing that is somebody's by others."""
+"""Rights: every use case is called by every kind of person, and those on a person's own things by others, too."""
 
 import contextlib
 import inspect
