@@ -41,7 +41,8 @@ def collect_unused(now: float) -> int:
 
 
 def collect_adapters(now: float) -> int:
-    """Removes copies of adapters that nobody has asked for the time that unused files are kept. Returns how many."""
+    """Removes copies of adapters that have not been asked anything for as long as unused files are kept. Returns how
+    many."""
     return hub.drop_adapters(now - policy.read().upload_days * DAY_SECONDS)
 
 

@@ -23,7 +23,7 @@ from lora_hub.use_cases.watching import owned, seen
 
 # A repository's name with a revision is shorter, and no file system has longer file names.
 MOST_NAME_BYTES = 250
-# Whose run has waited for longer is asked for anew.
+# After a run has waited for longer than this, its owner's rights are checked again.
 WAITED_SECONDS = 300.0
 
 
@@ -185,20 +185,20 @@ def child_environment(person: Person, *, publishes: bool = False) -> dict[str, s
     if person.is_local:
         return {}
     token = token_of(person) if publishes else person.token
-    # Without a token the client would look for one in a file: that of whoever keeps this machine.
+    # Without a token the client would read one from a file, which is that of the machine's own person.
     others = {"HUGGING_FACE_HUB_TOKEN": "", "HF_TOKEN_PATH": os.devnull, **dict.fromkeys(settings.SECRETS, "")}
     return {"HF_TOKEN": token, **others}
 
 
 def take_up_waiting(room: runs.WaitingRoom) -> list[str]:
-    """Lets runs wait again that waited when the app ended, as `runs.take_up_waiting`. Whose they are is known, and
-    their tokens are not any more: they train as a stranger would, and are published by hand."""
+    """Lets runs that were waiting when the app ended wait again, as `runs.take_up_waiting`. Their owners are known but
+    the tokens are lost, so these runs train without one and are published by hand."""
     return runs.take_up_waiting(room, child_environment(STRANGER))
 
 
 def _still_trains(person: Person) -> Callable[[], None] | None:
-    """Asked when the turn of a run has come, which may be hours later: raises AccessError where its owner was put out
-    of the organization meanwhile. Where the Hub cannot say, what it said before counts."""
+    """A check for when a run's turn comes, possibly hours later. It raises AccessError if the owner has since been
+    removed from the organization. If the Hub cannot be asked, its last answer stays valid."""
     if person.is_local:
         return None
     known = time.monotonic()
@@ -210,7 +210,7 @@ def _still_trains(person: Person) -> Callable[[], None] | None:
             now = hub.look_up(person.token)
         except LoraHubError:
             return
-        if now is not None:  # else the token has run out, and they are who they were
+        if now is not None:  # None: the token has expired, and the last known rights stay valid
             rules.check(now, Action.TRAIN)
 
     return check

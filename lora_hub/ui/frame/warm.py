@@ -94,4 +94,4 @@ def _try_a_sample() -> None:
         # Uses its own inspector, so that nothing of a person's is evicted from the page's cache.
         Inspector().inspect(sample, task, base=base)
     except LoraHubError as error:
-        logger.warning("warming up: %s", error)  # a person's first file tells the same, to whom it concerns
+        logger.warning("warming up: %s", error)  # a person's first file will show them the same error

@@ -1,9 +1,8 @@
 """The Fine-tune tab: five numbered steps from a task to a started run, and what happens when something in them changes.
 
-The form's fields are read by name into an `Asked`, looked at (finetune_look.py, review.py) and rendered; the same form
-is kept in the browser, so that a reload, another language or a restarted app brings it back, and so is the list of
-tasks that are trained in one go (finetune_start.py, task_list.py). The widgets are in finetune_steps.py and
-data_room.py.
+The form's fields are read by name into an `Asked`, inspected (finetune_look.py, review.py) and rendered. The browser
+stores the form and the list of tasks that are trained together (finetune_start.py, task_list.py), so that a reload,
+another language or a restarted app restores both. The widgets are in finetune_steps.py and data_room.py.
 """
 
 from collections.abc import Callable
@@ -18,9 +17,9 @@ from lora_hub.ui.tabs.finetune.finetune_start import Start
 from lora_hub.ui.tabs.finetune.finetune_steps import Steps
 from lora_hub.ui.tabs.finetune.form import correcting
 
-# Each look writes down what it has looked at. Where the form says something else by then, as after a click that was
-# made while the answer was on its way, it is looked at again: whichever answer comes last, the page ends with the
-# form's own.
+# Each inspection records the form it was for. If the form differs by then, for instance after a click while the
+# response was on its way, it is inspected again. So whichever response arrives last, the page ends up showing the
+# current form.
 OUTDATED = """(seen, ...now) => {
   window.loraHub.release('task');
   const plain = (value) => value ?? '';
@@ -31,14 +30,14 @@ OUTDATED = """(seen, ...now) => {
   window.loraHub.lookedAgain = told;  // an answer that never fits must not ask for ever
   return window.loraHub.again = String(Date.now()) + Math.random();
 }"""
-# While an answer is on its way that empties the form, nothing new can be put into it.
+# While a response that clears the form is on its way, nothing new can be entered.
 HOLD, RELEASE = (f"() => {{ window.loraHub.{what}('list'); }}" for what in ("hold", "release"))
 DONE = "() => { window.dispatchEvent(new Event('lora-hub-done')); }"
 SHOW_FORM = (
     "() => { window.loraHub.release('list'); document.getElementById('lh-task').scrollIntoView({block: 'center'}); }"
 )
 WIRED = "() => window.loraHub.wired('form')"
-# Of a task of one's own: what is typed is looked at when it is left.
+# The text fields of a custom task are inspected when the cursor leaves them.
 TYPED_FIELDS = ("title", "inputs", "answer", "instruction")
 
 
@@ -53,12 +52,12 @@ def build(page: Page, tab: gr.Tab) -> None:
 
 
 class Wires:
-    """Which event of the steps calls what."""
+    """Which event of the steps calls which handler."""
 
     def __init__(self, page: Page, steps: Steps) -> None:
         self.page, self.steps = page, steps
         self.looks, self.starts = Look(page, steps), Start(page, steps)
-        # Everything that a look needs: which rows are shown, the list, the form.
+        # Everything that an inspection needs: the problem whose rows are shown, the list, the form.
         self.inputs = [page.language, steps.room.opened, steps.listed, *steps.fields]
         self.looking: dict[str, Any] = {
             "fn": told(self.looks.look),
@@ -72,8 +71,9 @@ class Wires:
             "trigger_mode": "always_last",
         }
         self.quiet = {**self.looking, "show_progress": "hidden", "show_progress_on": None}
-        # What is clicked is kept at once, not only when it has been looked at: the page may be left or reloaded before.
-        # And always as the browser has it: a look's answer may be older than the last click.
+        # Clicks are stored at once, not only after the inspection, because the page may be left or reloaded before. The
+        # stored values are always the browser's, because the response of an inspection may be older than the last
+        # click.
         self.keeping: dict[str, Any] = {
             "fn": None,
             "inputs": steps.fields,
@@ -84,14 +84,14 @@ class Wires:
         }
 
     def look_again(self, event: Any) -> None:
-        """After a look: once more where the form says something else by then."""
+        """After an inspection: inspects once more if the form has changed in the meantime."""
         steps = self.steps
         event.then(None, [steps.seen, *steps.fields], steps.outdated, js=OUTDATED, api_visibility="private")
         event.then(**self.keeping)
 
     def with_look(self, take: Callable[..., dict[Any, Any]], more: list[Any], changed: list[Any]) -> dict[str, Any]:
-        """The arguments of an event that brings a new file and shows it. take: gets the language and the values of
-        `more`, and returns {component: value}; changed: what it may change besides the form of a new file."""
+        """The arguments of an event that adds a new file and shows it. take: gets the language and the values of
+        `more`, and returns {component: value}. changed: what it may update besides the form of a new file."""
         steps = self.steps
         return {
             **self.looking,
@@ -101,7 +101,7 @@ class Wires:
         }
 
     def data(self) -> None:
-        """Files that come, and columns that are chosen."""
+        """Wires new files and chosen columns."""
         room = self.steps.room
         arrived, looked = Ways(self.page, room, self.steps.choice.task).wire(self.with_look)
         for event in (*looked, *(event.then(**self.looking) for event in arrived)):
@@ -113,15 +113,15 @@ class Wires:
             self.look_again(corrected.then(**self.keeping).then(**self.looking))
 
     def form(self) -> None:
-        """The fields that a person clicks and types in. Never by a change: that fires while a kept form comes back,
-        too, when a part of its fields is still empty."""
+        """Wires the fields that a person clicks and types in. Never by their change event: that also fires while a
+        stored form is restored, when some of its fields are still empty."""
         choice, room, base = self.steps.choice, self.steps.room, self.steps.base
         reading = [room.encoding.input, room.delimiter.input, room.sheet.input, room.skip_broken.input]
         clicked = [choice.task.input, choice.own["output"].input, *reading]
         picked = [one.input for one in base.overrides.values() if not isinstance(one, gr.Textbox)]
         typed = [one for one in base.overrides.values() if isinstance(one, gr.Textbox)]
         gr.on([*clicked, base.base.input, base.effort.input, *picked], **self.keeping)
-        # Who clicks a task has chosen it, whatever was proposed.
+        # A click on a task is a person's choice, whatever was proposed.
         choice.task.input(None, None, room.proposed, js="() => ''", api_visibility="private")
         self.look_again(gr.on([*clicked, *[choice.own[key].blur for key in TYPED_FIELDS]], **self.looking))
         changes = [base.base.input, base.effort.input, self.steps.training.name.blur, *picked]
@@ -129,7 +129,7 @@ class Wires:
         self.look_again(gr.on(changes, **self.quiet))
 
     def report(self) -> None:
-        """What is clicked in the report about the data, and the exact prompts."""
+        """Wires clicks in the data report, and the exact prompts."""
         room, columns, language = self.steps.room, self.steps.columns, self.page.language
         proposing = [self.steps.choice.task, room.proposed]
         reading = [room.encoding, room.delimiter, room.sheet, room.skip_broken]
@@ -152,7 +152,7 @@ class Wires:
         )
 
     def start(self) -> None:
-        """Train, Add task, and the list."""
+        """Wires Train, Add task, and the list."""
         alone: dict[str, Any] = {
             "concurrency_id": "start",
             "concurrency_limit": 1,
@@ -176,7 +176,7 @@ class Wires:
             self.look_again(event.then(None, None, None, js=after, api_visibility="private").then(**self.quiet))
 
     def coming_back(self) -> None:
-        """The form and the list that the browser kept."""
+        """Wires restoring the form and the list that the browser stored."""
         steps, starts = self.steps, self.starts
         restored = self.page.blocks.load(
             told(starts.restore),

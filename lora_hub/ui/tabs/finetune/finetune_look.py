@@ -1,4 +1,4 @@
-"""What Fine-tune shows for its form as it stands: the handlers that look at it, and those of a click in the report."""
+"""What Fine-tune shows for the current form: the handlers that inspect it, and those of clicks in the data report."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -25,7 +25,7 @@ from lora_hub.ui.tabs.finetune.view import View
 
 
 class Look:
-    """The handlers. outputs: all that a look may change."""
+    """The handlers. outputs: everything that an inspection may update."""
 
     def __init__(self, page: Page, steps: Steps) -> None:
         self.page, self.steps, self.form, self.room = page, steps, steps.form, steps.room
@@ -49,8 +49,8 @@ class Look:
         )
 
     def with_file(self, take: Callable[..., dict[Any, Any]]) -> Callable[..., Iterator[Any]]:
-        """A handler that brings a new file and shows it, in one trip: the file as soon as it is read, then what it
-        means."""
+        """A handler that adds a new file and shows it in one round trip: the file as soon as it is read, then its
+        review."""
         count = len(self.steps.fields)
 
         def take_and_look(language: str, opened: str, listed: Any, *values: Any, person: Person) -> Iterator[Any]:
@@ -63,12 +63,12 @@ class Look:
             asked = task_list.on_base_of(entries, self.form.read(now))
             first = glance(person, asked, language, self.page.looker)
             shown = self._data(asked, first, self._columns(now), language, is_new=True)
-            if self.room.file in new:  # it is emptied where the data came another way
+            if self.room.file in new:  # the field is cleared if the data was added in another way
                 shown[self.room.file] = gr.File(value=None, label=data_reading.file_label(asked, language))
             yield new | shown | {self.steps.kept: asked.to_json()}
             view = review(person, asked, language, self.page.looker, first=first)
-            # All of it again: an older look's answer may have come between the two, and `seen` stands for the whole
-            # page.
+            # Everything is sent again: the response of an older inspection may have arrived in between, and `seen`
+            # stands for the whole page.
             columns = [column for _, column, _ in view.roles]
             yield (
                 self._data(asked, view, columns, language)
@@ -93,7 +93,7 @@ class Look:
         *,
         person: Person,
     ) -> list[Any]:
-        """The mends after a click, and the task that the columns tell with them where it was only proposed."""
+        """The mends after a click, and the task that the columns suggest with them, if the task was only proposed."""
         asked = Asked(
             dataset=dataset,
             encoding=encoding or "",
@@ -122,7 +122,7 @@ class Look:
         return exact_prompts(person, asked, language, self.page.looker)
 
     def _columns(self, values: Sequence[Any]) -> list[Any]:
-        """What the dropdowns of the roles say, of the form's values."""
+        """The values of the role dropdowns, taken from the form's values."""
         said = dict(zip(self.steps.fields, values, strict=False))
         return [said[role] for role in self.room.roles]
 
@@ -142,7 +142,7 @@ class Look:
         }
 
     def _rest(self, person: Person, view: View, entries: list[Entry], asked: Asked, language: str) -> dict[Any, Any]:
-        """What has to be planned: the whole report, and steps 4 and 5."""
+        """The parts that need a plan: the whole report, and steps 4 and 5."""
         stand = task_list.stand(entries, asked, view, language)
         steps, training = self.steps, self.steps.training
         reason = render.note(stand.reason, "good" if stand.is_ready else "plain")
@@ -163,7 +163,7 @@ class Look:
         }
 
     def _left(self, person: Person, language: str) -> str:
-        """What a person may still start, told before they press Train."""
+        """What a person may still start, shown before they press Train."""
         if person.is_local:
             return ""
         return render_standing.left(use_cases.look_at_standing(person, with_disk=False), language)
@@ -173,7 +173,8 @@ class Look:
         return self._twin(render_plan.find_same(spec, found) if spec is not None else None, language)
 
     def still_under_way(self, language: str, run_id: str, *, person: Person) -> Any:
-        """Whether the run that is said to be under way still is: it ends, or is cancelled, whatever the form says."""
+        """Checks whether the run that is shown as running still is: it ends or is cancelled independently of the
+        form."""
         same = next((run for run in use_cases.list_runs(person, self.page.runs) if run.id == run_id), None)
         return gr.skip() if same is not None and not same.state.is_final else self._twin(None, language)
 
@@ -187,7 +188,7 @@ class Look:
         }
 
     def _seen(self, view: View, values: Sequence[Any]) -> dict[Any, Any]:
-        """The form's values as the browser has them once a look's answer is in their fields."""
+        """The form's values as the browser has them after the response of an inspection has filled its fields."""
         after = dict(zip(self.steps.fields, values, strict=True))
         after |= {slot: column for slot, (_, column, _) in zip(self.room.roles, view.roles, strict=False)}
         return {self.steps.seen: json.dumps(["" if value is None else value for value in after.values()])}
