@@ -1,4 +1,4 @@
-"""What there is to choose from: tasks, bases, rented hardware; each a YAML file and what reads it."""
+"""The catalogues to choose from: tasks, bases and rented hardware. Each has YAML files and a module that reads them."""
 
 __all__ = [
     "bases",

@@ -1,4 +1,4 @@
-"""Base models: what there is, how large, under which licence, and what memory it takes.
+"""The catalogue of base models: size, licence and the memory each needs.
 
     list_bases()                               the built-in base first, then the catalogue (bases.yaml)
     get_base("built-in")                       ships with the project; its figures are read from its files
@@ -26,7 +26,7 @@ from lora_hub.core.schema import BaseModel
 BUILT_IN = "built-in"
 CATALOGUE = Path(__file__).with_name("bases.yaml")
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
-# Of a bf16 weight in nf4: 4 bits, 8-bit absmax for every 64 and a 32-bit constant for every 256 of those
+# Bytes a weight in nf4: 4 bits, an 8-bit absmax for every 64 weights, and a 32-bit constant for every 256 of those
 # (QLoRA, Dettmers et al. 2023, section 3, double quantization).
 NF4_BYTES = (4 + 8 / 64 + 32 / (64 * 256)) / 8
 BYTES = {"fp32": 4, "bf16": 2, "fp16": 2}
@@ -80,15 +80,15 @@ def built_in_folder() -> Path:
 
 
 def folder_of(base: BaseModel) -> Path | None:
-    """The folder of this machine that a base lies in; None where its files are on a Hub or in the client's cache."""
+    """The folder on this machine that holds a base; None if its files are on a Hub or in the client's cache."""
     if base.folder:
         return Path(base.folder)
     return built_in_folder() if base.id == BUILT_IN else None
 
 
 def layers_of(base: BaseModel) -> tuple[str, ...]:
-    """The layers of a base that hold a matrix, such as model.layers.0.self_attn.q_proj, as its weights name them; none
-    where it lies in no folder here, or its weights are no safetensors. Raises BaseError where they are not whole."""
+    """The layers of a base that hold a matrix, such as model.layers.0.self_attn.q_proj, as its weights name them. Empty
+    if it has no local folder or its weights are not safetensors. Raises BaseError if they are incomplete."""
     folder = folder_of(base)
     if folder is None or not folder.is_dir():
         return ()
@@ -102,25 +102,25 @@ def layers_of(base: BaseModel) -> tuple[str, ...]:
 
 
 def list_bases() -> list[BaseModel]:
-    """The built-in base and the catalogue. Raises BaseError where the built-in base is not whole."""
+    """The built-in base and the catalogue. Raises BaseError if the built-in base is incomplete."""
     return [_built_in(), *(_catalogue_base(entry) for entry in _catalogue())]
 
 
 def is_ours(base: BaseModel) -> bool:
-    """Whether a base is the built-in one or the catalogue's: what its files say is no stranger's word. A revision may
-    be that of a pull request, which anybody writes."""
+    """Whether a base is the built-in one or from the catalogue, so that its files can be trusted. A base with a
+    revision cannot: it may be that of a pull request, which anybody can write."""
     if (folder := folder_of(base)) is not None:
         return folder == built_in_folder()
     return not base.revision and base.id in {entry["id"] for entry in _catalogue()}
 
 
 class NoBase(BaseError):
-    """The base is not on this machine, and the Hub has none of that name or cannot be reached."""
+    """The base is not on this machine, and the Hub does not have it or cannot be reached."""
 
 
 def get_base(name: str, *, folders: bool = True) -> BaseModel:
     """A base by catalogue id, local folder, or any Hub id `owner/name`, optionally with `@revision`. folders False:
-    never a folder of this machine, for names that strangers wrote.
+    never a local folder, for names that strangers wrote.
 
     Raises BaseError: no such base, a folder without a causal language model, weights that are missing or cut short.
     """
@@ -128,7 +128,7 @@ def get_base(name: str, *, folders: bool = True) -> BaseModel:
     if name == BUILT_IN:
         return _built_in()
     folder = Path(name).expanduser()
-    if folders and name and os.path.isdir(folder):  # a name that is too long for one is no folder, either
+    if folders and name and os.path.isdir(folder):  # isdir also handles a name too long for a path
         return _read_folder(folder.resolve())
     hub_id, _rest, revision = name.partition("@")
     for entry in _catalogue():
@@ -152,10 +152,10 @@ def get_base(name: str, *, folders: bool = True) -> BaseModel:
 
 
 def default_lr(hidden: int, exponent: float = 0.781) -> float:
-    """LoRA's peak learning rate for AdamW, from the base's width.
+    """LoRA's peak learning rate for AdamW, from the base's hidden size.
 
     5e-5 x 10 x (2000 / hidden) ^ exponent, the exponent 0.781 fitted on Llama and 0.0775 on Qwen: "LoRA Without Regret"
-    (Schulman et al., Thinking Machines, 2025). Capped at 5e-3, where bases narrower than the fit ever saw still train.
+    (Schulman et al., Thinking Machines, 2025). Capped at 5e-3, where bases narrower than any in the fit still train.
     """
     return float(f"{min(5e-3, 5e-5 * 10 * (2000 / hidden) ** exponent):.2g}")
 
@@ -171,7 +171,7 @@ def memory_bytes(
     quantization: str = "none",
     gradient_checkpointing: bool = False,
 ) -> int:
-    """Bytes that the base takes on the device, training an adapter or answering; 0 where its size is unknown.
+    """Bytes of device memory the base needs for training an adapter or for answering; 0 if its size is unknown.
 
     batch rows of length tokens are in memory at once. Not counted: the framework itself (on CUDA about half a GiB).
 
@@ -179,10 +179,11 @@ def memory_bytes(
       rest 2.
     - adapter: r x (in + out) for each linear map, kept in fp32 (PEFT): training 16 bytes each (weight, gradient, two
       moments of AdamW), answering 4.
-    - activations a token and layer, with h hidden, q queries', k keys' width, i intermediate, in numbers of the compute
-      precision: 4h + 2q + 2k + 4i + 7r in fp32, 9h + 3q + 2k + 4i + 7r in 16 bit, where norms and LoRA inputs keep an
-      fp32 copy. What autograd keeps for a Llama layer with frozen weights and SDPA; counted by saved-tensor hooks
-      (tests/catalogue/test_bases.py counts again). With gradient checkpointing: h a layer and one layer whole.
+    - activations per token and layer, with h hidden, q the width of the queries, k of the keys, i intermediate, in
+      numbers of the compute precision: 4h + 2q + 2k + 4i + 7r in fp32, 9h + 3q + 2k + 4i + 7r in 16 bit, where norms
+      and LoRA inputs keep an fp32 copy. This is what autograd keeps for a Llama layer with frozen weights and SDPA,
+      counted by saved-tensor hooks (tests/catalogue/test_bases.py counts again). With gradient checkpointing: h per
+      layer, and one complete layer.
     - logits: one tile of TRL's fused head, in 12 bytes a number (16- and 32-bit values and the gradient).
     - answering: keys and values of every layer for each token (2k), and one row of logits for each sequence.
     """
@@ -244,7 +245,7 @@ def _shape_of(base: BaseModel) -> Shape | None:
 
 
 def _shape_of_config(config: dict[str, Any]) -> Shape:
-    """The shape by the names that decoder families use for it (Llama's, GPT-2's, GPT-Neo's)."""
+    """The shape, read by the names that decoder families use (Llama's, GPT-2's, GPT-Neo's)."""
     config = {**config, **(config.get("text_config") or {})}
 
     def first(*names: str, default: int = 0) -> int:
@@ -316,7 +317,7 @@ def _read_folder(folder: Path) -> BaseModel:
 def _count_parameters(files: list[Path], shape: Shape) -> int:
     """Parameters in safetensors files, without masks, rotary tables and a second copy of tied embeddings.
 
-    Of .bin files, which are pickles that only torch may open, by the shape in config.json.
+    For .bin files, which are pickles that only torch may open, the count follows from the shape in config.json.
     """
     if any(file.suffix != ".safetensors" for file in files):
         return shape.parameters
@@ -339,7 +340,7 @@ def _has_chat_template(folder: Path) -> bool:
 
 
 def _read_card_facts(folder: Path) -> dict[str, str]:
-    """`license` and `language` of the folder's card, where its front matter gives them on one line."""
+    """`license` and `language` from the folder's model card, if its front matter gives each on one line."""
     card = folder / "README.md"
     if not card.is_file():
         return {}

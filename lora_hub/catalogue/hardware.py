@@ -1,10 +1,10 @@
-"""Rented hardware: what Hugging Face offers for Jobs and Spaces, what it can do and what it costs (hardware.yaml).
+"""Rented hardware that Hugging Face offers for Jobs and Spaces: its speed, memory and price (hardware.yaml).
 
     list_hardware()             every flavor, the cheapest first
-    card_flops("Tesla T4")      65e12: what a card can do, by the name that its driver gives it
-    prices_checked()            "2026-11-22, Hub documentation, ...": from when the prices are, for people
+    card_flops("Tesla T4")      65e12: the speed of a card, by the name that its driver gives it
+    prices_checked()            "2026-11-22, Hub documentation, ...": the date of the prices, for people
 
-Nothing here goes online; prices change, so whoever shows one shows `prices_checked()` beside it.
+Never goes online. Prices change, so show `prices_checked()` beside them.
 """
 
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Any
 
 CATALOGUE = Path(__file__).with_name("hardware.yaml")
-GB = 10**9  # as the price table and the makers count
+GB = 10**9  # as the price table and the vendors count
 MODEST_FLOPS = 60e12
 
 
 @dataclass(frozen=True)
 class Hardware:
-    """One flavor. `gpus` 0: a CPU only, and `card` is empty. memory_bytes, flops: of one GPU (dense 16-bit FLOP/s); of
-    a CPU-only flavor its RAM, and 0. dollars: US dollars an hour, for all of it. in_spaces: a Space can have it as well
-    as a job."""
+    """One flavor. `gpus` 0: a CPU only, and `card` is empty. memory_bytes, flops: of one GPU (dense 16-bit FLOP/s); for
+    a CPU-only flavor its RAM, and 0. dollars: US dollars an hour for the whole machine. in_spaces: available for a
+    Space as well as for a job."""
 
     flavor: str
     title: str
@@ -35,16 +35,16 @@ class Hardware:
 
 
 def list_hardware() -> list[Hardware]:
-    """Every flavor, the cheapest an hour first."""
+    """Every flavor, by price an hour, cheapest first."""
     catalogue = _catalogue()
     flavors = [_hardware(entry, catalogue["cards"]) for entry in catalogue["flavors"]]
     return sorted(flavors, key=lambda hardware: hardware.dollars)
 
 
 def card_flops(name: str) -> float:
-    """Dense 16-bit FLOP/s of a GPU by its driver's name for it; one that is not in the table counts as a modest one."""
+    """Dense 16-bit FLOP/s of a GPU, by its driver's name for it; an unknown card counts as a modest one."""
     cards = _catalogue()["cards"]
-    found = [card for card in cards if card in name]  # "NVIDIA L40S" holds L4 and L40S: the longest is meant
+    found = [card for card in cards if card in name]  # "NVIDIA L40S" contains L4 and L40S: take the longest
     return float(cards[max(found, key=len)]["flops"]) if found else MODEST_FLOPS
 
 
@@ -78,5 +78,5 @@ def _hardware(entry: dict[str, Any], cards: dict[str, dict[str, Any]]) -> Hardwa
 def _catalogue() -> dict[str, Any]:
     import yaml
 
-    # The parser written in C, where PyYAML has it: a tenth of the time, and this is read at every look at a plan.
+    # PyYAML's C parser if available: a tenth of the time, and every plan reads this file.
     return yaml.load(CATALOGUE.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))

@@ -1,5 +1,4 @@
-"""The files that a base's weights lie in: which they are, whether they are whole, and what tells two sets of them
-apart.
+"""The weights files of a base: which they are, whether they are complete, and a fingerprint of them.
 
 files = weights_files(folder)      the safetensors (or .bin) files of a saved model
 fingerprint(files)                 sha256 over them
@@ -14,13 +13,13 @@ from typing import Any
 from lora_hub.core.errors import BaseError
 from lora_hub.core.messages import _
 
-HASH_WHOLE_UP_TO = 2 * 1024**3  # bytes of weights that are hashed whole; above, headers and sizes stand for them
+HASH_WHOLE_UP_TO = 2 * 1024**3  # bytes; larger weights are hashed by their headers and sizes only
 MAX_HEADER = 100 * 1024**2  # the safetensors format's own limit
 AGAIN = _("Copy or download the base again, whole.")
 
 
 def weights_files(folder: Path) -> list[Path]:
-    """By the index, else by the usual names. Raises BaseError where one is missing."""
+    """From the index, else by the usual names. Raises BaseError if one is missing."""
     index = folder / "model.safetensors.index.json"
     if index.is_file():
         names = sorted(set(read_json(index).get("weight_map", {}).values()))
@@ -37,7 +36,7 @@ def weights_files(folder: Path) -> list[Path]:
 
 
 def read_safetensors_header(path: Path) -> dict[str, Any]:
-    """A safetensors file's header: name -> {dtype, shape, data_offsets}. Raises BaseError where it is not whole."""
+    """A safetensors file's header: name -> {dtype, shape, data_offsets}. Raises BaseError if the file is incomplete."""
     size = path.stat().st_size
     with path.open("rb") as file:
         start = file.read(8)
@@ -73,7 +72,7 @@ def read_safetensors_header(path: Path) -> dict[str, Any]:
 
 
 def fingerprint(files: list[Path]) -> str:
-    """sha256 over the weights files; where they are past 2 GiB, over their headers and sizes ("headers:" before it)."""
+    """sha256 over the weights files; above 2 GiB, over their headers and sizes (prefixed with "headers:")."""
     digest = hashlib.sha256()
     if sum(file.stat().st_size for file in files) <= HASH_WHOLE_UP_TO:
         for file in files:
@@ -89,7 +88,7 @@ def fingerprint(files: list[Path]) -> str:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Raises BaseError where the file does not hold a JSON object."""
+    """Raises BaseError if the file does not hold a JSON object."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

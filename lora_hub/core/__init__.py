@@ -1,4 +1,4 @@
-"""What everything stands on: nouns, errors, settings, our folders on disk, events. Imports nothing of the other
+"""What every other room builds on: nouns, errors, settings, our folders on disk, events. Imports nothing from the other
 rooms."""
 
 __all__ = [

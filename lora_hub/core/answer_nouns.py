@@ -1,22 +1,24 @@
-"""The nouns of answering; `schema` has them, too."""
+"""The nouns (frozen data) of answering; `schema` exports them too."""
 
 from typing import Any, Literal
 
 from lora_hub.core.noun import Noun
 from lora_hub.core.task_nouns import Task
 
-# Who answers: the base as it is, the base with examples before the question, an adapter. Scores, answers and
-# calibrations of a run are keyed by it.
+# Who answers: the base with the plain prompt, the base with few-shot examples, or an adapter. The scores, answers and
+# calibrations of a run use these as keys.
 BASE, BASE_EXAMPLES, ADAPTER = "base", "base_examples", "adapter"
-# Nats: below it an adapter's distribution is the base's, summed in another order.
+# Nats. Below this, the adapter's distribution differs from the base's only by the order of summation.
 SAME_KL = 1e-6
 
 
 class Answer(Noun):
-    """What was answered to one question, wherever it was asked: the whole answer, or as much of it as there is yet.
+    """The answer to one question: complete, or as much of it as exists so far.
+
     text: free text, or the label that was chosen. probabilities: of each label, in the task's order (they add up to 1);
-    empty: the text was written freely. tokens: of the answer, without the end token; ids: these. seconds: from the
-    question to the answer's end, or to now. finish: "stop", "length" or "cancelled"; empty: not done."""
+    empty for free text. tokens: tokens of the answer, without the end token. ids: their token ids. seconds: from the
+    question to the end of the answer, or until now. finish: "stop", "length" or "cancelled"; empty while unfinished.
+    """
 
     text: str = ""
     probabilities: dict[str, float] = {}
@@ -31,14 +33,14 @@ class Answer(Noun):
 
     @property
     def confidence(self) -> float:
-        """The probability of the label that was chosen (0 to 1)."""
+        """The probability of the chosen label (0 to 1)."""
         return self.probabilities.get(self.text, 0.0)
 
 
 class Calibration(Noun):
-    """What is done to a model's log likelihoods of a task's labels before one is chosen: each is multiplied by `scale`
-    and gets its offset (nats, in the order of the task's labels). rows: how many rows, none of them scored, it was
-    fitted on."""
+    """The correction of a model's log-likelihoods of a task's labels before one label is chosen. Each is multiplied by
+    `scale`, then its offset is added (nats, in the order of the task's labels). rows: how many rows it was fitted on;
+    none of them is scored."""
 
     offsets: tuple[float, ...]
     scale: float = 1.0
@@ -46,8 +48,8 @@ class Calibration(Noun):
 
 
 class Judgement(Noun):
-    """What one answer is worth by its task's first metric. score: 0 to 100 per cent. right: None where the metric knows
-    more than right and wrong, so that no answer is simply one of the two."""
+    """The value of one answer by its task's first metric. score: 0 to 100 per cent. right: None for a graded metric,
+    where no answer is simply right or wrong."""
 
     metric: str
     score: float
@@ -55,23 +57,25 @@ class Judgement(Noun):
 
 
 class Divergence(Noun):
-    """How far an adapter's answer is from the base's. kl: nats, of the first-token distributions; changed: share of
-    answer tokens (0 to 1) where the adapter's first choice is not the base's."""
+    """How far an adapter's answer is from the base's. kl: nats, between the first-token distributions. changed: share
+    of answer tokens (0 to 1) where the adapter's first choice is not the base's."""
 
     kl: float
     changed: float
 
     @property
     def is_none(self) -> bool:
-        """Whether the adapter changes nothing: what is left is rounding, not learning."""
+        """Whether the adapter changes nothing: what is left is rounding error."""
         return self.kl <= SAME_KL and self.changed == 0
 
 
 class PaneAnswer(Noun):
-    """What one of those that are asked side by side has answered so far. pane: its place among them. name, revision: as
-    of `compare.Pane`. divergence: of a whole answer of an adapter, from the base asked that adapter's own task.
-    judgement: of a whole answer, where the right one is known and the pane is of the task that it is the answer to.
-    task: the one that was put to it; None: the prompt as it is."""
+    """What one pane of a side-by-side comparison has answered so far.
+
+    pane: its position. name, revision: as in `compare.Pane`. divergence: of an adapter's complete answer, from the base
+    asked with that adapter's own task. judgement: of a complete answer, if the right answer is known and belongs to the
+    pane's task. task: the task that the prompt was rendered with; None: the prompt as typed.
+    """
 
     pane: int
     name: str
@@ -87,9 +91,9 @@ class PaneAnswer(Noun):
 
 
 class HeldOutRow(Noun):
-    """A row that was not trained on, with everybody's answer to it and what that is worth. row: its number in the
-    file. prompt: the question in words. reference: the right answer, or several. answers, judgements: by who answered
-    ("base", "base_examples", "adapter")."""
+    """A held-out row with every model's answer to it and the value of that answer. row: its number in the file. prompt:
+    the prompt as text. reference: the right answer, or several. answers, judgements: by who answered ("base",
+    "base_examples", "adapter")."""
 
     row: int
     inputs: dict[str, Any]

@@ -1,5 +1,5 @@
-"""YAML that a person or a stranger wrote, bounded before it is made: a few hundred bytes of aliases can stand for
-gigabytes, and nesting deep enough ends the interpreter's stack.
+"""YAML from a person or a stranger, checked against limits before it is loaded. A few hundred bytes of aliases can
+expand to gigabytes, and deep nesting can exhaust the interpreter's stack.
 
     data = load("a: &a [1, 2]\\nb: *a\\n")      {"a": [1, 2], "b": [1, 2]}
 """
@@ -12,7 +12,8 @@ MAX_DEPTH, MAX_NODES = 30, 200_000
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
-    """A day stays the text it is written as: as a date it would be no text, and one that there is not would raise."""
+    """Leaves dates as the text they were written as. A date object would not be text, and an impossible date would
+    raise."""
 
     yaml_implicit_resolvers = {
         first: [(tag, pattern) for tag, pattern in found if tag != "tag:yaml.org,2002:timestamp"]
@@ -21,34 +22,34 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
 
 
 class Unbounded(yaml.MarkedYAMLError):
-    """Nested more than `MAX_DEPTH` levels, or more than `MAX_NODES` values where each alias counts as what it stands
-    for."""
+    """Nested more than `MAX_DEPTH` levels, or more than `MAX_NODES` values. Each alias counts as the values it expands
+    to."""
 
 
 class DoubledKey(yaml.MarkedYAMLError):
-    """A mapping has a key twice, of which YAML's reader keeps the last. problem: the key; problem_mark: where it stands
-    for the second time."""
+    """A mapping has the same key twice; YAML's own reader would keep the last. problem: the key. problem_mark: the
+    position of its second occurrence."""
 
 
 def load(text: str) -> Any:
-    """The one document of a text. Raises yaml.YAMLError: `Unbounded` where it is too much, `DoubledKey` where a mapping
-    has a key twice."""
+    """The single document in a text. Raises yaml.YAMLError: `Unbounded` if it is too large or too deep, `DoubledKey` if
+    a mapping has the same key twice."""
     _check(text)
     try:
         return yaml.load(text, Loader=_Loader)  # a safe loader
-    except (ValueError, TypeError, AttributeError, KeyError, OverflowError) as error:  # of a value with a tag
+    except (ValueError, TypeError, AttributeError, KeyError, OverflowError) as error:  # from a tagged value
         raise yaml.YAMLError("a value is not of the kind that its tag says") from error
 
 
 class _Keys:
-    """The keys of a mapping as its events come: a key, its value, a key, its value."""
+    """The keys of a mapping, in the order of its events: a key, its value, a key, its value."""
 
     def __init__(self) -> None:
         self._found: set[tuple[str, bool]] = set()
         self._is_key = True
 
     def add(self, event: yaml.NodeEvent) -> None:
-        """Raises DoubledKey. A merge (<<) may stand there more than once."""
+        """Raises DoubledKey. A merge key (<<) may occur more than once."""
         if self._is_key and isinstance(event, yaml.ScalarEvent):
             key = (event.value, event.implicit[0])
             if key in self._found and event.value != "<<":
@@ -58,16 +59,16 @@ class _Keys:
 
 
 def _check(text: str) -> None:
-    """Counts values as if every alias were written out, without making one."""
+    """Counts values as if every alias were written out, without creating them."""
     sizes: dict[str, int] = {}  # anchor -> values below it
-    open_: list[tuple[str | None, int]] = []  # of each open collection: its anchor, values before it
-    keys: list[_Keys | None] = []  # of each open collection that is a mapping: its keys
+    open_: list[tuple[str | None, int]] = []  # for each open collection: its anchor, values before it
+    keys: list[_Keys | None] = []  # for each open collection: its keys if it is a mapping
     count = 0
     for event in yaml.parse(text, Loader=_Loader):
         if isinstance(event, yaml.NodeEvent) and keys and keys[-1] is not None:
             keys[-1].add(event)
         if isinstance(event, yaml.AliasEvent):
-            # One that stands in what it names has no size yet, and no end.
+            # An alias inside its own anchor has no size yet; it would never end.
             count += sizes.get(event.anchor, MAX_NODES + 1)
         elif isinstance(event, yaml.CollectionStartEvent):
             open_.append((event.anchor, count))

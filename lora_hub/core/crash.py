@@ -1,4 +1,4 @@
-"""What ended a process that nobody expected to end, in words."""
+"""Explains in words why a process ended unexpectedly."""
 
 from lora_hub.core import settings
 from lora_hub.core.disk import FULL, disk_is_full, explain_home, is_disk_full
@@ -7,11 +7,11 @@ from lora_hub.core.messages import _
 
 
 def explain_crash(error: BaseException) -> LoraHubError:
-    """What ended the process, in words; the traceback is in the run's log. An error for people stays what it is."""
+    """Why the process ended, in words; the traceback is in the run's log. A `LoraHubError` is returned unchanged."""
     if isinstance(error, LoraHubError):
         return error
     full = isinstance(error, OSError) and error.errno in FULL
-    # torch and safetensors tell of a failed write without saying why.
+    # torch and safetensors report a failed write without the cause.
     if full or (not isinstance(error, MemoryError) and is_disk_full()):
         return disk_is_full(settings.home(), ended_run=True)
     if isinstance(error, OSError) and (told := explain_home(error)) is not None:

@@ -1,19 +1,19 @@
-"""A curve of losses that stays light however long a run is."""
+"""A loss curve that stays small however long a run is."""
 
 MOST_POINTS = 1000
 
 
 class Curve:
-    """(step, loss) pairs by step. At twice `MOST_POINTS` neighbours are merged into their mean, again and again, so
-    that a curve of any length takes the same room and keeps its shape.
+    """(step, loss) pairs by step. At twice `MOST_POINTS`, neighbours are merged into their mean, repeatedly. So a curve
+    of any length takes the same memory and keeps its shape.
 
-    A step that is told again takes the place of all from there on: a run that is resumed goes back to its last
+    Adding an earlier step replaces everything from that step on, because a resumed run goes back to its last
     checkpoint.
     """
 
     def __init__(self) -> None:
         self._points: list[tuple[int, float]] = []
-        self._held: list[tuple[int, float]] = []  # not yet enough for a point
+        self._held: list[tuple[int, float]] = []  # too few for a point so far
         self._merged = 1  # how many pairs a point stands for
 
     def add(self, step: int, loss: float) -> None:
@@ -29,7 +29,7 @@ class Curve:
             self._merged *= 2
 
     def pairs(self) -> tuple[tuple[int, float], ...]:
-        """Fewer than twice `MOST_POINTS` pairs; the latest is always as it was told."""
+        """Fewer than twice `MOST_POINTS` pairs; the latest is always exact."""
         return (*self._points, *self._held[-1:])
 
 

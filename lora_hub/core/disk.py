@@ -1,5 +1,5 @@
-"""What is said of this machine's disk. Why something cannot be written, in words: a full disk, a read-only one, a
-folder that is not ours; the one place that says so. And what nobody is told who only visits: where things lie.
+"""Messages about this machine's disk: why a write failed (a full disk, a read-only disk, a folder without permission).
+Also hides local paths from visitors.
 
 with disk_errors(path): ...        raises LoraHubError
 explain_disk(error, folder)        None where the error says something else
@@ -21,15 +21,15 @@ from lora_hub.core.errors import LoraHubError
 from lora_hub.core.messages import _
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
-# With less than this left, a write that failed failed for want of space.
+# With less free space than this, a failed write is blamed on the full disk.
 FULL_DISK_BYTES = 8 * 1024 * 1024
-# Where systems keep what is nobody's dataset.
+# System folders, which hold nobody's dataset.
 _SYSTEM = ("/bin", "/dev", "/etc", "/lib", "/opt", "/proc", "/run", "/sbin", "/srv", "/sys", "/tmp", "/usr", "/var")
 
 
 @contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
-    """Tells a full or read-only disk in words."""
+    """Turns the error of a full or read-only disk into a LoraHubError."""
     try:
         yield
     except OSError as error:
@@ -40,10 +40,10 @@ def disk_errors(path: Path) -> Iterator[None]:
 
 
 def explain_disk(error: OSError, path: Path) -> LoraHubError | None:
-    """Why nothing can be written in the folder `path`, in words; None where the error says something else."""
+    """Why nothing can be written in the folder `path`, in words; None if the error has another cause."""
     if error.errno in FULL:
         return disk_is_full(path)
-    # a folder that is not there and was not made (below /proc, say), or a file in its place
+    # the folder does not exist and could not be created (below /proc, say), or a file has its name
     is_missing = not path.is_dir() and error.errno in (errno.ENOTDIR, errno.EEXIST, errno.ENOENT)
     if is_missing or error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
         return LoraHubError(
@@ -56,7 +56,8 @@ def explain_disk(error: OSError, path: Path) -> LoraHubError | None:
 
 
 def explain_home(error: OSError) -> LoraHubError | None:
-    """The same for an error met at our own folder, whoever met it; None where it is about something else."""
+    """The same for an error about our own folder, whatever code raised it; None if the error is about something
+    else."""
     names = [str(name) for name in (error.filename, error.filename2) if isinstance(name, str | os.PathLike)]
     home = settings.home()
     beside = any(home.is_relative_to(name) or Path(name).is_relative_to(home) for name in names)
@@ -64,13 +65,13 @@ def explain_home(error: OSError) -> LoraHubError | None:
 
 
 def is_disk_full() -> bool:
-    """Whether next to nothing is left on the disk of our home."""
+    """Whether the disk of our home folder has almost no space left."""
     home = settings.home()
     return shutil.disk_usage(next(part for part in (home, *home.parents) if part.exists())).free < FULL_DISK_BYTES
 
 
 def disk_is_full(path: Path, *, ended_run: bool = False) -> LoraHubError:
-    """That the disk of a folder is full. ended_run: it ended a run, which can go on."""
+    """The error for a full disk that holds `path`. ended_run: it ended a run, which can be resumed."""
     advice = _("Free some space there, or set LORA_HUB_HOME to another disk.")
     if ended_run:
         advice = _("Free some space there, then resume the run: it goes on from its last checkpoint.")
@@ -78,7 +79,7 @@ def disk_is_full(path: Path, *, ended_run: bool = False) -> LoraHubError:
 
 
 def without_places(text: str) -> str:
-    """The text with the last part alone of each path that lies in one of this machine's folders."""
+    """The text with each path in one of this machine's folders cut to its last part."""
     if "/" not in text:
         return text
     roots = "|".join(map(re.escape, sorted(_roots(), key=len, reverse=True)))

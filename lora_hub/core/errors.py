@@ -1,8 +1,8 @@
 """The errors that people read.
 
-A `LoraHubError` says what went wrong with which value and what to do next, as messages (messages.py). It is caught at
-the two edges (the page and the command line) and shown there in its reader's language, without a traceback. Everything
-else is a bug and is logged whole.
+A `LoraHubError` says what went wrong with which value and what to do next, as messages (messages.py). The page and the
+command line catch it and show it in the reader's language, without a traceback. Any other exception is a bug and is
+logged with its traceback.
 """
 
 import json
@@ -14,9 +14,8 @@ from lora_hub.core.messages import Message, _, as_message, several
 
 
 class LoraHubError(Exception):
-    """An error for people. `said`: one sentence, what and which value. `advice`: one sentence, what to do next.
-    `values`: of both.
-    `message`, `hint`: the same in English, for logs and programs."""
+    """An error for people. `said`: one sentence: what happened, with which value. `advice`: one sentence: what to do.
+    `values`: the values of both. `message`, `hint`: the same in English, for logs and programs."""
 
     def __init__(self, message: Message | str, hint: Message | str = "", **values: Any) -> None:
         self.said, self.advice = (
@@ -36,7 +35,7 @@ class LoraHubError(Exception):
         return f"{self.message} {self.hint}".strip()
 
     def in_language(self, language: str) -> tuple[str, str]:
-        """Message and hint in `language`, each in English where it has no translation."""
+        """Message and hint in `language`; each is in English if it has no translation."""
         return self.said.in_language(language), self.advice.in_language(language)
 
     def to_json(self) -> dict:
@@ -64,16 +63,17 @@ class HubError(LoraHubError):
 
 
 class RunError(LoraHubError):
-    """There is no such run, or what was asked does not fit the state it is in."""
+    """There is no such run, or the run's state does not allow the request."""
 
 
 class AccessError(LoraHubError):
-    """Whoever asks may not do this, or not so much of it."""
+    """This person may not do this, or has reached a limit."""
 
 
 def reason_of(error: BaseException) -> Message:
-    """What an exception says, for the middle of a sentence: the message that it was raised with
-    (`ValueError(_("..."))`), else the first line of its text, in whatever language that is; without a text its kind."""
+    """The text of an exception, for the middle of a sentence. It is the message it was raised with
+    (`ValueError(_("..."))`), else the first line of its text, in whatever language that is, else the name of its
+    type."""
     if isinstance(error, LoraHubError):
         return error.said
     if error.args and isinstance(error.args[0], Message):
@@ -83,8 +83,8 @@ def reason_of(error: BaseException) -> Message:
 
 
 def damage_of(error: BaseException) -> Message:
-    """What is wrong with a file that somebody wrote, without a full stop, from what reading it raised: which field has
-    which value, where that is known, and never a library's own words."""
+    """What is wrong with a file that somebody wrote, without a full stop, from the exception that reading it raised.
+    Names the field and its value if they are known, and never quotes a library's own words."""
     if isinstance(errors := getattr(error, "errors", None), Callable):  # pydantic's; it names each field
         first = errors()[0]
         field = ".".join(map(str, first["loc"])) or _("all of it")
@@ -108,7 +108,7 @@ def damage_of(error: BaseException) -> Message:
 
 
 def _shown(value: Any) -> str:
-    """A value as JSON writes it, not more of it than a sentence can hold."""
+    """A value as JSON, cut to a length that fits a sentence."""
     try:
         text = json.dumps(value, ensure_ascii=False, default=str)
     except (ValueError, TypeError, RecursionError):
@@ -116,7 +116,7 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:60]}…"
 
 
-# pydantic's kinds of error -> which value of its own it names, and what we say.
+# pydantic's type of error -> the context value that it names, and our sentence.
 _REFUSED = {
     "greater_than": ("gt", _("it must be greater than {bound}")),
     "greater_than_equal": ("ge", _("it must be at least {bound}")),
@@ -138,8 +138,9 @@ _TWO_TEXTS = _("it must be a text, or one for each language (en, fa)")
 
 
 def refused(error: Mapping[str, Any]) -> Message:
-    """Why a value will not do, without a full stop, from one of the errors that pydantic lists: what a validator of
-    ours raised (`ValueError(_("..."))`), else by its kind; for a kind not known pydantic's words."""
+    """Why a value is not valid, without a full stop, from one of the errors that pydantic lists. It is the message our
+    own validator raised (`ValueError(_("..."))`), else a sentence for the error's type; for an unknown type, pydantic's
+    own words."""
     raised = error.get("ctx", {}).get("error")
     if isinstance(raised, ValueError):
         return reason_of(raised)

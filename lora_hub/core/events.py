@@ -1,8 +1,8 @@
-"""Events: what happened to a run, one JSON line each, and the run that they add up to.
+"""The events of a run, one JSON line each, and the Run computed from them.
 
-`events.jsonl` only grows. Several processes write to it (the app, the worker, a worker that resumes): each line is one
-`write` in append mode under a lock of the file, so lines never mix, and each writer counts its own `seq`. A `Run` is
-folded from the lines and never stored.
+`events.jsonl` is append-only. Several processes write to it (the app, the worker, a worker that resumes). Each line is
+one `write` in append mode under a lock of the file, so lines never mix, and each writer counts its own `seq`. A `Run`
+is computed from the lines and never stored.
 
 | kind | data |
 |---|---|
@@ -12,15 +12,15 @@ folded from the lines and never stored.
 | handle | handle (how the runner finds the process again) |
 | progress | phase, step, total, eta (seconds); while it waits for its turn: place, before (runs), slots |
 | metric | step, loss or eval_loss; lr |
-| exam | file_rows, train_rows, validation_rows, eval_rows, left_out, metrics {base, adapter}, comparison, mode, or a
-note | | error | message, hint |
+| exam | a note; or file_rows, train_rows, validation_rows, eval_rows, left_out, metrics, comparison, mode |
+| error | message, hint |
 | adapter | folder, best_step, stopped (why before its last step), or an AdapterRef under `published` |
 
-note, message and hint are messages (messages.py); older versions wrote texts, and their Persian beside them
-(`messages.read_message`).
+metrics: {base, adapter}. note, message and hint are messages (messages.py); older versions wrote texts, with their
+Persian beside them (`messages.read_message`).
 
-An attempt begins with "queued" and its number, written by whoever holds the run's lock before the worker is started. In
-an attempt the first end that its worker tells is its end: what is said later by anybody else changes nothing.
+An attempt begins with "queued" and its number, written by the process that holds the run's lock, before the worker
+starts. The first end that the attempt's own worker reports is final; later reports by anybody else change nothing.
 """
 
 import fcntl
@@ -51,16 +51,16 @@ from lora_hub.core.schema import (
 )
 
 KINDS, VISIBILITIES = get_args(EventKind), get_args(Visibility)
-# What a run may say on a full disk: the space that its worker kept back is given for it.
+# The kinds of event that a run may still write on a full disk: the worker's reserved space is released for them.
 LAST_WORDS = ("error", "state")
-# Of lines that cannot be read so many are named.
+# How many unreadable lines are named.
 NAMED_LINES = 5
 
 
 class EventLog:
-    """Appends events of one writer to a file. `source` names the writer; it has to be its alone.
+    """Appends one writer's events to a file. `source` names the writer and must be unique to it.
 
-    reserve: a file whose space is given up where the disk is too full for the run's last words.
+    reserve: a file that is deleted for space if the disk is too full for the run's last events.
     """
 
     def __init__(self, path: Path, source: str, reserve: Path | None = None) -> None:
@@ -70,7 +70,7 @@ class EventLog:
         self._seq = 0
 
     def append(self, kind: EventKind, **data: Any) -> Event:
-        """Writes one event. Raises OSError where it cannot be written; the file is then as it was before."""
+        """Writes one event. Raises OSError if it cannot be written; the file is then unchanged."""
         event = Event(source=self.source, seq=self._seq, at=time.time(), kind=kind, data=data)
         line = (to_line(event) + "\n").encode()
         try:
@@ -85,11 +85,11 @@ class EventLog:
 
 
 def append_line(path: Path, line: bytes) -> None:
-    """Appends a whole line or nothing. A line before it that a crash cut off is closed first, so that it spoils only
-    itself."""
+    """Appends a complete line or nothing. If a crash cut off the line before, that line is closed first, so that only
+    it is lost."""
     descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)  # it goes with the descriptor
+        fcntl.flock(descriptor, fcntl.LOCK_EX)  # closing the descriptor releases it
         size = os.fstat(descriptor).st_size
         if size and os.pread(descriptor, 1, size - 1) != b"\n":
             line = b"\n" + line
@@ -105,7 +105,7 @@ def append_line(path: Path, line: bytes) -> None:
 
 
 def app_log(path: Path) -> EventLog:
-    """The log of this process, as the app or the command line."""
+    """The event log of this process as the app or the command line."""
     return EventLog(path, f"app-{os.getpid()}-{time.time_ns()}")
 
 
@@ -114,7 +114,8 @@ def to_line(event: Event) -> str:
 
 
 def read_line(line: str | bytes) -> dict[str, Any] | None:
-    """One line as it stands; None for an empty one and for one cut off by a crash: it was never acknowledged."""
+    """One line as it was written; None for an empty line and for one that a crash cut off, which was never
+    acknowledged."""
     if isinstance(line, str):
         line = line.encode(errors="surrogatepass")
     line = line.strip(b"\x00 \r\n")
@@ -124,14 +125,14 @@ def read_line(line: str | bytes) -> dict[str, Any] | None:
         read = orjson.loads(line)
     except orjson.JSONDecodeError:
         try:
-            read = json.loads(line)  # it reads NaN, which is no JSON
+            read = json.loads(line)  # accepts NaN, which is not JSON
         except (ValueError, RecursionError):
             return None
     return read if isinstance(read, dict) else None
 
 
 def parse_lines(lines: Iterable[str | bytes]) -> list[Event]:
-    """Events of the lines that this version knows; for a `Run`, `Folding` also counts those that it does not."""
+    """The events on the lines that this version knows. For a `Run`, `Folding` also counts the unknown ones."""
     events = []
     for line in lines:
         read = read_line(line)
@@ -145,7 +146,7 @@ def parse_lines(lines: Iterable[str | bytes]) -> list[Event]:
 
 
 def _unread_lines(lines: list[int]) -> Message:
-    """That lines of the file cannot be read, and how many of them there are."""
+    """The message that lines of the file cannot be read, with their number."""
     return _n(
         (
             "Line {lines} of this run's events.jsonl cannot be read: it is cut off or damaged, and what it told is "
@@ -162,7 +163,7 @@ def _unread_lines(lines: list[int]) -> Message:
 
 
 def fold(run_id: str, spec: TrainSpec, events: Iterable[Event]) -> Run:
-    """The run that these events add up to."""
+    """The run computed from these events."""
     folding = Folding()
     for event in events:
         folding.add(event.model_dump())
@@ -170,16 +171,16 @@ def fold(run_id: str, spec: TrainSpec, events: Iterable[Event]) -> Run:
 
 
 class Folding:
-    """What the events so far add up to. They are given one at a time, in the file's order, which is the order in which
-    things happened; the clock is only shown."""
+    """Computes a run from its events. Add them one at a time in the file's order, which is the order in which things
+    happened; their times are only for display."""
 
     def __init__(self) -> None:
         self._now: dict[str, Any] = {}
         self._train, self._eval = Curve(), Curve()
-        self._notes: dict[str, Message] = {}  # by what they say in English
+        self._notes: dict[str, Message] = {}  # by their English text
         self._logs: dict[str, None] = {}
         self._attempt = 1
-        self._worker = ""  # the source of this attempt's worker, once it has spoken
+        self._worker = ""  # the source of this attempt's worker, after its first event
         self._gone: set[str] = set()  # workers of earlier attempts
         self._told_by_worker = False
         self._not_understood = 0
@@ -187,13 +188,12 @@ class Folding:
         self._end_unread = False
 
     def skip(self, line: int) -> None:
-        """A line of the file, counted from 1, that cannot be read."""
+        """Counts a line of the file (from 1) that cannot be read."""
         self._unread.append(line)
         self._end_unread = True
 
     def add(self, event: Mapping[str, Any]) -> None:
-        """Takes an event in. One of a kind or a form that this version does not know is counted, and the rest goes
-        on."""
+        """Applies an event. An event of a kind or form unknown to this version is counted, and the rest goes on."""
         self._end_unread = False
         try:
             kind, data, at = event["kind"], event.get("data") or {}, float(event["at"])
@@ -262,12 +262,12 @@ class Folding:
     def _add_handle(self, data: Mapping[str, Any], at: float, source: str) -> None:
         handle = dict(data["handle"])
         self._now["handle"] = handle
-        # Members of a group write to the first one's log; one that is resumed alone has its own from then on.
+        # Runs of a group write to the log of the first; a run resumed alone has its own log from then on.
         self._logs[str((handle.get("group") or [""])[0])] = None
 
     def _add_state(self, data: Mapping[str, Any], at: float, source: str) -> None:
         state = RunState(data["state"])
-        if "handle" in data:  # as versions before the kind "handle" wrote it
+        if "handle" in data:  # written by versions before the kind "handle"
             self._add_handle(data, at, source)
         if state is RunState.QUEUED:
             attempt = int(data.get("attempt", 1))
@@ -279,7 +279,7 @@ class Folding:
         if by_worker and not self._is_current(source):
             return
         current = self._now.get("state", RunState.QUEUED)
-        # What an onlooker concluded ("lost") gives way to the worker's own word, and to nothing else.
+        # Only the worker's own report may replace what another process concluded ("lost").
         if current.is_final and (self._told_by_worker or not by_worker):
             return
         self._now |= {"state": state, "waits": None}
@@ -290,8 +290,8 @@ class Folding:
             self._now["started"] = at
 
     def _is_current(self, source: str) -> bool:
-        """Whether this worker is the one of the attempt. A second one without a "queued" before it resumed the run in a
-        version that did not number attempts."""
+        """Whether this worker belongs to the current attempt. A second worker without a "queued" event before it
+        resumed the run in a version that did not number attempts."""
         if source in self._gone:
             return False
         if self._worker and source != self._worker:
@@ -336,7 +336,7 @@ class Folding:
             self._train.add(step, losses["loss"])
         if "eval_loss" in losses:
             self._eval.add(step, losses["eval_loss"])
-        # Steps are not told one by one: what is said of a later one has been there.
+        # Not every step is reported: a later step means that the earlier ones happened.
         if losses:
             self._now["step"] = max(step, self._now.get("step", 0))
 

@@ -1,12 +1,12 @@
-"""Locks on files, the kernel's (flock): they belong to the open file and go with their processes however those end.
+"""Kernel locks on files (flock). A lock belongs to the open file and ends with its processes, however they end.
 
-    descriptor = take(file, seconds=1.0)       None where others hold it for longer
+    descriptor = take(file, seconds=1.0)       None if others hold it for longer
     is_held(file)                              writes nothing
-    with alone(file): ...                      waits for as long as it takes
+    with alone(file): ...                      waits as long as necessary
 
-What a lock means is its user's: whose a run is (run_lock), whose turn it is (runs/turns), who serves and who uses an
-embedded Hub's folder (local_hub/folder). Standard library only: the Hub is looked for before anything else may be
-imported.
+The user of a lock defines its meaning: who owns a run (run_lock), whose turn it is (runs/turns), who serves and who
+uses an embedded Hub's folder (local_hub/folder). Standard library only, because the app looks for the Hub before
+anything else may be imported.
 """
 
 import fcntl
@@ -20,7 +20,7 @@ POLL_SECONDS = 0.02
 
 
 def try_lock(descriptor: int, *, shared: bool = False) -> bool:
-    """Whether the lock of an open file could be had at once. shared: beside others who share it."""
+    """Takes the lock of an open file if it is free, and returns whether it did. shared: shared locks may coexist."""
     try:
         fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -29,8 +29,8 @@ def try_lock(descriptor: int, *, shared: bool = False) -> bool:
 
 
 def take(file: Path, *, shared: bool = False, seconds: float = 0.0, create: bool = True) -> int | None:
-    """The descriptor of the open file, which holds the lock until it is closed; None where others still hold it after
-    so many seconds. create False: writes nothing, and raises FileNotFoundError where there is no such file."""
+    """The descriptor of the open file, which holds the lock until it is closed; None if others still hold it after
+    `seconds`. create False: writes nothing, and raises FileNotFoundError if there is no such file."""
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT if create else os.O_RDONLY, 0o644)
     until = time.monotonic() + seconds
     try:
@@ -46,7 +46,7 @@ def take(file: Path, *, shared: bool = False, seconds: float = 0.0, create: bool
 
 
 def is_held(file: Path) -> bool:
-    """Whether somebody holds the lock, and does not share it, at this moment. Writes nothing."""
+    """Whether somebody holds the lock exclusively right now. Writes nothing."""
     try:
         descriptor = take(file, shared=True, create=False)
     except FileNotFoundError:

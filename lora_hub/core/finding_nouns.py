@@ -1,4 +1,4 @@
-"""The nouns of findings: what is wrong with data, and what can be done about it."""
+"""The nouns of findings: problems in the data, and their fixes."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -10,8 +10,8 @@ from lora_hub.core.noun import Noun
 
 
 class Mend(Noun):
-    """One change to the rows after they were read, such as leaving out duplicates. `kind`: a key of `data.mends.MENDS`;
-    `values`: what it needs to know. The file itself is never changed: a mend that is taken away is undone."""
+    """One change (fix) to the rows after they were read, such as leaving out duplicates. `kind`: a key of
+    `data.mends.MENDS`; `values`: its parameters. The file itself never changes: removing a mend undoes it."""
 
     kind: str
     values: dict[str, str] = {}
@@ -19,8 +19,8 @@ class Mend(Noun):
 
 class Problem(Noun):
     """One finding about the data. `said`: what it is; `advice`: what to do about it. `rows`: example row numbers,
-    counted from 1 as a person counts data rows. `mends`: what can be done about it at a click. `task`: another task of
-    the catalogue, which fits better. `message`, `hint`: what is said and advised, in English, for logs and programs."""
+    counted from 1 like data rows. `mends`: the fixes offered for it. `task`: another task of the catalogue, which fits
+    better. `message`, `hint`: `said` and `advice` in English, for logs and programs."""
 
     code: str
     severity: Literal["error", "warning", "info"]
@@ -34,7 +34,7 @@ class Problem(Noun):
     @model_validator(mode="before")
     @classmethod
     def _read_older(cls, data: Any) -> Any:
-        """Older versions wrote the texts themselves: `message` and `hint`, and each in Persian."""
+        """Older versions stored the texts themselves: `message` and `hint`, each also in Persian."""
         if not isinstance(data, Mapping):
             return data
         kept = {name: value for name, value in data.items() if name not in ("message", "hint", "message_fa", "hint_fa")}
@@ -54,6 +54,6 @@ class Problem(Noun):
         return self.advice.en
 
     def to_json(self) -> dict[str, Any]:
-        """For programs: its texts in English."""
+        """For programs, with its texts in English."""
         data = self.model_dump(mode="json", exclude={"said", "advice"})
         return {name: data.pop(name) for name in ("code", "severity", "message", "hint")} | data

@@ -1,4 +1,4 @@
-"""The languages that readers have: which there are, what a sentence is in one, and how it writes numbers, lists and
+"""The languages of the interface: which exist, how a sentence is translated, and how each writes numbers, lists and
 dates.
 
     languages()                                  ("en", "fa"): English, which is in the code, and each with a catalogue
@@ -26,9 +26,9 @@ ENGLISH = "en"
 LOCALE = Path(__file__).parents[1] / "locale"
 DOMAIN = "lora_hub"
 _CODE = re.compile(r"[a-z]{2,3}(?:_[A-Z][a-z]{3})?(?:_[A-Z]{2})?")
-# The digit zero of a numbering system; all that CLDR has for some language. Others write Latin digits.
+# The digit zero of each numbering system that CLDR uses for some language. Other languages write Latin digits.
 _ZEROS = {"arab": "٠", "arabext": "۰", "deva": "०", "beng": "০", "mymr": "၀", "tibt": "༠", "olck": "᱐", "adlm": "𞥐"}
-# Marks of direction in CLDR's patterns: whoever shows a text says its direction.
+# Direction marks in CLDR's patterns. They are removed, since whoever shows a text sets its direction.
 _MARKS = re.compile("[\u061c\u200e\u200f]")
 _FSI, _PDI = "\u2068", "\u2069"
 
@@ -37,28 +37,28 @@ _FSI, _PDI = "\u2068", "\u2069"
 
 
 def folder() -> Path:
-    """Where the catalogues are: LORA_HUB_LOCALE, else the package's own."""
+    """The folder of the catalogues: LORA_HUB_LOCALE, else the package's own."""
     return Path(os.environ.get("LORA_HUB_LOCALE") or LOCALE)
 
 
 def lost_folder() -> str | None:
-    """What LORA_HUB_LOCALE names where there is no such folder, and so no language but English; else None."""
+    """The value of LORA_HUB_LOCALE if there is no such folder, so that only English is available; else None."""
     return None if folder().is_dir() else str(folder())
 
 
 def languages() -> tuple[str, ...]:
-    """English, and each language that has a catalogue, by its code in CLDR: "fa", "pt_BR"."""
+    """English and every language that has a catalogue, by CLDR code: "fa", "pt_BR"."""
     found = folder().glob(f"*/LC_MESSAGES/{DOMAIN}.po")
     return (ENGLISH, *sorted(file.parts[-3] for file in found if _CODE.fullmatch(file.parts[-3])))
 
 
 def tag(language: str) -> str:
-    """As a browser calls it (BCP 47): "pt-BR"."""
+    """The language's code for browsers (BCP 47): "pt-BR"."""
     return language.replace("_", "-")
 
 
 def autonym(language: str) -> str:
-    """What its speakers call it, shortly. Raises babel's UnknownLocaleError for one that CLDR does not know."""
+    """The language's own short name. Raises babel's UnknownLocaleError if CLDR does not know it."""
     return "English" if language == ENGLISH else _locale(language).get_display_name(language) or language
 
 
@@ -71,7 +71,7 @@ def direction(language: str) -> str:
 
 
 def translated(language: str, sentence: str, many: str, count: Any) -> str:
-    """The sentence in a language, its places still empty; "" where it has no translation."""
+    """The translated sentence with its placeholders still in it; "" if there is no translation."""
     if language == ENGLISH or not _CODE.fullmatch(language):
         return ""
     strings, plural = _catalogue(folder() / language / "LC_MESSAGES" / f"{DOMAIN}.po")
@@ -84,8 +84,8 @@ def translated(language: str, sentence: str, many: str, count: Any) -> str:
 
 @functools.cache
 def _catalogue(file: Path) -> tuple[dict[str, str | tuple[str, ...]], Any]:
-    """English sentence -> its translation, or its plural forms, and the rule that chooses one of these by a count.
-    Nothing for a language that there is no file of."""
+    """English sentence -> its translation or its plural forms, and the rule that chooses a plural form by a count.
+    Empty if there is no file for the language."""
     from gettext import c2py
 
     if not file.is_file():
@@ -109,15 +109,15 @@ def has_own_digits(language: str) -> bool:
 
 
 def in_digits(text: str, language: str) -> str:
-    """A number that is written in English, in the language's digits and signs: 1,234.5 -> ۱٬۲۳۴٫۵. A power of ten stays
-    as it is."""
+    """A number written in English, in the language's digits and signs: 1,234.5 -> ۱٬۲۳۴٫۵. A power of ten is left
+    unchanged."""
     if language == ENGLISH or "e" in text:
         return text
     return text.translate(_signs(language))
 
 
 def percent(text: str, language: str) -> str:
-    """A number with its sign of per cent. text: it is in the language's digits already."""
+    """A number with its percent sign. text: already in the language's digits."""
     if language == ENGLISH:
         return f"{text} %"
     pattern = _MARKS.sub("", _locale(language).percent_formats[None].pattern.partition(";")[0])
@@ -125,7 +125,7 @@ def percent(text: str, language: str) -> str:
 
 
 def last_of(others: str, last: str, between: str, language: str) -> str:
-    """The last of several after the others. between: "and" or "or"."""
+    """The other items, then the last one with its conjunction. between: "and" or "or"."""
     if language == ENGLISH:
         return f"{others} {between} {last}"
     kind = {"and": "standard", "or": "or"}[between]
@@ -135,7 +135,8 @@ def last_of(others: str, last: str, between: str, language: str) -> str:
 
 
 def day(at: datetime, language: str) -> str:
-    """A day in figures, as 2026/11/05 or 05.11.2026: CLDR's short date with all of the year and two digits each."""
+    """A date in figures, such as 2026/11/05 or 05.11.2026: CLDR's short date with a four-digit year and two digits for
+    month and day."""
     if language == ENGLISH:
         return at.strftime("%Y-%m-%d")
     pattern = _MARKS.sub("", _locale(language).date_formats["short"].pattern)
@@ -144,7 +145,7 @@ def day(at: datetime, language: str) -> str:
 
 
 def day_and_time(day: str, time: str, language: str) -> str:
-    """One beside the other; both are in the language already."""
+    """A date and a time side by side; both are in the language already."""
     if language == ENGLISH:
         return f"{day}, {time}"
     pattern = _MARKS.sub("", str(_locale(language).datetime_formats["short"]))
@@ -152,13 +153,13 @@ def day_and_time(day: str, time: str, language: str) -> str:
 
 
 def in_digits_only(text: str, language: str) -> str:
-    """The same text with the language's digits; its points and commas are none of a number."""
+    """The same text with the language's digits; its points and commas stay, because they do not belong to a number."""
     return text.translate({sign: own for sign, own in _signs(language).items() if chr(sign).isdigit()})
 
 
 @functools.cache
 def _signs(language: str) -> dict[int, str]:
-    """What stands for each digit and sign of a number. Nothing in English."""
+    """The language's character for each digit and sign of a number. Empty for English."""
     if language == ENGLISH:
         return {}
     locale = _locale(language)
@@ -175,8 +176,8 @@ def _signs(language: str) -> dict[int, str]:
 
 
 def isolated(text: str, language: str) -> str:
-    """A name for the middle of a sentence: one that reads the other way gets marks around it (FSI, PDI: Unicode's
-    bidirectional algorithm, UAX 9), so that it keeps to itself and does not reorder its neighbours."""
+    """A name for the middle of a sentence. A name in the other reading direction gets isolation marks around it (FSI,
+    PDI: Unicode's bidirectional algorithm, UAX 9), so that it does not reorder the text around it."""
     if _FSI in text:
         return text
     ways = {unicodedata.bidirectional(letter) for letter in text}

@@ -1,12 +1,12 @@
-"""What is said to people: an English sentence with named values, told in a language at the edge.
+"""Messages for people: an English sentence with named values, translated where it is shown.
 
     _("{name} has {count} rows.", name="a.csv", count=1200)          a Message: nothing is translated yet
     _n("{count} row", "{count} rows", count=3)                      with a plural form, chosen by `count`
-    message.in_language("fa")                                       told, with the language's digits
+    message.in_language("fa")                                       translated, with the language's digits
 
-The sentences stand in the code, in English. Every other language is a file, `locale/LANGUAGE/LC_MESSAGES/lora_hub.po`
-(languages.py), which `make messages` brings up to date; a sentence that it lacks is told in English. A Message is JSON
-like every noun, so that what one process writes another tells in its reader's language.
+The code holds the sentences in English. Every other language is a file, `locale/LANGUAGE/LC_MESSAGES/lora_hub.po`
+(languages.py), which `make messages` keeps up to date. A sentence without a translation is shown in English. A Message
+is JSON like every noun, so one process can store it and another can show it in the reader's language.
 """
 
 import itertools
@@ -20,10 +20,10 @@ from pydantic import model_validator
 from lora_hub.core.languages import ENGLISH, in_digits, isolated, last_of, translated
 from lora_hub.core.noun import Noun, Text2
 
-# What a Message that is read from a file may hold. Ours are far below it.
+# Limits for a Message read from a file. Our own messages are far below them.
 MOST_CHARACTERS, MOST_VALUES, MOST_DEPTH = 20_000, 40, 8
 SHOWN_NAMES = 20
-# The sentence of a text that nobody translates.
+# The sentence around a text that is not translated.
 AS_IT_IS = "{text}"
 LONGEST_NAME = 60
 _SPEC = re.compile(r",?(?:\.\d{1,2})?[fg%]?")
@@ -33,9 +33,9 @@ _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 class Names(Noun):
-    """Several names in one place of a sentence; numbers and messages may stand among them. between: what stands between
-    the last two: "," or "and" or "or"; ";": between all. quoted: each in quotation marks; in a language other than
-    English names always are, and numbers never. most: so many are shown, then dots."""
+    """A list inside a sentence: names, numbers or messages. between: what separates the last two: ",", "and" or "or";
+    ";" separates all. quoted: each name is in quotation marks; in a language other than English names always are,
+    numbers never. most: how many are shown before dots replace the rest."""
 
     names: "tuple[Message | int | str, ...]"
     between: str = ","
@@ -44,8 +44,8 @@ class Names(Noun):
 
 
 class Message(Noun):
-    """sentence: English, with {name} for each of `values`. many: its plural, for a `count` other than 1; empty: it has
-    none. A value is a text or a name, a number, several names, or another message."""
+    """sentence: English, with {name} for each of `values`. many: its plural, for a `count` other than 1; empty if it
+    has none. A value is a text or a name, a number, several names, or another message."""
 
     sentence: str
     values: "dict[str, Message | Names | Text2 | int | float | str]" = {}
@@ -79,50 +79,52 @@ class Message(Noun):
         return self.in_language("fa")
 
     def filled(self, values: Mapping[str, Any]) -> "Message":
-        """The same with those of the values that it has places for; values that it has already stay."""
+        """The same message with the given values added where the sentence has placeholders for them; values it already
+        has stay."""
         places = _places(self.sentence, self.many)
         wanted = {name: value for name, value in values.items() if name in places or (name == "count" and self.many)}
         return self.model_copy(update={"values": {**_plain(wanted), **self.values}}) if wanted else self
 
     def in_language(self, language: str, *, isolate: bool = False) -> str:
-        """The sentence in a language ("en", "fa"), its values filled in. What has no translation is told in English.
-        isolate: also in English each name keeps to itself that reads the other way, as a page shows them; in every
-        other language names do anyway."""
+        """The sentence in a language ("en", "fa") with its values filled in; in English if there is no translation.
+        isolate: in English too, isolate each name in the other reading direction, as a page shows them. In every other
+        language names always are."""
         return self._told(language, isolate, 0)
 
     def _told(self, language: str, isolate: bool, depth: int) -> str:
         count = self.values.get("count")
         is_many = bool(self.many) and not (isinstance(count, int | float) and count == 1)
         text = translated(language, self.sentence, self.many, count)
-        # A text as it is, of a file or of an older version, is no name in a sentence.
+        # A text taken from a file or an older version is not a name in a sentence.
         filler = _Filler(language if text else ENGLISH, language, isolate and self.sentence != AS_IT_IS, depth)
         return filler.vformat(text or (self.many if is_many else self.sentence), (), self.values)
 
 
 def _(sentence: str, /, **values: Any) -> Message:
-    """A message. Its sentence is found in the code by this name, so it is written out there and not put together."""
+    """A message. The translation tool finds its sentence in the code by this name, so the sentence must be a
+    literal."""
     return Message.model_construct(sentence=sentence, many="", values=_plain(values))
 
 
 def _n(sentence: str, many: str, /, **values: Any) -> Message:
-    """A message with a plural: `sentence` where the value `count` is 1, else `many`."""
+    """A message with a plural: `sentence` if the value `count` is 1, else `many`."""
     return Message.model_construct(sentence=sentence, many=many, values=_plain(values))
 
 
 def several(found: Iterable[object], between: str = ",", *, most: int = SHOWN_NAMES, quoted: bool = False) -> Names:
-    """Names, numbers or messages for the middle of a sentence. between: ",", "and", "or" or ";"."""
-    shown = itertools.islice(found, most + 1)  # one more than is shown says that there are more
+    """A list of names, numbers or messages inside a sentence. between: ",", "and", "or" or ";"."""
+    shown = itertools.islice(found, most + 1)  # one more than is shown, to know that there are more
     names = tuple(one if isinstance(one, Message | int) and not isinstance(one, bool) else str(one) for one in shown)
     return Names(names=names, between=between, most=most, quoted=quoted)
 
 
 def numbers(found: Iterable[int], most: int = SHOWN_NAMES) -> Names:
-    """Numbers of lines or rows for the middle of a sentence, those of numpy and its kind too."""
+    """A list of line or row numbers inside a sentence; numpy's integers work too."""
     return several(map(int, found), most=most)
 
 
 def joined(*parts: "Message | str") -> Message:
-    """Sentences one after another; empty ones are left out."""
+    """Sentences one after another, skipping empty ones."""
     said = [
         part if isinstance(part, Message) else Message(sentence=AS_IT_IS, values={"text": part})
         for part in parts
@@ -137,15 +139,15 @@ def joined(*parts: "Message | str") -> Message:
 
 
 def as_message(text: "Message | str") -> Message:
-    """A message; a text that nobody translates becomes one that says it as it is."""
+    """A message; plain text becomes a message that shows it untranslated."""
     if isinstance(text, Message):
         return text
     return Message(sentence=AS_IT_IS, values={"text": text}) if text else NOTHING
 
 
 def read_message(told: Mapping[str, Any], key: str) -> Message:
-    """What a file or an event says under a key. Older versions wrote a text, its Persian beside it as KEY_fa, or both
-    as {"en", "fa"}. Raises ValueError where it is none of them."""
+    """The message stored under a key in a file or an event. Older versions wrote a text, a text with its Persian beside
+    it as KEY_fa, or both as {"en", "fa"}. Raises ValueError if it is none of these."""
     found = told.get(key) or ""
     if isinstance(found, Message):
         return found
@@ -160,7 +162,7 @@ def read_message(told: Mapping[str, Any], key: str) -> Message:
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values as JSON can hold them: a path or another object becomes its text, a list of texts becomes names."""
+    """Values that JSON can hold: a path or another object becomes its text, a list of texts becomes names."""
     plain = {}
     for name, value in values.items():
         if isinstance(value, list | tuple | set | frozenset):
@@ -172,19 +174,19 @@ def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _places(*texts: str) -> set[str | None]:
-    """The names in braces. Raises ValueError where a brace has no other."""
+    """The names in braces. Raises ValueError if braces hold anything else."""
     return {name for text in texts for _literal, name, _spec, _conversion in string.Formatter().parse(text)}
 
 
 class _Place(str):
-    """A place that no value is for; it stays, for whoever fills it later."""
+    """A placeholder without a value; it stays, so that it can be filled later."""
 
 
 class _Filler(string.Formatter):
-    """Fills a sentence. Only plain names and small number formats: a sentence may come from a file."""
+    """Fills a sentence. Allows only plain names and small number formats, because a sentence may come from a file."""
 
     def __init__(self, grammar: str, language: str, isolate: bool, depth: int) -> None:
-        """grammar: of the sentence, English where `language` has no translation of it."""
+        """grammar: the language of the sentence; English if `language` has no translation of it."""
         self.grammar, self.language, self.depth = grammar, language, depth
         self.isolate = isolate or grammar != ENGLISH
 
@@ -193,7 +195,7 @@ class _Filler(string.Formatter):
         after = [*(literal for literal, *_place in places[1:]), ""]
         for (literal, name, spec, conversion), behind in zip(places, after, strict=False):
             self.is_quoted, self.behind = literal.endswith(_OPENING), behind[:1]
-            # No other format than a small number's: one may ask for memory, or hold places of its own.
+            # Only small number formats: others may request huge memory, or contain placeholders of their own.
             yield literal, name, spec if name is None or _SPEC.fullmatch(spec) else "", conversion
 
     def get_field(self, name: str, args: Any, values: Any) -> tuple[Any, str]:
@@ -233,7 +235,7 @@ class _Filler(string.Formatter):
         shown = [self._told_name(name, value.quoted) for name in value.names[: value.most]]
         between = (_SEMICOLON if value.between == ";" else _COMMA)._told(self.grammar, False, 0)
         if len(value.names) > value.most:
-            # English has a comma before the dots, where other languages have their "and".
+            # English puts a comma before the dots, where other languages put their "and".
             others = between.join(shown)
             return f"{others}{between}..." if self.grammar == ENGLISH else last_of(others, "...", "and", self.grammar)
         if len(shown) < 2 or value.between in (",", ";"):
@@ -248,21 +250,21 @@ class _Filler(string.Formatter):
         name = name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}..."
         if self.grammar != ENGLISH:
             quotes = _IN_QUOTES._told(self.grammar, False, 0)
-            # What is in «» the page isolates by itself.
+            # The page itself isolates text inside «».
             plain = _on_one_line(name)
             return quotes.replace("{name}", plain if "«" in quotes else isolated(plain, self.grammar))
         name = _quoted(name) if is_quoted else name
         return isolated(name, ENGLISH) if self.isolate else name
 
 
-# What stands between names, and around each, as a language writes it.
+# The separator and the quotation marks of names, by language.
 _COMMA, _SEMICOLON, _IN_QUOTES = _(", "), _("; "), _("“{name}”")
-# Behind one of these a value is a name in quotation marks.
+# A value after one of these is a name in quotation marks.
 _OPENING = tuple("«‹“„‘‚「『\u2068")
 
 
 def text_in(text: Text2, language: str) -> str:
-    """A title in a language: as it has it itself, else as the catalogue has it, else in English."""
+    """A title in a language: its own text in that language, else the catalogue's translation, else English."""
     own = text.in_language(language)
     return own if own != text.en else translated(language, text.en, "", None) or own
 
@@ -273,7 +275,7 @@ def _quoted(name: str) -> str:
 
 
 def _on_one_line(name: str) -> str:
-    """Line breaks, tabs and other control characters as they are written in code: \\n."""
+    """Line breaks, tabs and other control characters as escapes: \\n."""
     return _CONTROLS.sub(lambda found: repr(found[0])[1:-1], name)
 
 

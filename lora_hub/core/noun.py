@@ -1,5 +1,5 @@
-"""What every noun of the house is: frozen data, to and from JSON, that refuses unknown fields. Imports nothing of
-ours."""
+"""The base class of every noun: frozen data that converts to and from JSON and refuses unknown fields. Imports nothing
+of ours."""
 
 from pydantic import BaseModel as Pydantic
 from pydantic import ConfigDict
@@ -10,7 +10,7 @@ class Noun(Pydantic):
 
 
 class Text2(Noun):
-    """One text in English and in Persian. `fa` empty: the English one is shown."""
+    """One text in English and in Persian. If `fa` is empty, the English text is shown."""
 
     en: str
     fa: str = ""

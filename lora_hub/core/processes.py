@@ -1,4 +1,4 @@
-"""Which process is meant: a process id alone may belong to somebody else after a while, and the clock may be set back.
+"""Identifies a process reliably. A process id alone may later belong to another process, and the clock may be set back.
 
 handle = identify(pid)       {"pid", "boot", "ticks"}
 is_alive(handle)
@@ -11,14 +11,14 @@ _PROC = Path("/proc")
 
 
 def boot_id() -> str:
-    """What names this machine's uptime; it is another one after each restart. Empty where the system has none."""
+    """An id of this machine's boot; it changes with each restart. Empty if the system has none."""
     file = _PROC / "sys/kernel/random/boot_id"
     return file.read_text().strip() if file.exists() else ""
 
 
 def identify(pid: int) -> dict[str, Any]:
-    """A handle that no other process fits: its id, and when it was started, in the kernel's ticks since this boot
-    (proc(5), `starttime`). Where there is no /proc, `created`: UTC seconds. Raises ProcessLookupError where it is
+    """A handle that fits no other process: its id, and its start time in the kernel's ticks since boot (proc(5),
+    `starttime`). Without /proc it has `created` instead: UTC seconds. Raises ProcessLookupError if the process is
     gone."""
     if boot_id():
         found = _stat(pid)
@@ -34,7 +34,7 @@ def identify(pid: int) -> dict[str, Any]:
 
 
 def is_alive(handle: dict[str, Any]) -> bool:
-    """Whether that very process is still there and has not ended."""
+    """Whether exactly this process still exists and has not ended."""
     if "pid" not in handle:
         return False
     if "ticks" in handle:
@@ -47,7 +47,7 @@ def is_alive(handle: dict[str, Any]) -> bool:
         )
     import psutil
 
-    try:  # of a system without /proc, or of a version before the ticks
+    try:  # from a system without /proc, or from a version before ticks were stored
         process = psutil.Process(handle["pid"])
         return abs(process.create_time() - handle["created"]) < 1.0 and process.status() != psutil.STATUS_ZOMBIE
     except (psutil.NoSuchProcess, KeyError):
@@ -55,8 +55,8 @@ def is_alive(handle: dict[str, Any]) -> bool:
 
 
 def _stat(pid: int) -> tuple[str, int] | None:
-    """(state, start in ticks) of a process; None where there is none. The name, which may hold anything, ends at the
-    last ")"."""
+    """(state, start in ticks) of a process; None if there is none. The name may contain anything and ends at the last
+    ")"."""
     try:
         fields = (_PROC / str(int(pid)) / "stat").read_text(errors="replace").rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):

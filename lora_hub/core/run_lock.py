@@ -1,8 +1,8 @@
-"""A run's folder has one owner at a time: the lock on the file `lock` in it, which dies with the process that holds it.
+"""A run's folder has one owner at a time: the process that holds the lock on its file `lock`. The lock dies with that
+process.
 
-Whoever starts or resumes a run takes the lock, writes what there is to write, and hands it to the worker as an open
-file (flock belongs to the open file, not to the process), so that there is no moment in between at which another could
-take it.
+The process that starts or resumes a run takes the lock, writes the run's files, and passes the lock to the worker as an
+open file. flock belongs to the open file, not to the process, so no other process can take the lock in between.
 """
 
 import os
@@ -11,12 +11,12 @@ from pathlib import Path
 from lora_hub.core import file_lock
 
 NAME = "lock"
-# Onlookers hold it for microseconds to see whether it is held; whoever wants it waits for them.
+# A process that checks the lock holds it for microseconds; a process that wants it waits for that.
 PROBE_SECONDS = 1.0
 
 
 class RunLock:
-    """A lock that is held. It is given back by `close`, and by the end of the last process that has it."""
+    """A held lock. `close` releases it, and so does the end of the last process that has it."""
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
@@ -38,14 +38,14 @@ class RunLock:
 
 
 def take(folder: Path, patience: float = PROBE_SECONDS) -> RunLock | None:
-    """The lock of a run's folder; None where somebody else still holds it after `patience` seconds. Raises OSError
-    where the folder cannot be written."""
+    """The lock of a run's folder; None if somebody else still holds it after `patience` seconds. Raises OSError if the
+    folder cannot be written."""
     descriptor = file_lock.take(folder / NAME, seconds=patience)
     return None if descriptor is None else RunLock(descriptor)
 
 
 def adopt(descriptor: int) -> RunLock:
-    """The lock that this process was started with. Processes that it starts itself do not get it."""
+    """The lock that this process was started with. Its own child processes do not inherit it."""
     os.set_inheritable(descriptor, False)
     return RunLock(descriptor)
 

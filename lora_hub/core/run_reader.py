@@ -1,9 +1,9 @@
-"""A run's folder -> the run, again and again: only what is new since the last look is read.
+"""Reads a run's folder repeatedly. Each read processes only what was added since the last one.
 
     reader = RunReader()
-    reader.read(folder)     a Run; of a folder that cannot be read one whose state is "damaged" and whose error says why
+    reader.read(folder)     a Run; if the folder cannot be read, its state is "damaged" and its error says why
 
-A reader is made by whoever looks more than once (the page, a command that waits) and passed to what looks.
+Whoever reads more than once (the page, a waiting command) makes a reader and passes it on.
 """
 
 import json
@@ -19,24 +19,25 @@ from lora_hub.core.events import Folding, read_line
 from lora_hub.core.messages import _, several
 from lora_hub.core.schema import SPEC_VERSION, BaseModel, DatasetInfo, Failure, Run, RunState, Task, Text2, TrainSpec
 
-# So much of what was read last has to be there still, or the file is another one.
+# How many of the last bytes read must still be there; otherwise it is a different file.
 TAIL_BYTES = 64
 Stamp = tuple[int, int, int] | None
 
 
 class NewerSpec(RunError):
-    """A spec.json that a newer version of LoRA Hub wrote."""
+    """A spec.json written by a newer version of LoRA Hub."""
 
 
 class RunReader:
-    """Remembers each run that it has read, for as long as its files stay what they were. May be shared by threads."""
+    """Remembers each run it has read for as long as the run's files stay the same. Safe to use from several threads."""
 
     def __init__(self) -> None:
         self._known: dict[str, _Known] = {}
         self._busy = threading.Lock()
 
     def read(self, folder: Path) -> Run:
-        """The run as its files tell it, with no look at its process. Never raises for what is in the folder."""
+        """The run as its files describe it, without checking its process. Never raises because of the folder's
+        contents."""
         with self._busy:
             known = self._known.get(folder.name)
             if known is None or known.folder != folder:
@@ -44,14 +45,14 @@ class RunReader:
             return known.look()
 
     def keep_only(self, run_ids: list[str]) -> None:
-        """Forgets the runs that are no longer there."""
+        """Forgets runs that no longer exist."""
         with self._busy:
             for run_id in set(self._known) - set(run_ids):
                 del self._known[run_id]
 
 
 class _Known:
-    """What is known of one run: its spec, its events so far, and what the files looked like then."""
+    """What is known about one run: its spec, its events so far, and the state of its files at that time."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -108,7 +109,7 @@ class _Known:
         self._folding, self._stamp, self._offset, self._tail, self._lines = Folding(), None, 0, b"", 0
 
     def _look_at_events(self) -> bool:
-        """Takes in what was appended. Whether there was anything new. Raises OSError where the file cannot be read."""
+        """Processes appended events; returns whether there were any. Raises OSError if the file cannot be read."""
         stamp = _stamp(self._events_file)
         if stamp == self._stamp:
             return False
@@ -121,7 +122,7 @@ class _Known:
             file.seek(self._offset)
             for line in file:
                 read = read_line(line)
-                # A line without an end is one that is still being written, unless it is whole.
+                # A line without a line break is still being written, unless it is valid already.
                 if read is None and not line.endswith(b"\n"):
                     break
                 self._offset += len(line)
@@ -135,7 +136,7 @@ class _Known:
         return True
 
     def _goes_on(self, file: Any, found: os.stat_result) -> bool:
-        """Whether this is the file that was read before, only longer."""
+        """Whether this is the same file as before, only longer."""
         if self._stamp is None or found.st_ino != self._stamp[0] or found.st_size <= self._stamp[1]:
             return False
         file.seek(self._offset - len(self._tail))
@@ -143,7 +144,7 @@ class _Known:
 
 
 def read_spec(folder: Path) -> TrainSpec:
-    """A run's spec. Raises RunError that says what is wrong with its file."""
+    """A run's spec. Raises a RunError that says what is wrong with its file."""
     path = folder / "spec.json"
     restart = _("Start the run again from its data; what it has trained already stays in its folder.")
     try:
@@ -171,12 +172,11 @@ def read_spec(folder: Path) -> TrainSpec:
 
 
 def _not_valid(folder: Path, data: Any, errors: list[dict]) -> RunError:
-    """Why a spec.json that is JSON won't do: it is of a newer version, or a value is wrong."""
+    """Why a spec.json that is valid JSON is not a valid spec: a newer version wrote it, or a value is wrong."""
     version = data.get("version", SPEC_VERSION) if isinstance(data, dict) else None
     strangers = [".".join(map(str, one["loc"])) for one in errors if one["type"] == "extra_forbidden"]
     is_newer = _number(version) > SPEC_VERSION
-    # Nobody writes a spec by hand: a field that this version does not know is of a newer one, whatever else changed
-    # with it.
+    # Nobody writes a spec by hand, so an unknown field comes from a newer version, whatever else changed with it.
     if is_newer or strangers:
         update = _("Update LoRA Hub to see and resume it.")
         if is_newer:
@@ -209,7 +209,7 @@ def _not_valid(folder: Path, data: Any, errors: list[dict]) -> RunError:
 
 
 def _number(version: Any) -> float:
-    """A version as it may stand in a file: 2, 2.1, "2"; 0 where it is none."""
+    """A version number from a file: 2, 2.1, "2"; 0 if it is not a number."""
     try:
         return float(version)
     except (TypeError, ValueError):
@@ -226,8 +226,8 @@ def _unreadable(path: Path, error: OSError) -> RunError:
 
 
 def _what_is_left(folder: Path) -> TrainSpec:
-    """A spec to show in place of one that cannot be read: what there is of task, base and name; nothing is trained by
-    it."""
+    """A spec to show in place of one that cannot be read, with as much of task, base and name as is known. It is never
+    used for training."""
     try:
         data = json.loads((folder / "spec.json").read_bytes())
     except (OSError, ValueError, RecursionError):
@@ -249,7 +249,7 @@ def _part(kind: Any, data: Any, **otherwise: Any) -> Any:
 
 
 def _stamp(path: str) -> Stamp:
-    """What tells that a file has changed: its inode, size and time; None where there is none."""
+    """Detects changes of a file: its inode, size and time; None if there is no file."""
     try:
         found = os.stat(path)
     except FileNotFoundError:

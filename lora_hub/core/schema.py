@@ -1,4 +1,4 @@
-"""The nouns of the house: frozen data, to and from JSON. Imports only what a noun is, and those of answering.
+"""The nouns of the project: frozen data, to and from JSON. It exports the nouns of the other files too.
 
 Every noun is a frozen pydantic model that refuses unknown fields where a person or a file can write them, so that a
 misspelt key is an error and never a setting silently ignored.
@@ -64,7 +64,7 @@ class RunState(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
     LOST = "lost"
-    DAMAGED = "damaged"  # its folder cannot be read; no event says so
+    DAMAGED = "damaged"  # its folder cannot be read; no event has this state
 
     @property
     def is_final(self) -> bool:
@@ -72,12 +72,12 @@ class RunState(StrEnum):
 
 
 EventKind = Literal["submitted", "shared", "state", "handle", "progress", "metric", "exam", "error", "adapter"]
-# Who may look at a run: its owner and the organization's admins; its members, too; everybody who may look at anything.
+# Who may view a run: its owner and the organization's admins; also its members; everybody who may view anything.
 Visibility = Literal["private", "organization", "public"]
 
 
 class Event(Noun):
-    """One line of `events.jsonl`. `source`: who wrote it (app, worker-PID); `seq` counts up per source; `at`: UTC
+    """One line of `events.jsonl`. `source`: its writer (app, worker-PID); `seq` counts up per source; `at`: UTC
     seconds."""
 
     source: str
@@ -88,8 +88,8 @@ class Event(Noun):
 
 
 class AdapterRef(Noun):
-    """An adapter on a Hub. `revision`: commit. `versions`: its tags (`v1`, `v2`, ...; `production` where promoted).
-    `pull_request`: where it was only proposed, the address at which somebody may take it over."""
+    """An adapter on a Hub. `revision`: commit. `versions`: its tags (`v1`, `v2`, ...; `production` if promoted).
+    `pull_request`: the address of the pull request if the adapter was only proposed."""
 
     repo_id: str
     revision: str = ""
@@ -106,8 +106,8 @@ class AdapterRef(Noun):
 
 
 class Wait(Noun):
-    """A run's place in the line of those that want to train on a machine: 1 is next. `before`: the runs before it,
-    those that train now first. `slots`: how many may train at once."""
+    """A run's position in the queue for training on a machine: 1 is next. `before`: the runs before it, those in
+    training first. `slots`: how many may train at once."""
 
     place: int
     before: tuple[str, ...] = ()
@@ -115,7 +115,7 @@ class Wait(Noun):
 
 
 class Failure(Noun):
-    """What went wrong with a run. `said`: what and with which value; `advice`: what to do next. `message`, `hint`: the
+    """What went wrong with a run. `said`: what, with which value; `advice`: what to do next. `message`, `hint`: the
     same in English, for logs and programs."""
 
     said: Message
@@ -134,18 +134,17 @@ class Failure(Noun):
 
 
 class Run(Noun):
-    """A run as folded from its events. `seconds`: of work, in all attempts. `losses`: (step, loss) pairs, train and
-    validation.
-    `mode`: how it was trained beside others: together, in turn; empty where it was alone.
+    """The state of a run, computed from its events.
 
-    attempt: 1, and one more for each resume; worked: seconds of the earlier ones. waits: while it is queued behind
-    others.
-    cancelling: a person has ended it, at cancel_asked (UTC seconds), and it has not said so yet. stopped: why it ended
-    before its last step: "patience", "learnt", or "". comparison: adapter against base on the same rows; None before
-    the exam and for runs from before there was one. file_rows = train_rows + validation_rows + eval_rows + left_out,
-    where no test file is scored. logs: whose folders hold its log ("": its own). last_event: when something was last
-    told, UTC seconds. most_seconds: it may train so long in an attempt; 0: as long as it takes. end_unread: what stands
-    last in its history cannot be read. is_newer: damaged only for this version, because a newer one wrote its spec.
+    `seconds`: of work, in all attempts. train_losses, eval_losses: (step, loss) pairs, training and validation. `mode`:
+    how it was trained beside other runs: together or in turn; empty if it was alone. attempt: 1, and one more for each
+    resume. worked: seconds of the earlier attempts. waits: its position while it is queued behind others. cancelling: a
+    person cancelled it, at cancel_asked (UTC seconds), and it has not confirmed that yet. stopped: why it ended before
+    its last step: "patience", "learnt", or "". comparison: adapter against base on the same rows; None before the
+    evaluation, and for runs from before comparisons existed. file_rows = train_rows + validation_rows + eval_rows +
+    left_out, if no test file is scored. logs: the runs whose folders hold its log ("": its own). last_event: time of
+    the last event, UTC seconds. most_seconds: the limit of training time in an attempt; 0: none. end_unread: the last
+    line of its history cannot be read. is_newer: damaged only for this version, because a newer one wrote its spec.
     """
 
     id: str
@@ -191,7 +190,7 @@ class Run(Noun):
 
     @property
     def last_look(self) -> int:
-        """The step of the last look at the validation rows, each of which leaves a checkpoint; 0: none yet."""
+        """The step of the last validation, each of which saves a checkpoint; 0: none yet."""
         return max((step for step, _loss in self.eval_losses), default=0)
 
     @property

@@ -1,4 +1,4 @@
-"""The nouns of scoring; `schema` has them, too."""
+"""The nouns of scoring; `schema` exports them too."""
 
 from typing import Literal
 
@@ -6,7 +6,7 @@ from lora_hub.core.noun import Noun
 
 
 class Score(Noun):
-    """A metric in per cent (0 to 100) with its 95 % interval. `rows`: how many rows it is of; 0: not recorded."""
+    """A metric in per cent (0 to 100) with its 95 % interval. `rows`: the number of rows scored; 0: not recorded."""
 
     value: float
     low: float
@@ -18,13 +18,12 @@ Scores = dict[str, Score]
 
 
 class PairedComparison(Noun):
-    """An adapter against its base on the same rows, by a paired test; `verdicts.describe` says it in words.
+    """A paired test of an adapter against its base on the same rows; `verdicts.describe` puts it into words.
 
-    metric: the one that was compared. against: whom the adapter was compared with (a key of a run's metrics). clusters:
-    how many of the rows are different from each other; rows that are nearly the same count as one. changed = better +
-    worse: rows that score otherwise than before. base, adapter: per cent. difference: adapter minus base in points,
-    with its 95 % interval. p: two-sided, of `test`. verdict: "better" and "worse" only where p < 0.05; "chance":
-    something changed, and it can be chance; "same": no row changed.
+    metric: the metric compared. against: the opponent (a key of a run's metrics). clusters: how many of the rows differ
+    from each other; near-duplicates count as one. changed = better + worse: rows whose score changed. base, adapter:
+    per cent. difference: adapter minus base in points, with its 95 % interval. p: two-sided p-value of `test`. verdict:
+    "better" and "worse" only if p < 0.05; "chance": something changed, but it can be chance; "same": no row changed.
     """
 
     metric: str

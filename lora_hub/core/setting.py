@@ -1,4 +1,4 @@
-"""What a person may set of a training: how it is called, and what the trainer calls it."""
+"""A training setting that a person may change: its name, and the trainer's name for it."""
 
 from dataclasses import dataclass
 
@@ -7,9 +7,9 @@ from lora_hub.core.messages import Message
 
 @dataclass(frozen=True)
 class Setting:
-    """Written at a field of `TrainSpec`, `LoraSpec` or `Task`, it makes that a field of the form under *Advanced* and
-    a key of `--set`. trainer: the arguments of the trainer (of PEFT's LoraConfig, for `LoraSpec`) that take the value
-    as it is; none: something is derived from it. synonyms: names that people know it by."""
+    """Marks a field of `TrainSpec`, `LoraSpec` or `Task` as a field of the form under *Advanced* and a key of `--set`.
+    trainer: the trainer's arguments (PEFT's LoraConfig for `LoraSpec`) that take the value unchanged; none if something
+    is derived from it. synonyms: other names that people use for it."""
 
     title: Message
     help: Message

@@ -1,6 +1,7 @@
-"""Where things are and who we are, from the environment.
+"""Settings from the environment: our folder, the organization, the Hub, the port.
 
-Functions, read at call time, so that a test isolates everything with one `monkeypatch.setenv("LORA_HUB_HOME", ...)`.
+Functions that read the environment when called, so that a test isolates everything with one
+`monkeypatch.setenv("LORA_HUB_HOME", ...)`.
 
 | variable | meaning | default |
 |---|---|---|
@@ -9,16 +10,16 @@ Functions, read at call time, so that a test isolates everything with one `monke
 | LORA_HUB_MAX_UPLOAD_MB | largest dataset file, MB | 512 |
 | LORA_HUB_SLOTS | runs that may train at once on this machine | 1 |
 | LORA_HUB_PORT | port of the page | 7860 |
-| LORA_HUB_HOSTS | names the page is answered under besides this machine's own, with commas between them | |
-| LORA_HUB_HUB | `embedded` or `public`; unset: public where there is a token or this is a Space | |
-| LORA_HUB_UPSTREAM | Hub that the embedded one reads from what it does not hold, or `off` | https://huggingface.co |
-| LORA_HUB_IDLE_MINUTES | the embedded Hub ends when nobody has used it for so long; 0: never | 10 |
+| LORA_HUB_HOSTS | host names that serve the page besides this machine's own, separated by commas | |
+| LORA_HUB_HUB | `embedded` or `public`; unset: public if there is a token or this is a Space | |
+| LORA_HUB_UPSTREAM | Hub from which the embedded one reads what it does not hold, or `off` | https://huggingface.co |
+| LORA_HUB_IDLE_MINUTES | the embedded Hub stops after so many minutes without use; 0: never | 10 |
 | LORA_HUB_LOCALE | folder of the languages besides English (languages.py reads it) | the package's own |
 | HF_ENDPOINT | address of another Hub, such as a team's | |
 | HF_TOKEN | the token for the Hub in use; never written anywhere | |
-| LORA_HUB_SERVICE_TOKEN | where people sign in and the Space is to publish itself: its token | |
-| OAUTH_CLIENT_ID | people sign in; set in a Space with `hf_oauth: true`, with OAUTH_CLIENT_SECRET, OAUTH_SCOPES and \
-OPENID_PROVIDER_URL | |
+| LORA_HUB_SERVICE_TOKEN | the Space's own token, if people sign in and the Space publishes for them | |
+| OAUTH_CLIENT_ID | turns sign-in on; a Space with `hf_oauth: true` sets it and its three companions | |
+| OAUTH_CLIENT_SECRET, OAUTH_SCOPES, OPENID_PROVIDER_URL | the companions of OAUTH_CLIENT_ID | |
 """
 
 import math
@@ -32,20 +33,20 @@ from lora_hub.core.errors import SpecError
 from lora_hub.core.messages import _
 
 HUBS = ("public", "embedded")
-# What the Hub allows as the name of a user or an organization.
+# The names that the Hub allows for users and organizations.
 NAMESPACE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9])?")
 
-# The secret of a Space that publishes everybody's adapters, where the organization wants that.
+# The secret of a Space that publishes everybody's adapters, if the organization wants that.
 SERVICE_TOKEN = "LORA_HUB_SERVICE_TOKEN"
-# What of the app no process of a run, and nobody else's, gets to know.
+# The app's variables that no run's process or other child process receives.
 SECRETS = (SERVICE_TOKEN, "OAUTH_CLIENT_SECRET")
 
 HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
 
 
 def check() -> None:
-    """Looks at every variable before anything is started, so that none is found to be wrong in the middle of the work.
-    Raises SpecError naming the variable, its value and what is allowed."""
+    """Checks every variable before anything starts, so that none turns out wrong in the middle of the work. Raises
+    SpecError naming the variable, its value and what is allowed."""
     check_home()
     for ask in (organization, max_upload_bytes, slots, hub_idle_minutes, asked_hub, hub_address, upstream, hosts):
         ask()
@@ -58,7 +59,7 @@ def home() -> Path:
 
 
 def check_home() -> None:
-    """Raises SpecError where our folder can be none, because a file stands there or above."""
+    """Raises SpecError if our folder cannot exist, because it or a parent is a file."""
     folder = home()
     file = next((part for part in (folder, *folder.parents) if part.exists() and not part.is_dir()), None)
     if file is None:
@@ -74,19 +75,19 @@ def check_home() -> None:
 
 
 def hide_progress() -> None:
-    """Tells the libraries (`huggingface_hub`, and transformers, which asks it) not to draw bars where standard error is
-    no terminal: in a log each step of one is a line. Before they are imported."""
+    """Tells the libraries (`huggingface_hub`, and transformers, which follows it) not to draw progress bars if standard
+    error is not a terminal; in a log each step of a bar is a line. Call it before they are imported."""
     if sys.stderr is None or not sys.stderr.isatty():
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
 
 def datasets_dir(owner: str = "") -> Path:
-    """Where files are kept: of whoever sits at this machine, or of somebody who signs in."""
+    """Where dataset files are stored: those of the local user, or of a person who signs in."""
     return people_dir() / owner / "datasets" if owner else home() / "datasets"
 
 
 def people_dir() -> Path:
-    """A folder for each person who signs in; whoever sits at this machine has our folder itself."""
+    """A folder for each person who signs in; the local user has our folder itself."""
     return home() / "people"
 
 
@@ -100,19 +101,19 @@ def hub_dir() -> Path:
 
 
 def hub_idle_minutes() -> float:
-    """Minutes after which an embedded Hub that nobody uses ends itself; 0: never. Raises SpecError where
-    LORA_HUB_IDLE_MINUTES is no number from 0 up."""
+    """Minutes after which an unused embedded Hub stops; 0: never. Raises SpecError if LORA_HUB_IDLE_MINUTES is not a
+    number from 0 up."""
     return _number("LORA_HUB_IDLE_MINUTES", 10, least=0, most=1e6)
 
 
 def organization() -> str:
-    """Raises SpecError where LORA_HUB_ORG can be no organization's name."""
+    """Raises SpecError if LORA_HUB_ORG is not a valid organization name."""
     return check_namespace(os.environ.get("LORA_HUB_ORG") or "lora-hub", "LORA_HUB_ORG")
 
 
 def check_namespace(name: str, where: str) -> str:
-    """The name of a user or an organization, as it was given. where: the variable or option that it was given by.
-    Raises SpecError."""
+    """The name of a user or an organization, unchanged. where: the variable or option it came from. Raises SpecError if
+    it is not valid."""
     if not NAMESPACE.fullmatch(name):
         raise SpecError(
             _("{where} is {name!r}, which can be no organization's name."),
@@ -124,8 +125,8 @@ def check_namespace(name: str, where: str) -> str:
 
 
 def asked_hub() -> str:
-    """The kind of Hub asked for: "public", "embedded", or "" where LORA_HUB_HUB does not say. Raises SpecError for
-    another value."""
+    """The kind of Hub requested: "public", "embedded", or "" if LORA_HUB_HUB is unset. Raises SpecError for another
+    value."""
     asked = os.environ.get("LORA_HUB_HUB") or ""
     if asked and asked not in HUBS:
         raise SpecError(_("LORA_HUB_HUB is {asked!r}."), _("It is `public`, `embedded` or unset."), asked=asked)
@@ -133,13 +134,12 @@ def asked_hub() -> str:
 
 
 def hub_address() -> str:
-    """The address in HF_ENDPOINT, without a slash at its end; empty where it is unset. Raises SpecError where it is
-    none."""
+    """The address in HF_ENDPOINT without a trailing slash; empty if unset. Raises SpecError if it is not an address."""
     return _address("HF_ENDPOINT", os.environ.get("HF_ENDPOINT") or "")
 
 
 def upstream() -> str:
-    """LORA_HUB_UPSTREAM: an address, "off", or empty where it is unset. Raises SpecError where it is none."""
+    """LORA_HUB_UPSTREAM: an address, "off", or empty if unset. Raises SpecError if it is neither."""
     told = os.environ.get("LORA_HUB_UPSTREAM") or ""
     return told if told == "off" else _address("LORA_HUB_UPSTREAM", told)
 
@@ -149,7 +149,7 @@ def _address(name: str, url: str) -> str:
     try:
         parts = urlsplit(url)
         is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:  # brackets that do not close, or a port that is no number
+    except ValueError:  # unclosed brackets, or a port that is not a number
         is_address = False
     if url and not is_address:
         raise SpecError(
@@ -162,17 +162,18 @@ def _address(name: str, url: str) -> str:
 
 
 def max_upload_bytes() -> int:
-    """Raises SpecError where LORA_HUB_MAX_UPLOAD_MB is no number above 0."""
+    """Raises SpecError if LORA_HUB_MAX_UPLOAD_MB is not a number above 0."""
     return int(_number("LORA_HUB_MAX_UPLOAD_MB", 512, least=0.001, most=1e9) * 1024 * 1024)
 
 
 def slots() -> int:
-    """Raises SpecError where LORA_HUB_SLOTS is no whole number from 1 up."""
+    """Raises SpecError if LORA_HUB_SLOTS is not a whole number from 1 up."""
     return int(_number("LORA_HUB_SLOTS", 1, least=1, most=1000, whole=True))
 
 
 def hosts() -> tuple[str, ...]:
-    """The names in LORA_HUB_HOSTS, such as those of a proxy before the page. Raises SpecError where one is none."""
+    """The names in LORA_HUB_HOSTS, such as those of a proxy in front of the page. Raises SpecError if one is not a host
+    name."""
     names = tuple(name for name in os.environ.get("LORA_HUB_HOSTS", "").replace(",", " ").split() if name)
     for name in names:
         if not HOST.fullmatch(name):
@@ -185,7 +186,7 @@ def hosts() -> tuple[str, ...]:
 
 
 def port() -> int:
-    """Raises SpecError where LORA_HUB_PORT (or Gradio's own GRADIO_SERVER_PORT) is no port. 0: any free one."""
+    """Raises SpecError if LORA_HUB_PORT (or Gradio's own GRADIO_SERVER_PORT) is not a port. 0: any free port."""
     return _port("LORA_HUB_PORT" if os.environ.get("LORA_HUB_PORT") else "GRADIO_SERVER_PORT")
 
 
@@ -194,7 +195,7 @@ def _port(name: str) -> int:
 
 
 def _number(name: str, default: float, *, least: float, most: float, whole: bool = False) -> float:
-    """A number from the environment; unset or empty: the default. Raises SpecError naming the variable and its
+    """A number from the environment; the default if unset or empty. Raises SpecError naming the variable and its
     value."""
     text = (os.environ.get(name) or "").strip()
     if not text:
@@ -229,11 +230,11 @@ def in_space() -> bool:
 
 
 def signs_in() -> bool:
-    """Whether people sign in here: in every Space, and wherever OAUTH_CLIENT_ID is set. Elsewhere the app is of whoever
-    sits at its machine."""
+    """Whether people sign in here: in every Space, and wherever OAUTH_CLIENT_ID is set. Elsewhere the app belongs to
+    whoever uses this machine."""
     return in_space() or has_sign_in()
 
 
 def has_sign_in() -> bool:
-    """Whether there is a Hub to sign in with; a Space has one where its card says `hf_oauth: true`."""
+    """Whether there is a Hub to sign in with; a Space has one if its card says `hf_oauth: true`."""
     return bool(os.environ.get("OAUTH_CLIENT_ID"))

@@ -1,5 +1,5 @@
-"""The settings of a training that a person may change, as they stand at the fields of `TrainSpec` and its parts: what
-each is called, what it means, where it stands."""
+"""The training settings that a person may change, as declared on the fields of `TrainSpec` and its parts: name, meaning
+and position of each."""
 
 import types
 import typing
@@ -18,7 +18,7 @@ KINDS = {bool: "bool", int: "int", float: "float"}
 @dataclass(frozen=True)
 class Field:
     """A field of the form under *Advanced*, and a key of `--set`. `key`: dotted path into TrainSpec. trainer, synonyms:
-    as `Setting` has them."""
+    as in `Setting`."""
 
     key: str
     kind: Literal["int", "float", "choice", "text", "bool"]
@@ -30,7 +30,7 @@ class Field:
 
 
 def fields_of(spec: type[Noun], path: str = "") -> Iterator[Field]:
-    """The fields of a noun, and of the nouns in it, that a person may set."""
+    """The fields of a noun, and of the nouns in it, that a person may change."""
     for name, field in spec.model_fields.items():
         kind = field.annotation
         if isinstance(kind, type) and not isinstance(kind, types.GenericAlias) and issubclass(kind, Noun):
@@ -57,7 +57,7 @@ SYNONYMS = {synonym: field.key for field in FIELDS for synonym in field.synonyms
 
 
 def value_of(spec: TrainSpec, key: str) -> Any:
-    """The spec's value of a field's key."""
+    """The spec's value for a field's key."""
     head, _, tail = key.partition(".")
     return getattr(getattr(spec, head), tail) if tail else getattr(spec, head)
 
@@ -69,7 +69,7 @@ def value_of_default(key: str) -> Any:
 
 
 def for_trainer(spec: Any, path: str = "") -> dict[str, Any]:
-    """The arguments of the trainer that take a setting as it is. path: "lora." for PEFT's own."""
+    """The trainer's arguments that take a setting unchanged. path: "lora." for PEFT's."""
     return {
         name: value_of(spec, field.key)
         for field in FIELDS
@@ -80,7 +80,7 @@ def for_trainer(spec: Any, path: str = "") -> dict[str, Any]:
 
 
 def shown(value: Any) -> str:
-    """A setting's value as people read it: 0.0043, "q_proj, v_proj"."""
+    """A setting's value for display: 0.0043, "q_proj, v_proj"."""
     if isinstance(value, float):
         return f"{value:.15g}" if value.is_integer() else f"{value:g}"
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -28,14 +28,14 @@ from lora_hub.core.errors import DataError, RunError
 from lora_hub.core.messages import _, several
 from lora_hub.core.schema import DatasetInfo, Run, TrainSpec
 
-# Folders in a run's.
+# Folders inside a run's folder.
 ADAPTER, CHECKPOINTS = "adapter", "checkpoints"
-NAMED_RUNS = 3  # of several that a name could be of
+NAMED_RUNS = 3  # if a name could mean several
 _RUN_ID = re.compile(r"^[a-z0-9][a-z0-9._-]{0,120}$")
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a file in one step: the old content or the new, never a half."""
+    """Writes a file in one step: readers see the old content or the new, never a part."""
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
@@ -70,18 +70,18 @@ def fingerprint(path: Path) -> str:
 
 
 def dataset_fingerprint(path: Path) -> str:
-    """`fingerprint` of a dataset's file; of a kept one its folder is named after it."""
+    """`fingerprint` of a dataset's file; a stored file's folder is named after it."""
     path = Path(path)
     return path.parent.name if _owner_of(path) is not None else fingerprint(path)
 
 
 def dataset_owner(path: Path) -> str:
-    """Whose a kept file is: the name of who signed in, "" for whoever sits at this machine, and for any other file."""
+    """Who owns a stored file: the name of a signed-in person; "" for the local user and for any other file."""
     return _owner_of(Path(path)) or ""
 
 
 def _owner_of(path: Path) -> str | None:
-    """As `dataset_owner`; None for a file that is not kept."""
+    """As `dataset_owner`; None for a file that is not stored."""
     folder = path.parent.parent
     if folder == settings.datasets_dir():
         return ""
@@ -90,10 +90,11 @@ def _owner_of(path: Path) -> str | None:
 
 
 def add_dataset(path: Path, name: str = "", owner: str = "") -> Path:
-    """Keeps a copy of an uploaded file and returns where: the upload itself may be cleaned away at any time.
+    """Stores a copy of an uploaded file and returns its path, because the upload may be deleted at any time.
 
-    owner: who signed in and uploaded it; a fingerprint is a name and no key, so each has a copy of their own. A file
-    that is kept already is not copied again. Raises DataError where there is no such file or it is too large.
+    owner: the signed-in person who uploaded it. Everybody has their own copy, since a fingerprint is a name and not a
+    permission. A file that is stored already is not copied again. Raises DataError if there is no such file or it is
+    too large.
     """
     path = Path(path)
     is_kept = _owner_of(path) is not None if not owner else _owner_of(path) == owner
@@ -125,14 +126,14 @@ def add_dataset(path: Path, name: str = "", owner: str = "") -> Path:
 
 
 def _datasets_of(owner: str) -> Path:
-    """Raises DataError where that can be nobody's name: it becomes a part of a path."""
+    """Raises DataError if the name cannot belong to a person, because it becomes part of a path."""
     if owner and not settings.NAMESPACE.fullmatch(owner):
         raise DataError(_("{owner!r} can be nobody's name."), _("Sign in again."), owner=owner[:100])
     return settings.datasets_dir(owner)
 
 
 def add_text(text: str, name: str, owner: str = "") -> Path:
-    """Keeps a text that a person pasted as a file and returns where. Raises DataError where there is nothing in it."""
+    """Stores a pasted text as a file and returns its path. Raises DataError if it is empty."""
     if not text.strip():
         raise DataError(_("Nothing was pasted."), _("Copy a table, its header with it, and paste it here."))
     with tempfile.TemporaryDirectory() as folder:
@@ -142,7 +143,7 @@ def add_text(text: str, name: str, owner: str = "") -> Path:
 
 
 def dataset_file(info: DatasetInfo) -> Path:
-    """The kept file of a dataset, its owner's own. Raises DataError where it is gone."""
+    """The stored file of a dataset, the owner's own copy. Raises DataError if it is gone."""
     folder = _datasets_of(info.owner) / info.fingerprint
     kept = folder / _safe_name(info.name)
     if not kept.is_file():
@@ -166,13 +167,13 @@ def _safe_name(name: str) -> str:
 
 # --- runs ---
 
-# A worker keeps so much of the disk back for its last words.
+# Disk space that a worker reserves, to report its end on a full disk.
 RESERVE, RESERVE_BYTES = ".reserve", 64 * 1024
 
 
 def create_run(spec: TrainSpec, before_seen: Callable[[Path], Any] = lambda folder: None) -> str:
-    """Makes a run's folder with its `spec.json` and returns the run's id: task, time, four random digits. The folder is
-    there with its spec or not at all. before_seen: given the folder before anybody can see it."""
+    """Makes a run's folder with its `spec.json` and returns the run's id: task, time, four random digits. The folder
+    appears with its spec or not at all. before_seen: called with the folder before it becomes visible."""
     while True:
         run_id = f"{spec.task.id}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(2)}"
         folder = settings.runs_dir() / run_id
@@ -187,19 +188,19 @@ def create_run(spec: TrainSpec, before_seen: Callable[[Path], Any] = lambda fold
                 except OSError as error:
                     if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
                         raise
-                    continue  # another run of this second has drawn the same digits
+                    continue  # another run in the same second drew the same digits
             return run_id
         finally:
             shutil.rmtree(making, ignore_errors=True)
 
 
 def remove_run(run_id: str) -> None:
-    """Removes the folder of a run that could not be started."""
+    """Removes the folder of a run that could not start."""
     shutil.rmtree(run_folder(run_id))
 
 
 def run_folder(run_id: str) -> Path:
-    """A run's folder. Raises RunError where there is no such run."""
+    """A run's folder. Raises RunError if there is no such run."""
     folder = settings.runs_dir() / run_id
     if not _RUN_ID.match(run_id) or not _is_run(folder):
         raise _no_run(run_id)
@@ -231,12 +232,12 @@ def _no_run(run_id: str) -> RunError:
 
 
 def _is_run(folder: Path) -> bool:
-    """Whether a folder is a run's, a damaged one's too."""
+    """Whether a folder is a run's, even a damaged one."""
     return bool(_RUN_ID.match(folder.name)) and _began(str(folder)) is not None
 
 
 def list_run_ids() -> list[str]:
-    """Ids of all runs, newest first. Raises RunError where the folder that holds them cannot be read."""
+    """Ids of all runs, newest first. Raises RunError if their parent folder cannot be read."""
     folder = str(settings.runs_dir())
     try:
         names = os.listdir(folder)
@@ -256,8 +257,8 @@ def list_run_ids() -> list[str]:
 
 
 def _began(folder: str) -> int | None:
-    """When a run's spec was written, in nanoseconds, or its events where there is none; None where this is no run's
-    folder. A run whose files nobody may look at is one, too: it says itself what is wrong."""
+    """When a run's spec was written, in nanoseconds, or its events if there is no spec; None if this is not a run's
+    folder. A run with unreadable files counts too: it reports what is wrong itself."""
     for name in ("spec.json", "events.jsonl"):
         try:
             return os.lstat(os.path.join(folder, name)).st_mtime_ns
@@ -269,12 +270,12 @@ def _began(folder: str) -> int | None:
 
 
 def read_spec(run_id: str) -> TrainSpec:
-    """Raises RunError that says what is wrong with a damaged one."""
+    """Raises a RunError that says what is wrong with a damaged spec."""
     return run_reader.read_spec(run_folder(run_id))
 
 
 def read_run(run_id: str, reader: run_reader.RunReader | None = None) -> Run:
-    """The run as its events tell it, with no look at its process. reader: one that may have read it before."""
+    """The run as its events describe it, without checking its process. reader: one that may have read it before."""
     return (reader or run_reader.RunReader()).read(run_folder(run_id))
 
 
@@ -293,11 +294,11 @@ def own_run(run_id: str) -> run_lock.RunLock:
 
 
 def ask_cancel(run_id: str) -> None:
-    """Leaves word that a run is to end: for one of several that share a process, which a signal would end as a
-    whole."""
+    """Leaves a request to cancel a run. For one of several runs that share a process, since a signal would end them
+    all."""
     path = run_folder(run_id) / "cancel"
     with disk_errors(path):
-        path.touch()  # it holds nothing, so that there is room for it on a full disk
+        path.touch()  # it is empty, so that it fits on a full disk
 
 
 def is_cancel_asked(run_id: str) -> bool:
@@ -305,15 +306,15 @@ def is_cancel_asked(run_id: str) -> bool:
 
 
 def clear_cancel(run_id: str) -> None:
-    """Takes that word back, before a run goes on."""
+    """Withdraws that request before a run resumes."""
     (run_folder(run_id) / "cancel").unlink(missing_ok=True)
 
 
 def keep_reserve(run_id: str) -> Path:
-    """Takes some of the disk, which is given back for a run's last words where the disk is full by then."""
+    """Reserves disk space, which is released for a run's last events if the disk is full by then."""
     path = run_folder(run_id) / RESERVE
     with disk_errors(path):
-        path.write_bytes(os.urandom(RESERVE_BYTES))  # nothing that a file system could store as less
+        path.write_bytes(os.urandom(RESERVE_BYTES))  # random bytes, which no file system can compress
     return path
 
 

@@ -1,4 +1,4 @@
-"""The nouns of what is trained: task, base, dataset; `schema` has them, too."""
+"""The nouns of training data: task, base, dataset; `schema` exports them too."""
 
 from typing import Annotated, Literal
 
@@ -11,13 +11,12 @@ from lora_hub.core.setting import Setting
 
 
 class Task(Noun):
-    """What an adapter does: the inputs it reads, how they are put to the model, and what counts as right.
+    """What an adapter does: its inputs, the prompt that holds them, and how answers are scored.
 
-    `template` is the user's turn with `{role}` for each input and, where the task has labels, `{labels}`. `chat` tasks
-    have the one input `messages` (a list of {role, content}) and no template. `prompt_language` says which instruction
-    fills `{instruction}`; it is frozen with the task, so an adapter is always asked as it was trained, and so is what
-    stands
-    between the labels in the prompt: something that none of them holds.
+    `template` is the user's turn, with `{role}` for each input and, if the task has labels, `{labels}`. `chat` tasks
+    have the one input `messages` (a list of {role, content}) and no template. `prompt_language` selects the instruction
+    that fills `{instruction}`. It is frozen with the task, so an adapter is always prompted as it was trained. The
+    separator between the labels in the prompt is frozen too: a string that no label contains.
     """
 
     id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,47}$")]
@@ -59,9 +58,9 @@ class Task(Noun):
 
 
 class BaseModel(Noun):
-    """A base model. Parameters 0 means unknown; `bases.memory_bytes` tells what it takes in memory.
+    """A base model. Parameters 0 means unknown; `bases.memory_bytes` gives the memory it needs.
 
-    `fingerprint`: sha256 over the weights files of a local base; a Hub base is named by its revision instead.
+    `fingerprint`: sha256 over the weights files of a local base; a Hub base has a revision instead.
     """
 
     id: str
@@ -80,12 +79,12 @@ class BaseModel(Noun):
 
 
 class Lengths(Noun):
-    """How long the rows are in a base's tokens, of a sample of `sampled` of `rows` rows.
+    """How long the rows are in a base's tokens, measured on a sample of `sampled` of `rows` rows.
 
     prompt, answer, total: quantiles (0, 5, 25, 50, 75, 95, 99 and 100 %) in tokens. too_long: rows of the sample longer
-    than `max_length`, which training leaves out. answers_cut: those whose answer would end behind `max_length` if rows
-    were cut there. over_context: rows longer than the base's context. trained_share: trained tokens of all tokens (0 to
-    1).
+    than `max_length`, which training leaves out. answers_cut: rows whose answer would end beyond `max_length` if rows
+    were truncated there. over_context: rows longer than the base's context. trained_share: trained tokens as a share of
+    all tokens (0 to 1).
     """
 
     base: str
@@ -104,9 +103,9 @@ class Lengths(Noun):
 
 class DatasetInfo(Noun):
     """A dataset in our store. `fingerprint`: first 16 hex digits of the sha256 of the uploaded bytes. `sheets`: the
-    sheets of a workbook or the files of an archive, of which `sheet` was read. `mends`: done after reading, in this
-    order. `language`: of what goes in, such as "fa"; empty where it was not told. `test_rows`: of its own test part,
-    where that is what a run scores. `owner`: whose it is, where people sign in; it is not published."""
+    sheets of a workbook or the files of an archive; `sheet` was read. `mends`: applied after reading, in this order.
+    `language`: of the inputs, such as "fa"; empty if not detected. `test_rows`: rows of its own test part, if a run
+    scores that. `owner`: whose it is, if people sign in; never published."""
 
     fingerprint: str
     name: str

@@ -1,4 +1,4 @@
-"""The noun of a training: all that a run needs; `schema` has it, too."""
+"""The noun of a training: everything a run needs; `schema` exports it too."""
 
 import math
 from typing import Annotated, Literal, get_args
@@ -81,11 +81,10 @@ class TrainSpec(Noun):
     """Everything a run needs, written once as `spec.json`. No secrets: tokens travel in the worker's environment.
 
     lr: peak learning rate of AdamW. batch: rows a step. micro_batch: at most so many rows in memory at once; 0: the
-    whole batch.
-    max_length: tokens a row, prompt and answer together.
-    steps: 0 means `epochs` decide. patience: evaluations without a better loss before the run stops; 0 never stops.
-    packing "auto": on where it is exact and pays. precision "auto": fp32 on CPU, bf16 on a GPU that has it, else fp16.
-    minimum: {metric, or metric + ".low": per cent} that the adapter has to reach to be published.
+    whole batch. max_length: tokens a row, prompt and answer together. steps: 0 means `epochs` decide. patience:
+    evaluations without a better loss before the run stops; 0 never stops. packing "auto": on if it is exact and saves
+    time. precision "auto": fp32 on CPU, bf16 on a GPU that supports it, else fp16. minimum: {metric, or metric +
+    ".low": per cent} that the adapter must reach to be published.
     """
 
     model_config = ConfigDict(allow_inf_nan=False)
@@ -190,29 +189,29 @@ class TrainSpec(Noun):
 
     @property
     def rows_at_once(self) -> int:
-        """Rows of one pass: the most that `micro_batch` allows and that make up a step of exactly `batch` rows."""
+        """Rows of one pass: the largest number that `micro_batch` allows and that divides `batch` exactly."""
         most = min(self.micro_batch or self.batch, self.batch)
         return next(rows for rows in range(most, 0, -1) if self.batch % rows == 0)
 
     @property
     def passes(self) -> int:
-        """Passes whose gradients add up to one step."""
+        """Passes whose gradients are accumulated into one step."""
         return self.batch // self.rows_at_once
 
     @property
     def test_rows(self) -> int:
-        """Rows that came to be scored and are never trained on: a test file's, or those of the data's own test part.
-        0 where a part of the rows is held out instead."""
+        """Rows that came to be scored and are never trained on: those of a test file, or of the data's own test part. 0
+        if part of the rows is held out instead."""
         return self.test_dataset.rows if self.test_dataset else self.dataset.test_rows
 
     def count_steps(self, rows: int) -> int:
-        """Steps of a training on so many rows; the last step of an epoch takes what is left."""
+        """Steps of a training on that many rows; the last step of an epoch takes the remainder."""
         return self.steps or max(1, round(self.epochs * math.ceil(rows / self.batch)))
 
     def look_every(self, steps: int) -> int:
-        """Steps between two looks at the validation rows, in a training of so many."""
+        """Steps between two validations, in a training of that many steps."""
         return max(1, math.ceil(steps / self.evaluations))
 
     def warm_up_steps(self, steps: int) -> int:
-        """Steps in which the learning rate rises, in a training of so many."""
+        """Warm-up steps, in which the learning rate rises, in a training of that many steps."""
         return round(self.warmup * steps)

@@ -1,4 +1,4 @@
-"""What a paired comparison found, in words that name the rows, and whom an adapter has to beat.
+"""The result of a paired comparison in words that name the rows, and which way of asking the base an adapter must beat.
 
 describe(comparison)                       the finding in a sentence
 stronger_base(metrics, "accuracy")         "base" or "base_examples"
@@ -7,16 +7,16 @@ stronger_base(metrics, "accuracy")         "base" or "base_examples"
 from lora_hub.core.messages import Message, _, _n
 from lora_hub.core.schema import ADAPTER, BASE, BASE_EXAMPLES, PairedComparison, Scores
 
-# How the base is asked, by the keys of a run's metrics.
+# How the base is prompted, by the keys of a run's metrics.
 BASE_WAYS = (BASE, BASE_EXAMPLES)
 SMALLEST_P = 0.0001
-# Who answered, as a card and the shell name them, in the order of their columns.
+# Who answered, as the card and the shell name them, in column order.
 WHO = {BASE: "base", BASE_EXAMPLES: "base with examples in its prompt", ADAPTER: "adapter"}
 
 
 def stronger_base(metrics: dict[str, Scores], metric: str) -> str:
-    """Whom an adapter has to beat: of the ways in which the base was asked ("base": as it is, "base_examples": with
-    examples in its prompt), the one that scored higher; the plain one where they tie."""
+    """The opponent an adapter must beat: "base" (plain prompt) or "base_examples" (with examples), whichever scored
+    higher; the plain one on a tie."""
     asked = [who for who in BASE_WAYS if metric in metrics.get(who, {})]
     if not asked:
         raise ValueError(f"the base has no {metric}")
@@ -24,14 +24,14 @@ def stronger_base(metrics: dict[str, Scores], metric: str) -> str:
 
 
 def p_value(found: PairedComparison) -> Message:
-    """Its p, two digits of it; a very small one as below the smallest that is told."""
+    """The p-value with two digits; a very small one as below the smallest value shown."""
     if found.p < SMALLEST_P:
         return _("p < {p}", p=f"{SMALLEST_P:.4f}")
     return _("p = {p:.2g}", p=found.p)
 
 
 def describe(found: PairedComparison) -> Message:
-    """What the test found, in a sentence that names the rows; the metric and its values are said beside it."""
+    """The test's result in a sentence that names the rows; the metric and its values are shown beside it."""
     changes = _changes(found)
     if found.verdict in ("better", "worse"):
         return _("{changes}; that is beyond what chance explains.", changes=changes)
@@ -49,7 +49,7 @@ def describe(found: PairedComparison) -> Message:
 
 
 def _changes(found: PairedComparison) -> Message:
-    """How many rows changed, and to what; without a full stop."""
+    """How many rows changed, and in which direction; without a full stop."""
     if not found.changed:
         return _n("The one row did not change", "None of the {count:,} rows changed", count=found.rows)
     changed = _n(

@@ -1,4 +1,4 @@
-"""From any file to rows that can be trained on: read, columns, checks, mends, prompts."""
+"""Turns any file into training rows: reading, columns, checks, fixes, prompts."""
 
 __all__ = [
     "checks",

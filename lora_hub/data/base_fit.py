@@ -1,5 +1,4 @@
-"""What a base says to the rows of an inspection: how long they are in its tokens, and what its chat template makes of
-them."""
+"""How the rows of an inspection suit a base: their length in its tokens, and whether its chat template accepts them."""
 
 from dataclasses import replace
 from typing import Any
@@ -13,14 +12,14 @@ from lora_hub.data.tables.findings import Finding, worst_first
 
 
 def with_lengths(seen: Inspection, base: BaseModel, max_length: int = 0) -> Inspection:
-    """The same with its rows' lengths in the base's tokens, and what they mean for training; unchanged where the base's
-    tokenizer is not on this disk yet or a role has no column."""
+    """The inspection with its rows' lengths in the base's tokens, and what they mean for training. Unchanged if the
+    base's tokenizer is not on this disk yet or a role has no column."""
     from lora_hub.data.prompts import lengths
 
     try:
         examples = seen.planned.examples
     except DataError:
-        return seen  # the checks have told why
+        return seen  # the checks have reported why
     tokenizer = lengths.tokenizer_of(base)
     if tokenizer is None:
         return seen
@@ -44,7 +43,7 @@ def with_lengths(seen: Inspection, base: BaseModel, max_length: int = 0) -> Insp
 def _with_template(
     seen: Inspection, tokenizer: Any, task: Task, examples: list[Example]
 ) -> tuple[Inspection, list[Example]]:
-    """What the base's chat template says to the rows, and those examples that it takes."""
+    """The inspection with the findings of the base's chat template, and the examples that the template accepts."""
     from lora_hub.data.checks.check_chat_template import find_template
 
     found = [with_mends(one, seen.table, task, seen.mapping) for one in find_template(tokenizer, task, examples)]
@@ -58,12 +57,13 @@ def _with_template(
 
 
 def _with_length_mends(found: Finding, measured: Lengths, examples: list[Example], task: Task) -> Finding:
-    """Rows that are too long can lose the end of their input: so many characters as surely fit, going by the sample."""
+    """Offers to shorten the inputs of rows that are too long, to a number of characters that the sample shows will
+    fit."""
     if found.problem.code != "too-long" or task.is_chat or not measured.total[3]:
         return found
     characters = [len(" ".join(map(str, example.inputs.values()))) + len(example.answer) for example in examples]
     middle = sorted(characters)[len(characters) // 2]
-    # Half as dense again as the middle row, so that what is left fits in nearly every case.
+    # Assumes text half as dense again as in the median row, so that the rest fits in nearly every case.
     fits = int(0.7 * (measured.max_length - min(measured.prompt)) * middle / max(1, measured.total[3]))
     offered = (Mend(kind="shorten", values={"characters": str(max(40, fits))}),)
     return Finding(found.problem.model_copy(update={"mends": offered}), found.rows)

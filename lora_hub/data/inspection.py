@@ -1,9 +1,9 @@
-"""A file looked at as a person would before training on it: what it holds, which column is what, what is wrong with it
-and what can be done about that, and the first rows exactly as the model will see them.
+"""Inspects a file before training: what it holds, which column is which, what is wrong with it and how to fix it, and
+the first rows exactly as the model will see them.
 
     inspect_table(read_table(path), get_task("spam"), fingerprint=..., name="spam.csv").to_json()
 
-`inspector` looks at files, and remembers; `base_fit` tells what a base says to the rows.
+`inspector` inspects files and caches the results; `base_fit` adds what depends on the base.
 """
 
 from collections.abc import Sequence
@@ -37,11 +37,10 @@ CHOSEN = _("chosen by you")
 
 @dataclass
 class Inspection:
-    """`table`: after the mends. `task`: put in the rows' language where nobody chose one. `preview`: the first rows as
-    {"prompt", "completion"}. `planned`: the rows as they would be trained.
-    `reasons`: role -> why that column was taken. `findings`: the problems with all their
-    rows. `done`: what each mend did. `tokens_row`: mean tokens of a row for the base that the lengths are of; 0 where
-    they are not known."""
+    """`table`: after the mends. `task`: in the rows' language, unless a person chose one. `preview`: the first rows as
+    {"prompt", "completion"}. `planned`: the rows as they would be trained. `reasons`: role -> why that column was
+    chosen. `findings`: the problems with all their rows. `done`: what each mend did. `tokens_row`: mean tokens of a row
+    for the base whose lengths were measured; 0 if unknown."""
 
     info: DatasetInfo
     table: Table
@@ -63,12 +62,12 @@ class Inspection:
         return self.info.lengths
 
     def rows_of(self, code: str, limit: int = 50) -> list[tuple[int, dict[str, str]]]:
-        """The first `limit` rows of a problem: (row number, {role: text}). Empty where there is no such problem."""
+        """The first `limit` rows of a problem: (row number, {role: text}). Empty if there is no such problem."""
         rows = next((found.rows for found in self.findings if found.problem.code == code), None)
         return [] if rows is None else self.texts_of(rows.head(limit).to_list())
 
     def texts_of(self, rows: Sequence[int]) -> list[tuple[int, dict[str, str]]]:
-        """(row number, {role: text}) of the rows of these numbers, as far as they are there."""
+        """(row number, {role: text}) for these row numbers, if they exist."""
         if not len(rows):
             return []
         numbers = self.table.numbers()
@@ -113,7 +112,7 @@ def inspect_table(
     skip_broken: bool = False,
     owner: str = "",
 ) -> Inspection:
-    """`inspector.inspect_file` of a table that was read already, without lengths. owner: whose file it is, where people
+    """`inspector.inspect_file` for a table that was already read, without lengths. owner: whose file it is, if people
     sign in."""
     notes = []
     filled = with_filled_columns(table, mends)
@@ -179,7 +178,7 @@ def inspect_table(
 
 
 def _same_rows(table: Table, mended: Table) -> Table:
-    """The rows that mends left, as they were read."""
+    """The rows left after the mends, as they were read."""
     if mended.row_numbers is None:
         return table
     numbers = table.numbers()
@@ -188,7 +187,7 @@ def _same_rows(table: Table, mended: Table) -> Table:
 
 
 def _scored_rows(table: Table) -> int:
-    """About how many rows would be scored with the usual share held out; a plan knows it exactly."""
+    """About how many rows would be scored with the default held-out share; a plan computes it exactly."""
     from lora_hub.data.prompts import split
 
     return (
@@ -204,8 +203,8 @@ def with_mends(found: Finding, table: Table, task: Task, mapping: dict[str, str]
 
 
 def complete_mapping(table: Table, task: Task, chosen: dict[str, str]) -> tuple[dict[str, str], dict[str, Message]]:
-    """What the person chose, and proposals for the roles they left open, each with its reason. Raises DataError where
-    the person chose a role or a column that there is not."""
+    """A person's choices, plus proposals for the roles they left open, each with its reason. Raises DataError if they
+    chose a role or column that does not exist."""
     columns.check_mapping(table, task, {role: column for role, column in chosen.items() if column}, complete=False)
     proposal = columns.propose_mapping(table, task)
     taken = set(chosen.values())

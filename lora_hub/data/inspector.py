@@ -1,4 +1,4 @@
-"""Files looked at, and what was found of them remembered, so that a form's next change costs only what it changes.
+"""Inspects files and caches the results, so that a change in the form recomputes only what it affects.
 
 inspect_file(Path("spam.csv"), get_task("spam")).to_json()
 
@@ -32,21 +32,22 @@ def inspect_file(
     **reading: Any,
 ) -> Inspection:
     """Reads and checks a file. `task` None: proposed from the columns. `mapping`: roles that the person chose; the
-    others are proposed; a role chosen as "" stays without a column. `reading`: encoding, delimiter, sheet, skip_broken,
-    is_test (`read_table`). `base`: whose tokens the lengths are counted in; `max_length`: 0 means the base's context.
+    others are proposed; a role chosen as "" has no column. `reading`: encoding, delimiter, sheet, skip_broken, is_test
+    (`read_table`). `base`: lengths are counted in its tokens; `max_length`: 0 means the base's context.
 
-    Raises DataError where the file cannot be read, is not for supervised training, or has no column of a name that was
-    chosen. A required role without a column is a Problem, so that the person can choose one."""
+    Raises DataError if the file cannot be read, is not for supervised training, or lacks a chosen column. A required
+    role without a column is a Problem, so that the person can choose one.
+    """
     return Inspector().inspect(path, task, mapping, mends=mends, base=base, max_length=max_length, name=name, **reading)
 
 
 class Inspector:
-    """Looks at files and remembers the last tables and findings, so that a form's next change costs only what it
-    changes.
+    """Inspects files and caches the last tables and findings, so that a change in the form recomputes only what it
+    affects.
 
-    Safe to use from several threads; each answer is made once, and who asks for something else does not wait for it.
-    `most_bytes`: of remembered tables (the last one aside). `read`: what reads a file, `read_table` or what stands for
-    it.
+    Safe to use from several threads; each answer is computed once, and requests for other answers do not wait for it.
+    `most_bytes`: limit of cached tables (except the last one). `read`: the function that reads a file, `read_table` or
+    a substitute.
     """
 
     def __init__(self, most_bytes: int = 512 << 20, most: int = 24, read: Callable[..., Table] = read_table) -> None:
@@ -68,7 +69,7 @@ class Inspector:
         name: str = "",
         **reading: Any,
     ) -> Inspection:
-        """`inspect_file`, from memory where it can. Raises DataError as it does."""
+        """`inspect_file`, from the cache if possible. Raises DataError as it does."""
         table = self.read(path, **reading)
         file, task_key = _file(path), f"{task.model_dump_json()} {sorted(task.model_fields_set)}" if task else ""
         name = name or Path(path).name
@@ -97,15 +98,15 @@ class Inspector:
         return seen if base is None else self.with_lengths(seen, base, max_length)
 
     def with_lengths(self, seen: Inspection, base: BaseModel, max_length: int = 0) -> Inspection:
-        """`with_lengths`, from memory where it can: of an inspection that this inspector gave."""
+        """`base_fit.with_lengths`, from the cache if possible, for an inspection that this inspector returned."""
         key = ("lengths", id(seen), base.model_dump_json(), max_length)
-        # The inspection is kept beside the answer, so that its id means nothing else meanwhile.
+        # Keep the inspection beside the answer, so that its id is not reused in the meantime.
         return self._remember(key, lambda: (with_lengths(seen, base, max_length), seen))[0]
 
     def read(self, path: Path, **reading: Any) -> Table:
-        """The table of a file, from memory where it is unchanged. Raises DataError."""
+        """The table of a file, from the cache if the file is unchanged. Raises DataError."""
         if not Path(path).is_file():
-            return self._read(path, **reading)  # which tells it in words
+            return self._read(path, **reading)  # which explains it in words
         return self._remember(("table", _file(path), _reading(reading)), lambda: self._read(path, **reading))
 
     def _remember(self, key: tuple, make: Callable[[], Any]) -> Any:
@@ -116,7 +117,7 @@ class Inspector:
             making = self._making.setdefault(key, threading.Lock())
         with making:
             with self._lock:
-                if key in self._answers:  # made while we waited
+                if key in self._answers:  # computed while we waited
                     return self._answers[key]
             try:
                 answer = make()
@@ -130,14 +131,14 @@ class Inspector:
             return answer
 
     def _held(self) -> int:
-        """Bytes of the tables that are remembered, about; one that several answers share counts once."""
+        """Approximate bytes of the cached tables; a table shared by several answers counts once."""
         frames = {}
         for answer in self._answers.values():
             one = answer[0] if isinstance(answer, tuple) else answer
             table = one.table if isinstance(one, Inspection) else one
             if isinstance(table, Table):
                 frames[id(table.frame)] = table.frame
-        # Planned rows stand as Python objects beside their frame.
+        # Planned rows are Python objects beside their frame.
         return sum(
             round(frame.estimated_size() * (1 + 2 * min(1.0, PLANNED_ROWS / max(1, frame.height))))
             for frame in frames.values()
@@ -145,7 +146,7 @@ class Inspector:
 
 
 def _file(path: Path) -> tuple:
-    """What tells one state of a file from another."""
+    """Identifies one state of a file."""
     status = Path(path).stat()
     return (str(Path(path).resolve()), status.st_size, status.st_mtime_ns)
 

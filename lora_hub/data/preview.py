@@ -1,4 +1,4 @@
-"""The first rows of a table as the model gets them: the prompt, and the part that is trained."""
+"""The first rows of a table as the model receives them: the prompt, and the part that is trained."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ PREVIEW_CHARACTERS = 4_000
 
 
 def missing_columns(table: Table, task: Task, mapping: dict[str, str], chosen: dict[str, str]) -> list[Finding]:
-    """One error where a required role has no column yet. chosen: what a person chose, "" for no column at all."""
+    """One error if a required role has no column yet. chosen: what a person chose, "" for no column."""
     declined = [role for role in columns.roles_of(task) if chosen.get(role) == "" and role not in task.optional_inputs]
     if declined:
         said = _(
@@ -35,12 +35,12 @@ def missing_columns(table: Table, task: Task, mapping: dict[str, str], chosen: d
 
 
 def preview_rows(planned: PlannedRows, tokenizer: Any = None) -> list[dict[str, str]]:
-    """The first rows with the text put to the model and the part that is trained; of a chat as the base's template
-    writes it, where its tokenizer is known. Empty where no row can be used."""
+    """The first rows as prompt and trained part. A chat is formatted by the base's chat template if its tokenizer is
+    known. Empty if no row can be used."""
     try:
         examples = planned.first
     except DataError:
-        return []  # the checks have told why
+        return []  # the checks have reported why
     task = planned.task
     if task.is_chat and tokenizer is not None:
         refused = set(prepare.find_refused(tokenizer, task, examples)[0])

@@ -1,4 +1,4 @@
-"""The tasks there are: one YAML file each, and the words around a row."""
+"""The task catalogue: one YAML file for each task, and the prompt text around a row."""
 
 __all__ = [
     "catalogue",

@@ -1,16 +1,17 @@
-"""The catalogue of tasks: one YAML file a task beside this module, samples in `samples/`; and a person's own tasks.
+"""The task catalogue: one YAML file for each task beside this module, samples in `samples/`. Also reads tasks that
+people define.
 
     get_task("spam")                  a task of the catalogue
-    get_task("my/reviews.yaml")       a task of one's own, from a file
+    get_task("my/reviews.yaml")       a task that a person defined, from a file
     get_task("lora_hub.json")         the task of an adapter, from the record in its repo
     task_from_dict({"title": "Tone", "labels": ["formal", "casual"], "instruction": "Which tone is this?"})
 
-A task of one's own may leave out nearly everything: `id` comes from the title, `template` from the inputs, `metrics`
-and `output` from whether there are labels; a plain string stands for a text in English.
+A person's task may leave out nearly everything. `id` comes from the title, `template` from the inputs, `metrics` and
+`output` from whether there are labels. A plain string counts as an English text.
 
-Template rules (rendered by `data.template`): `{instruction}`, `{labels}` and one `{role}` for each input, where a role
-named like one of the two means the row's own value. A line whose optional input is empty, or whose `{labels}` there are
-none or too many of, is left out whole; so each of these has a line of its own.
+Template rules (rendered by `data.template`): `{instruction}`, `{labels}` and one `{role}` for each input; a role with
+one of those two names means the row's own value. A line is left out if its optional input is empty, or if its
+`{labels}` are none or too many. So each of these needs a line of its own.
 """
 
 import difflib
@@ -29,7 +30,7 @@ from lora_hub.core.schema import Task
 from lora_hub.evaluation import metrics
 
 FOLDER = Path(__file__).parent
-# In the order in which they are offered; a YAML file that is not named here comes after them, by its name.
+# The order in which tasks are offered; YAML files not named here follow, sorted by name.
 FIRST = (
     "spam",
     "sentiment",
@@ -43,11 +44,11 @@ FIRST = (
     "text-to-sql",
     "grammar",
 )
-MAX_TASK_FILE = 256 * 1024  # bytes; a task is a page of text, anything larger is another file given by mistake
+MAX_TASK_FILE = 256 * 1024  # bytes; a task is a page of text, so a larger file was given by mistake
 
 
 def offered(folder: Path) -> tuple[str, ...]:
-    """The ids of the tasks in a folder, one YAML file each, in the order in which they are offered."""
+    """The ids of the tasks in a folder, one YAML file each, in the order they are offered."""
     there = {file.stem for file in folder.glob("*.yaml")}
     return (*(name for name in FIRST if name in there), *sorted(there.difference(FIRST)))
 
@@ -61,7 +62,7 @@ def list_tasks() -> list[Task]:
 
 
 def get_task(name: str) -> Task:
-    """A task by its id in the catalogue, or from a person's YAML file by its path.
+    """A task by its catalogue id, or from a person's YAML file by its path.
 
     Raises SpecError: no such task (with the nearest names), no such file, or a file that is not a valid task.
     """
@@ -79,7 +80,7 @@ def get_task(name: str) -> Task:
 
 
 def task_from_dict(data: dict[str, Any]) -> Task:
-    """A task from plain data, as the page or a YAML file gives it, with what was left out filled in.
+    """A task from plain data, such as the page's form or a YAML file, with missing parts filled in.
 
     Raises SpecError that names the field and the value.
     """
@@ -120,9 +121,9 @@ def task_from_dict(data: dict[str, Any]) -> Task:
 
 
 def in_language(task: Task, language: str) -> Task:
-    """The task put in another language: its instruction and, where the template is the catalogue's or one that was
-    filled in, the frame around the rows' words. A template that a person wrote stays, and so does the whole task where
-    it is in that language."""
+    """The task in another language: its instruction, and the template's frame (the fixed text around the inputs) if the
+    template is the catalogue's or a default. A template that a person wrote is kept. A task that is already in that
+    language is unchanged."""
     if language == task.prompt_language:
         return task.model_copy(update={"prompt_language": language})
     known = [_read_task(FOLDER / f"{task.id}.yaml").template] if task.id in ORDER else []
@@ -135,10 +136,10 @@ def in_language(task: Task, language: str) -> Task:
 
 
 def sample_file(task: Task) -> Path | None:
-    """The sample that comes with a task of the catalogue, or None."""
+    """The sample of a catalogue task, or None."""
     if not task.sample:
         return None
-    # Only the name counts: a task from a stranger's adapter must not point at a file of this machine.
+    # Use only the file name: a task from a stranger's adapter must not point at other files of this machine.
     path = FOLDER / "samples" / Path(task.sample).name
     return path if path.is_file() else None
 
@@ -186,7 +187,7 @@ def _read_task(path: Path) -> Task:
         ) from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        if mark is None:  # a character that no YAML file holds
+        if mark is None:  # a character that YAML does not allow
             raise SpecError(
                 _("The task file {path!r} is not valid YAML."), _("Save it again as plain text, in UTF-8."), path=path
             ) from error
@@ -201,7 +202,7 @@ def _read_task(path: Path) -> Task:
 
 
 def _as_names(key: str, value: Any) -> list[str]:
-    """A list of names from a list or from one string with commas or lines, as a person types it."""
+    """A list of names, from a list or from a string separated by commas or line breaks, as a person types it."""
     items = re.split(r"[,،\n]", value) if isinstance(value, str) else value
     if not isinstance(items, (list, tuple)):
         raise SpecError(
@@ -210,7 +211,7 @@ def _as_names(key: str, value: Any) -> list[str]:
             key=key,
             value=str(value),
         )
-    # YAML reads an unquoted yes, no or 1 as a truth value or a number; a label is text.
+    # YAML reads an unquoted yes, no or 1 as a boolean or a number; a label is text.
     names = [("yes" if item else "no") if isinstance(item, bool) else str(item).strip() for item in items]
     names = [name for name in names if name]
     twice = sorted({name for name in names if names.count(name) > 1})
@@ -225,7 +226,7 @@ def _as_names(key: str, value: Any) -> list[str]:
 
 
 def _fill_defaults(filled: dict[str, Any]) -> None:
-    """What can be told from the rest: id, inputs, output, template, metrics, length of the answer."""
+    """Derives missing parts from the others: id, inputs, output, template, metrics, length of the answer."""
     if not filled.get("id"):
         title = str(filled["title"].get("en", "") if isinstance(filled["title"], dict) else "")
         slug = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:48].strip("-")
@@ -253,8 +254,8 @@ def _fill_defaults(filled: dict[str, Any]) -> None:
 
 
 def _is_persian(instruction: Any) -> bool:
-    """Whether the only text of an instruction is in Persian letters, as a person's is who writes it in the Persian
-    page."""
+    """Whether an instruction has one text only and that text is in Persian letters, as when a person writes it in the
+    Persian page."""
     texts = (
         {str(text) for text in instruction.values() if text} if isinstance(instruction, dict) else {str(instruction)}
     )
@@ -263,7 +264,7 @@ def _is_persian(instruction: Any) -> bool:
 
 
 def _check_template(task: Task) -> None:
-    """Raises SpecError where the template lacks an input, names a stranger, or could not be rendered."""
+    """Raises SpecError if the template lacks an input, names an unknown one, or could not be rendered."""
     if task.is_chat:
         if task.template:
             raise SpecError(
@@ -294,7 +295,7 @@ def _check_template(task: Task) -> None:
                 line=line,
             )
         seen |= set(fields)
-    # The system text is a turn of its own, before the one that the template makes.
+    # The system prompt is a separate turn, before the user's turn that the template makes.
     missing = [role for role in task.inputs if role not in seen and role != "system"]
     if missing:
         raise SpecError(

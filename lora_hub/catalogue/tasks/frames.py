@@ -1,20 +1,20 @@
-"""What stands around a row's own words in a prompt, in the language of the instruction: the line of the labels, the
-inputs' names.
+"""The frame of a prompt: the fixed text around a row's own words (the line of the labels, the names of the inputs), in
+the language of the instruction.
 
-    default_template(["text"], True, "fa")     a task's template where it gives none
-    translated(template)                       an English template whose frame is ours, with the Persian one
+    default_template(["text"], True, "fa")     the template of a task that defines none
+    translated(template)                       an English template with our frame in Persian
 
-A task's template is frozen with its runs and adapters, so one that was trained in another frame is asked in that one
-for ever.
+A task's template is frozen with its runs and adapters, so an adapter is always prompted with the frame it was trained
+on.
 """
 
 import re
 from collections.abc import Sequence
 
-FIELD = re.compile(r"\{(\w+)\}")  # of a template; every other brace is a brace
+FIELD = re.compile(r"\{(\w+)\}")  # a template's placeholder; any other brace is literal
 LABELS_LINE = "Answer with one of: {labels}."
 LABELS_LINE_FA = "با یکی از این‌ها پاسخ بده: {labels}."
-# An input's name in the frame; one that is not here is called the same in both.
+# An input's name in the frame; names not listed are the same in both languages.
 NAMES_FA = {
     "Text": "متن",
     "Message": "پیام",
@@ -34,7 +34,7 @@ _NAMED = re.compile(r"([^:{}]+): (\{\w+\})")
 
 
 def default_template(inputs: Sequence[str], has_labels: bool, language: str) -> str:
-    """The template of a task that gives none: instruction, labels, each input behind its name."""
+    """The template of a task that defines none: instruction, labels, then each input after its name."""
     head = ["{instruction}"] if "instruction" not in inputs else []
     head += [LABELS_LINE] if has_labels and "labels" not in inputs else []
     names = [f"{role.replace('_', ' ').capitalize()}: {{{role}}}" for role in inputs]
@@ -43,7 +43,7 @@ def default_template(inputs: Sequence[str], has_labels: bool, language: str) -> 
 
 
 def translated(template: str) -> str:
-    """The template with the Persian frame; lines that are not of our frame stay as they are."""
+    """The template with the Persian frame; lines that are not from our frame stay."""
     return "\n".join(map(_line, template.split("\n")))
 
 

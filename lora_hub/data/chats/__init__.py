@@ -1,1 +1,1 @@
-"""Conversations: their turns, and what is learnt of them."""
+"""Conversations: their turns, and which turns are learnt."""

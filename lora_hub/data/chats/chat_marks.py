@@ -1,11 +1,10 @@
-"""Whether a turn is learnt, by the marks that the makers of a conversation put at it: weights, flags, masks, parts of a
-text.
+"""Decides whether a turn is learnt, from the marks in the data: weights, flags, masks, parts of a text.
 
     turn_mark({"role": "assistant", "content": "Hi", "weight": "0.00"})     Mark(learnt=False, keys=("weight",))
-    row_marks({"train_on": "last"}, turns)                  sets `learnt` of the turns, and gives the keys it understood
+    row_marks({"train_on": "last"}, turns)                  sets `learnt` of the turns; the keys it understood
 
-What is not understood (a weight of 0.5, a mask of another length) is none of the keys given back, so that it is told as
-unused.
+A mark that is not understood (a weight of 0.5, a mask of another length) is not among the returned keys, so that it is
+reported as unused.
 """
 
 from collections.abc import Callable, Sequence
@@ -35,7 +34,7 @@ LEARNT_KEYS = (
 HIDDEN_KEYS = ("mask", "masked", "no_loss", "ignore_loss")
 PART_KEYS = ("train_detail", "train_details", "training_detail")  # axolotl: [{begin_offset, end_offset, train}]
 TURN_KEYS = (*LEARNT_KEYS, *HIDDEN_KEYS, *PART_KEYS)
-# Of a whole conversation, which of its turns are learnt, beside the marks above.
+# Marks of a whole conversation that say which of its turns are learnt, besides the marks above.
 ROW_KEYS = (*LEARNT_KEYS, *HIDDEN_KEYS, "weights", "train_on")
 WEIGHTS = ("weight", "loss_weight", "weights")  # may be any number
 ON = {"true", "yes", "on", "t", "y", "بله", "آری"}
@@ -69,8 +68,8 @@ NONE = {"none", "nothing", "user", "human", "system", "tool", "prompt", "input"}
 
 @dataclass(frozen=True)
 class Mark:
-    """`keys`: the marks that were understood. `is_partly`: only parts of the text are to be learnt. `is_masked`: a key
-    such as `mask` says that it is not learnt."""
+    """`keys`: the marks that were understood. `is_partly`: only parts of the text should be learnt. `is_masked`: a key
+    such as `mask` marks it as not learnt."""
 
     learnt: bool = True
     keys: tuple[str, ...] = ()
@@ -79,8 +78,8 @@ class Mark:
 
 
 def reading(value: Any) -> bool | None:
-    """What one mark says: True for 1 and true, False for 0 (0.0, "0.00") and false, and for less; None for what is no
-    mark."""
+    """The meaning of one mark: True for 1 and true; False for 0 (0.0, "0.00"), false and negative numbers; None for
+    anything that is not a mark."""
     if isinstance(value, bool):
         return value
     text = str(value).strip().lower() if isinstance(value, (str, int, float)) else ""
@@ -99,8 +98,8 @@ def as_number(text: str) -> float | None:
 
 
 def turn_mark(turn: dict) -> Mark:
-    """What the marks of a turn say together: one that says "not" decides. Of a text of which parts are not to be learnt
-    none is: what is trained is whole answers."""
+    """The marks of a turn combined: a single "not learnt" decides. If parts of a text should not be learnt, the whole
+    text is not, because training uses whole answers."""
     keys, said, partly, masked = [], [], False, False
     for key in TURN_KEYS:
         value = _loaded(turn.get(key))
@@ -120,9 +119,8 @@ def turn_mark(turn: dict) -> Mark:
 
 
 def with_plain_masks(turns: Sequence[Any], role_of: Callable[[dict], str]) -> list[Any]:
-    """The turns of a conversation, `mask` as `loss_mask` where it is one: 1 at every answer and 0 at every other turn.
-    Elsewhere it
-    says what the word says: hidden. role_of: the role that a turn names."""
+    """The turns of a conversation, with `mask` renamed to `loss_mask` if it works as one: 1 at every answer and 0 at
+    every other turn. Otherwise `mask` means hidden. role_of: returns the role of a turn."""
     masked = [turn for turn in turns if isinstance(turn, dict) and "mask" in turn]
     if not masked or len(masked) < len(turns):
         return list(turns)
@@ -135,8 +133,9 @@ def with_plain_masks(turns: Sequence[Any], role_of: Callable[[dict], str]) -> li
 
 
 def row_marks(row: dict, turns: "list[Turn]") -> tuple[str, ...]:
-    """Sets `learnt` of a conversation's turns by the marks beside them; the keys that were understood. A mark is one
-    for all, or a list with one for each turn or for each answer; `train_on` names which (last, all, none)."""
+    """Sets `learnt` of a conversation's turns by the marks beside them, and returns the keys it understood. A mark is
+    one value for all turns, or a list with one for each turn or each answer. `train_on` names which are learnt (last,
+    all, none)."""
     keys = []
     for key in ROW_KEYS:
         value = _loaded(row.get(key))
@@ -153,7 +152,7 @@ def row_marks(row: dict, turns: "list[Turn]") -> tuple[str, ...]:
 
 
 def _for_each(value: Any, turns: "list[Turn]", *, is_hidden: bool) -> list[bool] | None:
-    """A mark for each turn; None where it cannot be told which is whose."""
+    """A mark for each turn; None if the marks cannot be assigned to turns."""
     answers = [turn.message["role"] == "assistant" for turn in turns]
     marks = [reading(one) for one in value] if isinstance(value, list) else [reading(value)] * len(turns)
     if None in marks:
@@ -165,7 +164,7 @@ def _for_each(value: Any, turns: "list[Turn]", *, is_hidden: bool) -> list[bool]
 
 
 def _train_on(value: Any, turns: "list[Turn]") -> list[bool] | None:
-    """By name: the last answer, all, none; or the roles that are learnt."""
+    """By name: the last answer, all, none; or the roles to learn."""
     names = [
         str(one).strip().lower().replace(" ", "_").replace("-", "_")
         for one in (value if isinstance(value, list) else [value])
@@ -179,7 +178,7 @@ def _train_on(value: Any, turns: "list[Turn]") -> list[bool] | None:
 
 
 def _loaded(value: Any) -> Any:
-    """A list that stands in a text (CSV) as such."""
+    """A list that a CSV holds as text, parsed."""
     if not isinstance(value, str) or not value.lstrip().startswith("["):
         return value
     try:

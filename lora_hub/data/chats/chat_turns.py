@@ -1,11 +1,11 @@
-"""One turn of a conversation in the dialects people have, as one message.
+"""Reads one turn of a conversation, in any common format, as one message.
 
     read_turn({"from": "gpt", "value": "Hello", "weight": 0}, 1)   [Turn({"role": "assistant", "content": "Hello"},
                                                                    learnt=False)]
 
-A message has `role` (system, user, assistant, tool) and `content` (text), and where there are some `tool_calls` (as
-OpenAI writes them, arguments as an object), `tool_call_id`, `name` (of the tool that answers). What a turn has besides
-is named in `Turn.unused`.
+A message has `role` (system, user, assistant, tool) and `content` (text). It may have `tool_calls` (in OpenAI's format,
+arguments as an object), `tool_call_id`, and `name` (of the tool that answers). `Turn.unused` names the other fields of
+a turn.
 """
 
 import json
@@ -68,7 +68,7 @@ REASONING_KEYS = (
     "thinking_content",
 )
 EXPECTED = _("Each turn is {{role, content}} or {{from, value}}.")
-# Keys by which a part of a content is known; a list of anything else is JSON.
+# Keys that identify a content part; a list of anything else is JSON.
 _GEMINI = (
     "functionCall",
     "function_call",
@@ -100,11 +100,10 @@ _PARTS = {"type", "text", *_GEMINI}
 
 @dataclass
 class Turn:
-    """`learnt`: False where the turn's makers marked it as context only; `is_partly`: of parts of it; `is_masked`: by a
-    mask.
-    `reasoning`: thoughts before the answer, which are not learnt. `unused`: its fields that are not used. `nulls`:
-    whether arguments of its calls were null and left out. `is_cut`: whether a call or its arguments are a text that is
-    no JSON."""
+    """`learnt`: False if the data marks the turn as context only; `is_partly`: if it marks parts of it; `is_masked`: if
+    a mask does. `reasoning`: the reasoning before the answer, which is not learnt. `unused`: names of its unused
+    fields. `nulls`: whether null arguments of its calls were left out. `is_cut`: whether a call or its arguments are a
+    text that is not valid JSON."""
 
     message: dict[str, Any]
     learnt: bool = True
@@ -117,18 +116,18 @@ class Turn:
 
     @property
     def says(self) -> bool:
-        """Whether there is anything in it: a text or a call."""
+        """Whether it has any content: a text or a call."""
         return bool(self.message["content"].strip() or self.message.get("tool_calls"))
 
     @property
     def is_learnt(self) -> bool:
-        """An assistant's turn that says something and is not marked as context only."""
+        """An assistant's turn with content that is not marked as context only."""
         return self.message["role"] == "assistant" and self.learnt and self.says
 
 
 @dataclass
 class _Content:
-    """What a turn's content holds. `results`: (id, text) of tools' answers."""
+    """The parts of a turn's content. `results`: (id, text) of tool results."""
 
     text: str = ""
     reasoning: str = ""
@@ -139,8 +138,8 @@ class _Content:
 
 
 def read_turn(turn: Any, number: int) -> list[Turn]:
-    """The messages of one turn that names its role: one, or more where it holds several tools' answers. `number`: from
-    1, for the errors. Raises DataError for a turn that is not understood, [] where it names no role."""
+    """The messages of a turn that names its role: one, or more if it holds several tool results. [] if the turn names
+    no role. `number`: from 1, for the errors. Raises DataError for a turn that is not understood."""
     if not isinstance(turn, dict):
         raise DataError(_("Turn {number} is not an object: {turn}."), EXPECTED, number=number, turn=f"{turn!r:.40}")
     role_key = next((key for key in ROLE_KEYS if turn.get(key)), None)
@@ -168,7 +167,7 @@ def read_turn(turn: Any, number: int) -> list[Turn]:
     used = {role_key, content_key, "type" if "data" in turn or turn.get("type") in (role, "message") else None}
     mark = turn_mark(turn)
     if known == "assistant":
-        # A weight between is told as unused: an answer is learnt or it is not.
+        # A weight between 0 and 1 is reported as unused: an answer is learnt or not.
         used |= {*CALL_KEYS, *REASONING_KEYS, *mark.keys}
         _read_calls(turn, name, found)
         thoughts = [value_text(turn[key]) or "" for key in REASONING_KEYS if turn.get(key)]
@@ -179,7 +178,7 @@ def read_turn(turn: Any, number: int) -> list[Turn]:
     if known == "tool":
         used |= {"name", "tool_call_id"}
         message |= {key: str(turn[key]) for key in ("name", "tool_call_id") if turn.get(key)}
-    if known != "assistant":  # only answers are learnt, whatever a mark says of the others
+    if known != "assistant":  # only answers are learnt, whatever the marks on other turns
         used |= set(TURN_KEYS)
     unused = tuple(key for key, value in turn.items() if key not in used and value not in (None, "", [], {}))
     turns = [
@@ -195,7 +194,7 @@ def read_turn(turn: Any, number: int) -> list[Turn]:
 
 
 def role_of(turn: dict) -> str:
-    """system, user, assistant or tool; "" where a turn names none of them."""
+    """system, user, assistant or tool; "" if a turn names none of them."""
     return next((ROLES.get(str(turn[key]).strip().lower(), "") for key in ROLE_KEYS if turn.get(key)), "")
 
 
@@ -204,12 +203,12 @@ def no_role(number: int) -> DataError:
 
 
 def read_text(content: Any, number: int) -> str:
-    """The text of a content, its thoughts aside."""
+    """The text of a content, without reasoning."""
     return _content(content, number).text
 
 
 def _content(content: Any, number: int) -> _Content:
-    """A text, a list of parts, nothing, or any other value, which is its JSON text."""
+    """Parses a text, a list of parts, nothing, or any other value, which becomes JSON text."""
     found = _Content()
     if isinstance(content, dict) and isinstance(content.get("parts"), (list, tuple)):
         content = content["parts"]
@@ -225,12 +224,12 @@ def _content(content: Any, number: int) -> _Content:
 
 
 def _part(part: Any, number: int, found: _Content) -> str:
-    """The text of one part of a turn's content; thoughts, calls and tools' answers go into `found`. Raises DataError
-    for an image, a sound or a file."""
+    """The text of one content part. Reasoning, calls and tool results are added to `found`. Raises DataError for an
+    image, a sound or a file."""
     if isinstance(part, str):
         return part
     kind = part.get("type") or next((key for key in _GEMINI if isinstance(part.get(key), dict)), None)
-    if kind in _GEMINI:  # Gemini has no type, but a key for each
+    if kind in _GEMINI:  # Gemini has a key for each type of part
         part = part[kind]
         kind = (
             "tool_use"
@@ -274,7 +273,7 @@ def _part(part: Any, number: int, found: _Content) -> str:
 
 
 def _read_calls(turn: dict, role: str, found: _Content) -> None:
-    """Tool calls beside the content, or in it where the role says that it is a call (ShareGPT)."""
+    """Reads tool calls beside the content, or inside it if the role marks it as a call (ShareGPT)."""
     for key in CALL_KEYS:
         given = turn.get(key)
         calls = _loaded(given)
@@ -282,7 +281,7 @@ def _read_calls(turn: dict, role: str, found: _Content) -> None:
             one = _loaded(call)
             if isinstance(one, dict):
                 _add_call(found, one, is_text=isinstance(given, str) or isinstance(call, str))
-            elif isinstance(one, str) and one.strip():  # cut off: what it calls is not known
+            elif isinstance(one, str) and one.strip():  # cut off: the called tool is unknown
                 found.is_cut = True
     if role in CALL_ROLES and found.text.strip():
         said = _loaded(found.text)
@@ -296,9 +295,9 @@ def _read_calls(turn: dict, role: str, found: _Content) -> None:
 
 
 def _add_call(found: _Content, call: dict, *, is_text: bool = False) -> None:
-    """Adds a call in OpenAI's form. A table format fills in the arguments of other calls as nulls (Arrow has one type
-    for all rows), so they are left out, as TRL does; not those that a JSON text writes: is_text, that the call was
-    one."""
+    """Adds a call in OpenAI's format. Table formats fill in the arguments of other calls as nulls (Arrow has one type
+    for all rows), so nulls are removed, as TRL does. Nulls written in a JSON text stay; is_text: the call was such a
+    text."""
     function = call["function"] if isinstance(call.get("function"), dict) else call
     arguments = next(
         (function[key] for key in ("arguments", "parameters", "args", "input") if function.get(key) is not None), {}
@@ -306,7 +305,7 @@ def _add_call(found: _Content, call: dict, *, is_text: bool = False) -> None:
     loaded = _loaded(arguments) if not isinstance(arguments, str) or arguments.strip() else {}
     if isinstance(loaded, str) and call.get("type") != "custom":
         found.is_cut |= not _is_json(loaded)
-    given = json.loads(json_text(loaded))  # a Parquet file's may hold days and decimals, which no template writes
+    given = json.loads(json_text(loaded))  # a Parquet file may hold dates and decimals, which templates cannot write
     arguments = given if is_text or isinstance(arguments, str) else without_nulls(given)
     made = {"type": "function", "function": {"name": str(function.get("name") or ""), "arguments": arguments}}
     found.calls.append({"id": str(call["id"]), **made} if call.get("id") else made)
@@ -322,22 +321,22 @@ def _is_json(text: str) -> bool:
 
 
 def without_nulls(value: Any) -> Any:
-    """The value without the keys that are null in it."""
+    """The value without its null keys."""
     if isinstance(value, dict):
         return {key: without_nulls(item) for key, item in value.items() if item is not None}
     return [without_nulls(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def calls_text(calls: list[dict]) -> str:
-    """Tool calls as JSON, a line each: {"name": ..., "arguments": ...}."""
+    """Tool calls as JSON, one line each: {"name": ..., "arguments": ...}."""
     return "\n".join(
         json_text({"name": call["function"]["name"], "arguments": call["function"]["arguments"]}) for call in calls
     )
 
 
 def read_tools(value: Any) -> list[dict]:
-    """Tool definitions in OpenAI's form, from theirs, from bare functions (ShareGPT) and from Anthropic's, as values or
-    as JSON text. Raises DataError where they are none."""
+    """Tool definitions in OpenAI's format, from OpenAI's, bare functions (ShareGPT) or Anthropic's, as values or JSON
+    text. Raises DataError if they are not definitions."""
     tools = _loaded(value)
     tools = [] if tools in (None, "", {}, "null", "None") else tools if isinstance(tools, (list, tuple)) else [tools]
     read = []
@@ -351,7 +350,7 @@ def read_tools(value: Any) -> list[dict]:
                 tool=value_text(tool)[:60],
             )
         function = json.loads(json_text(function))
-        if not isinstance(value, str) and not isinstance(given, str):  # a JSON text writes its nulls itself
+        if not isinstance(value, str) and not isinstance(given, str):  # nulls in a JSON text are intended
             function = without_nulls(function)
         if "input_schema" in function and "parameters" not in function:
             function["parameters"] = function.pop("input_schema")
@@ -360,7 +359,7 @@ def read_tools(value: Any) -> list[dict]:
 
 
 def _loaded(value: Any) -> Any:
-    """The value that a text writes in JSON, or as Python prints it; any other as it is."""
+    """The value of a text in JSON or Python's print format; any other value unchanged."""
     if not isinstance(value, str) or not re.match(r"\s*[\[{]", value):
         return value
     try:

@@ -1,13 +1,12 @@
-"""Conversations in the dialects people have, as one: its messages, which of them are learnt, and the tools they may
-call.
+"""Converts conversations from any common format into one: messages, which of them are learnt, and the available tools.
 
     read_chat([{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Hello"}]).messages
-    to_messages(value)      the messages alone
+    to_messages(value)      the messages only
 
-Understood: OpenAI (content as text, parts or null, tool calls, weights, tools), ShareGPT, lists of pairs ({input,
-output}, {user, bot}, [question, answer]), alternating texts, a prompt's turns and its completion's, the JSON text of
-all these, and texts with marks (### Human:, <|im_start|>user, [INST]). What one turn says is `chat_turns`' work,
-columns that are parts of one conversation `chat_columns`'.
+Supported: OpenAI (content as text, parts or null, tool calls, weights, tools), ShareGPT, lists of pairs ({input,
+output}, {user, bot}, [question, answer]), alternating texts, prompt and completion turns, the JSON text of all these,
+and texts with role markers (### Human:, <|im_start|>user, [INST]). `chat_turns` reads one turn; `chat_columns` joins
+columns that are parts of one conversation.
 """
 
 import re
@@ -24,7 +23,7 @@ from lora_hub.data.tables.value_text import listed
 SYSTEM = ("system", "system_prompt", "system_message", "systeminstruction", "system_instruction")
 TOOLS = ("tools", "functions")
 LISTS = ("messages", "conversations", "conversation", "dialog", "dialogue", "turns", "chat", "contents", "mapping")
-# What is asked and what is answered, where one object holds both; an instruction may have an input of its own.
+# The keys of question and answer in an object that holds both; an instruction may also have an input.
 PAIRS = (
     ("instruction", "output"),
     ("instruction", "response"),
@@ -53,8 +52,8 @@ _SYSTEM = re.compile(r"\s*<<SYS>>(.*?)<</SYS>>", re.DOTALL)
 
 @dataclass
 class Chat:
-    """`turns`: the messages in order, each with whether it is learnt. `tools`: definitions of what the assistant may
-    call, in OpenAI's form. `unused`: names of fields beside the turns that are not used."""
+    """`turns`: the messages in order, each with whether it is learnt. `tools`: definitions of the tools the assistant
+    may call, in OpenAI's format. `unused`: names of unused fields beside the turns."""
 
     turns: list[Turn]
     tools: list[dict] = field(default_factory=list)
@@ -66,13 +65,13 @@ class Chat:
 
 
 def to_messages(value: Any) -> list[dict[str, Any]]:
-    """The messages of one row. Raises DataError naming the turn (from 1) that is not understood. An empty list stays
-    empty."""
+    """The messages of one row; an empty list stays empty. Raises DataError naming the turn (from 1) that is not
+    understood."""
     return read_chat(value).messages
 
 
 def is_all_context(chat: Chat) -> bool:
-    """Whether the assistant answers, and every answer is marked as context only."""
+    """Whether the assistant answers but every answer is marked as context only."""
     answers = [turn for turn in chat.turns if turn.message["role"] == "assistant" and turn.says]
     return bool(answers) and not any(turn.learnt for turn in answers)
 
@@ -108,7 +107,7 @@ def read_chat(value: Any) -> Chat:
 
 
 def _loaded(text: str) -> Any:
-    """What a text writes in JSON, or as Python prints it (pandas, in a CSV); None where it is neither."""
+    """The value of a text in JSON or Python's print format (as pandas writes into a CSV); None if it is neither."""
     try:
         return strict_json.load(text)
     except (ValueError, RecursionError):
@@ -116,7 +115,7 @@ def _loaded(text: str) -> Any:
 
 
 def _from_object(value: dict) -> Chat:
-    """A conversation inside an object: under a key of its own, in two halves (prompt, completion), or one pair."""
+    """A conversation inside an object: under one key, in two halves (prompt, completion), or as one pair."""
     lower = {str(key).lower(): item for key, item in value.items()}
     used = {*SYSTEM, *TOOLS}
     system = _turn("system", next((lower[key] for key in SYSTEM if lower.get(key)), None))
@@ -146,7 +145,7 @@ def _from_object(value: dict) -> Chat:
         used |= {"history", *pair[1]}
     used |= set(row_marks(lower, turns))
     unused = (*unused, *(key for key, item in lower.items() if key not in used and item not in (None, "", [], {})))
-    if turns and turns[0].message["role"] == "system" and start:  # the turns' own system text is the nearer one
+    if turns and turns[0].message["role"] == "system" and start:  # the system text in the turns takes precedence
         unused = (
             unused
             if turns[0].message["content"].strip() == start[0].message["content"].strip()
@@ -157,7 +156,7 @@ def _from_object(value: dict) -> Chat:
 
 
 def _pair(turn: dict) -> tuple[list[Turn], tuple[str, ...]] | None:
-    """A question and its answer in one object, and the keys they stood under; either may be missing or empty."""
+    """Question and answer in one object, and the keys they had; either may be missing or empty."""
     for asked, answered in PAIRS:
         if (
             asked in turn
@@ -174,7 +173,7 @@ def _pair(turn: dict) -> tuple[list[Turn], tuple[str, ...]] | None:
 
 
 def _alternating(texts: list[str]) -> list[Turn]:
-    """Texts by turns, the user first; or each with its speaker before it ("User: hi")."""
+    """Alternating texts, the user first; or each text preceded by its speaker ("User: hi")."""
     spoken = [re.match(r"\s*([\w ]{1,12}?)\s*:\s*(.*)", text, re.DOTALL) for text in texts]
     if all(found and found[1].lower() in ROLES for found in spoken):
         return [_turn(ROLES[found[1].lower()], found[2]) for found in spoken if found]
@@ -182,7 +181,7 @@ def _alternating(texts: list[str]) -> list[Turn]:
 
 
 def _from_marks(text: str) -> list[Turn]:
-    """Messages of a text in which marks tell who speaks; [] where there are none, or nobody is answered."""
+    """Messages of a text with role markers; [] if there are none or no question has an answer."""
     turns: list[Turn] = []
     if "[INST]" in text:
         for part in text.split("[INST]")[1:]:
@@ -207,12 +206,12 @@ def _from_marks(text: str) -> list[Turn]:
 
 
 def holds_marks(text: str) -> bool:
-    """Whether a text is a conversation with marks that tell who speaks."""
+    """Whether a text is a conversation with role markers."""
     return bool(_from_marks(text))
 
 
 def _turns(turn: Any, number: int) -> list[Turn]:
-    """The messages of one turn: one, or two where it holds a question and its answer."""
+    """The messages of one turn: one, or two if it holds a question and its answer."""
     if isinstance(turn, (list, tuple)) and len(turn) == 2 and all(isinstance(text, str) for text in turn):
         return [_turn("user", turn[0]), _turn("assistant", turn[1])]
     read = read_turn(turn, number)

@@ -1,4 +1,4 @@
-"""Findings: what may be wrong with the rows."""
+"""Checks that find problems in the rows before training."""
 
 __all__ = [
     "check_held_out",

@@ -1,4 +1,4 @@
-"""Pre-flight of answers that are texts: the same one everywhere, a copy of the input, thoughts that are cut off."""
+"""Checks answers that are texts: the same one everywhere, a copy of the input, reasoning that is cut off."""
 
 import re
 
@@ -15,14 +15,14 @@ HALF_HINT = _("The adapter would learn to think and never to answer: complete th
 
 
 def check_answers(frame: polars.DataFrame, task: Task) -> list[Finding]:
-    """`frame`: the rows that can be trained on. Nothing for a task whose answers are labels."""
+    """`frame`: the rows that can be trained on. Returns nothing for a task whose answers are labels."""
     if task.output == "labels" or "answer" not in frame.columns:
         return []
     return [found for check in (_copied, _same, _half_thoughts) if (found := check(frame, task))]
 
 
 def has_half_thoughts(text: str) -> bool:
-    """Whether a block for thoughts is opened and not closed, or the other way round."""
+    """Whether a reasoning block is opened and not closed, or closed and not opened."""
     return len(re.findall(OPENED, text)) != len(re.findall(CLOSED, text))
 
 
@@ -53,7 +53,7 @@ def _copied(frame: polars.DataFrame, task: Task) -> Finding | None:
         return None
     hits = frame.filter(polars.any_horizontal([polars.col(role) == polars.col("answer") for role in roles]))["row"]
     count = hits.len()
-    if not count or (task.id == "grammar" and count < 0.8 * frame.height):  # a correct text is its own correction
+    if not count or (task.id == "grammar" and count < 0.8 * frame.height):  # a correct text needs no correction
         return None
     said = _n(
         "In {count:,} row the answer is the same text as the input.",
@@ -70,8 +70,8 @@ def _copied(frame: polars.DataFrame, task: Task) -> Finding | None:
 
 
 def _same(frame: polars.DataFrame, task: Task) -> Finding | None:
-    """One answer for nearly all rows: the adapter would learn that text and nothing of the inputs."""
-    # Whatever stands in 95 % of the rows stands in most of the first few: nothing is counted where it does not.
+    """One answer for nearly all rows: the adapter would learn that text and ignore the inputs."""
+    # An answer in 95 % of the rows is also in most of the first few, so only the commonest of those is counted.
     first = frame["answer"].head(101).mode().sort()[0]
     hits = frame.filter(polars.col("answer") == first)["row"]
     if frame.height < 5 or hits.len() <= SAME * frame.height:

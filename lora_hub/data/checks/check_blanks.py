@@ -1,5 +1,5 @@
-"""Pre-flight of columns that say something once and leave the cells below it empty, as merged cells become when a
-workbook is saved as CSV: whoever looks at it sees the value beside every row, and a reader sees nothing.
+"""Finds columns that give a value once and leave the cells below it empty, as merged cells become when a workbook is
+saved as CSV. A person sees the value beside every row; a program sees nothing.
 
     says_it_once(series)            True for ["Billing", "", "", "Repairs", "", ""]
     filled_down(series)             ["Billing", "Billing", "Billing", "Repairs", "Repairs", "Repairs"]
@@ -17,8 +17,8 @@ EMPTY = 0.3  # of the cells at least
 
 
 def find_blanks(table: Table, task: Task, mapping: dict[str, str]) -> list[Finding]:
-    """Of the columns that are used, or of all where a role has none yet: one finding, whose mend fills the first of
-    them."""
+    """Checks the columns in use, or all of them if a role has no column yet. Returns at most one finding, whose mend
+    fills the first such column."""
     complete = {*task.inputs, *([] if task.is_chat else ["answer"])} - set(task.optional_inputs) <= set(mapping)
     asked = [name for name in table.columns if name in mapping.values() or not complete]
     found = [
@@ -54,8 +54,8 @@ def find_blanks(table: Table, task: Task, mapping: dict[str, str]) -> list[Findi
 
 
 def says_it_once(series: polars.Series) -> bool:
-    """Whether a column's filled cells head groups of empty ones: the first cell is filled, and hardly ever does a value
-    follow itself, as it would where cells are merely missing."""
+    """Whether a column's filled cells head groups of empty ones. The first cell is filled, and a value hardly ever
+    follows itself, as it would if cells were merely missing."""
     texts = _bare(series)
     filled = texts != ""
     count = int(filled.sum())
@@ -66,13 +66,12 @@ def says_it_once(series: polars.Series) -> bool:
     followed = (filled & (~filled).shift(-1).fill_null(True)).sum()
     if followed < 0.6 * count or follows_itself > 0.1 * count:
         return False
-    # Many short groups are groups only where each has a value of its own: labels that are missing here and there come
-    # again.
+    # Many short groups count only if each has its own value: labels with a few cells missing repeat.
     return count <= 0.25 * texts.len() or heads.n_unique() == count
 
 
 def filled_down(series: polars.Series) -> polars.Series:
-    """Empty cells with the value above them."""
+    """The column with each empty cell filled from the value above it."""
     bare = _bare(series)
     return (
         polars.DataFrame({"cell": series, "bare": bare})

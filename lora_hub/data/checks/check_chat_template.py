@@ -1,4 +1,4 @@
-"""Pre-flight of conversations against a base's own chat template: what it refuses, and what it has no place for."""
+"""Checks conversations against a base's own chat template: what it refuses, and what it does not support."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,11 +9,11 @@ from lora_hub.data.prompts.chat_template import Traits, traits_of, without_thoug
 from lora_hub.data.prompts.prepare import Example, find_refused
 from lora_hub.data.tables.findings import Finding, finding
 
-MOST = 20_000  # examples that are rendered
+MOST = 20_000  # examples rendered
 
 
 def find_template(tokenizer: Any, task: Task, examples: Sequence[Example]) -> list[Finding]:
-    """`examples`: the rows' as `prepare.build_examples` gives them; the first `MOST` are looked at."""
+    """`examples`: the rows' examples from `prepare.build_examples`; only the first `MOST` are checked."""
     examples = examples[:MOST]
     traits = traits_of(tokenizer)
     found = [_refused(tokenizer, task, examples)] if task.is_chat and tokenizer.chat_template else []
@@ -33,7 +33,7 @@ def _refused(tokenizer: Any, task: Task, examples: Sequence[Example]) -> Finding
     said = _n(
         "{count:,} conversation is refused by the base's chat template (row {rows}): {reason}.",
         "{count:,} conversations are refused by the base's chat template (rows {rows}): {reason}.",
-        # What the template itself says, without the sentence around it.
+        # The template's own message, without our sentence around it.
         count=len(rows),
         rows=several(rows, most=10),
         reason=reason.said.values.get("reason", reason.said),
@@ -113,8 +113,8 @@ def _no_system(traits: Traits, examples: Sequence[Example]) -> Finding | None:
 
 
 def _thoughts(traits: Traits, examples: Sequence[Example]) -> Finding | None:
-    """Thoughts written into the answer itself (<think>...</think>), where the template has closed its own place for
-    them."""
+    """Reasoning written into the answer itself (<think>...</think>), on a base whose template closes its own reasoning
+    block before the answer."""
     rows = _rows(examples, lambda example: without_thoughts(example.answer, traits) != example.answer)
     if not rows:
         return None

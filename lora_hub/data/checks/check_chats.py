@@ -1,5 +1,4 @@
-"""Pre-flight of conversations: turns that are not understood, no assistant's turn to learn, nobody asks, texts that
-repeat."""
+"""Checks conversations: turns that are not understood, no assistant's turn to learn, no question, texts that repeat."""
 
 from dataclasses import dataclass
 
@@ -13,7 +12,7 @@ from lora_hub.data.checks.check_mixed_rows import LETTERS, find_languages
 from lora_hub.data.checks.rows import Check
 from lora_hub.data.tables.findings import Finding, finding
 
-MOST = 100_000  # conversations looked at turn by turn
+MOST = 100_000  # conversations checked turn by turn
 
 
 @dataclass(frozen=True)
@@ -219,7 +218,7 @@ def check_chats(series: polars.Series, numbers: polars.Series) -> list[Finding]:
     first = 0
     unused: dict[str, None] = {}
     asked: dict[int, str] = {}
-    for at in range(0, min(MOST, series.len()), 5_000):  # Python objects of a part at a time
+    for at in range(0, min(MOST, series.len()), 5_000):  # convert one part at a time to Python objects
         part = series.slice(at, min(5_000, MOST - at))
         for row, value in zip(numbers.slice(at, part.len()).to_list(), part.to_list(), strict=True):
             try:
@@ -264,7 +263,7 @@ def check_chats(series: polars.Series, numbers: polars.Series) -> list[Finding]:
 
 
 def _wrong_with(chat: Chat) -> list[str]:
-    """Codes of what is to be told of one conversation."""
+    """The codes of the findings about one conversation."""
     if not chat.turns:
         return ["empty-chats"]
     codes = []
@@ -305,12 +304,12 @@ def _wrong_with(chat: Chat) -> list[str]:
 
 
 def _unused(chat: Chat) -> list[str]:
-    """Names of the fields of a conversation and of its turns that nothing is done with."""
+    """Names of the unused fields of a conversation and of its turns."""
     return list(dict.fromkeys([*chat.unused, *(name for turn in chat.turns for name in turn.unused)]))
 
 
 def _repeats(text: str) -> bool:
-    """A long text most of which is one short piece again and again."""
+    """Whether a long text mostly repeats one short piece."""
     if len(text) < 2_000:
         return False
     words = text.split()

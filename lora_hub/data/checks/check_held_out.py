@@ -1,4 +1,5 @@
-"""Whether enough rows are held out to measure with: told before anything is trained, for no training can mend it."""
+"""Checks whether enough rows are held out for a meaningful score. Reported before training, because training cannot fix
+it."""
 
 import math
 
@@ -7,12 +8,12 @@ from lora_hub.data.tables.findings import Finding, finding
 from lora_hub.data.tables.table import Table
 
 CODE = "few-held-out"
-FEW = 50  # rows; a share of fewer is known to no better than about 13 points either way
-LEAST_TOLD = 6  # rows that have to change, all to one side, before the exact McNemar test says more than chance
+FEW = 50  # rows; with fewer, a share is uncertain by more than about 13 points either way
+LEAST_TOLD = 6  # rows that must change, all in one direction, before the exact McNemar test can be significant
 
 
 def check_held_out(scored: int) -> list[Finding]:
-    """scored: rows that base and adapter are going to be scored on. Nothing where they are enough."""
+    """scored: rows that base and adapter will be scored on. Returns nothing if they are enough."""
     if not 0 < scored < FEW:
         return []
     # Half of Wilson's 95 % interval at 50 %: z / (2 sqrt(n + z^2)).
@@ -34,7 +35,7 @@ def check_held_out(scored: int) -> list[Finding]:
 
 
 def find_test_columns(table: Table, mapping: dict[str, str]) -> list[Finding]:
-    """A test part of the file that has other columns than the rows to train on."""
+    """A test part of the file whose columns differ from those of the training rows."""
     lacking = table.columns_test_lacks(mapping)
     if not lacking:
         return []

@@ -1,4 +1,4 @@
-"""Names for classes that are numbers, where it is well known what the numbers mean.
+"""Suggests names for numeric classes whose meaning is well known.
 
 suggest_names(["0", "1"], task_id="spam")             {"0": "ham", "1": "spam"}
 suggest_names(["1", "2", "3"], task_id="topic")       {}: nobody can know
@@ -16,7 +16,7 @@ _SPAM = (_("ham"), _("spam"))
 _TRUTH = (_("no"), _("yes"))
 _STARS = tuple(_n("{count} star", "{count} stars", count=count) for count in range(1, 6))
 
-# The numbers of a sentiment's classes, as the usual datasets have them, and what they stand for.
+# The class numbers of common sentiment datasets, and their meanings.
 _SENTIMENT = {
     ("0", "1"): _POLES,
     ("-1", "1"): _POLES,
@@ -34,8 +34,8 @@ _SENTIMENT = {
 def suggest_names(
     labels: Iterable[str], column_name: str = "", task_id: str = "", language: str = "en"
 ) -> dict[str, str]:
-    """Label -> name for each of `labels`, or {} where the numbers have no usual meaning. The answer column's name and
-    `task_id` decide between meanings; `language`: "en" or "fa" names."""
+    """Label -> name for each of `labels`, or {} if the numbers have no usual meaning. The answer column's name and
+    `task_id` choose between meanings. `language`: "en" or "fa" names."""
     labels = list(labels)
     numbers = {_number(label): label for label in labels}
     if "" in numbers or not 2 <= len(numbers) == len(labels):
@@ -58,6 +58,6 @@ def _names_for(key: tuple[str, ...], task_id: str, column: str) -> tuple[Message
 
 
 def _number(label: str) -> str:
-    """The number "1" of "1", "1.0", "+1" and "۱"; "" of what is no whole number."""
+    """The number "1" for "1", "1.0", "+1" and "۱"; "" for anything but a whole number."""
     found = re.fullmatch(r"([+-]?)(\d{1,3})(?:\.0+)?", label.strip())
     return str(int(found[1] + found[2])) if found else ""

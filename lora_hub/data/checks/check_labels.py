@@ -1,5 +1,5 @@
-"""Pre-flight of a label task: the classes with their counts, one class only, classes too small, names that differ by a
-hair.
+"""Checks the labels of a classification task: classes and counts, a single class, classes too small, names that differ
+only in spelling.
 
 label_counts(frame)                  {"ham": 30, "spam": 12}, the commonest first
 near_groups(counts)                  [("spam", ["Spam", "SPAM"])]: the commonest spelling and the others
@@ -22,12 +22,13 @@ from lora_hub.data.tables.label_forms import combinations, near_groups, nearest,
 __all__ = ["check_labels", "check_unseen_labels", "label_counts", "near_groups", "suggest_names"]
 
 LISTED = 12
-LEAST = 3  # different inputs of a class: one to learn from, one that chooses the checkpoint, one that is scored
-SELDOM = 100  # rows: larger classes are not counted by their inputs
+LEAST = 3  # different inputs a class needs: one to train on, one to choose the checkpoint, one to score
+SELDOM = 100  # rows; the inputs of larger classes are not counted
 
 
 def check_labels(frame: polars.DataFrame, task: Task) -> list[Finding]:
-    """`frame`: row, inputs and answer of the rows that can be trained on. Nothing for a task that writes text."""
+    """`frame`: row, inputs and answer of the rows that can be trained on. Returns nothing for a task with text
+    answers."""
     if task.output != "labels" or "answer" not in frame.columns:
         return []
     counts = label_counts(frame)
@@ -56,10 +57,10 @@ def check_labels(frame: polars.DataFrame, task: Task) -> list[Finding]:
 
 
 def label_counts(frame: polars.DataFrame) -> dict[str, int]:
-    """How many rows each label has, the commonest first; `frame` has the stripped answers. Empty ones are not
-    counted."""
+    """Number of rows for each label, the commonest first; empty answers are not counted. `frame` has the stripped
+    answers."""
     counts = frame["answer"].value_counts(name="count").filter(polars.col("answer") != "")
-    # Equal counts in the labels' order, so that a file always reads the same.
+    # Break ties by label, so that the result is always the same.
     return dict(counts.sort("count", "answer", descending=[True, False]).rows())
 
 
@@ -68,7 +69,7 @@ def _rows(frame: polars.DataFrame, labels: list[str]) -> polars.Series:
 
 
 def _listed(counts: dict[str, int]) -> Finding:
-    # A label with a comma or a line's end in it stands in quotation marks, or the list would read as another one.
+    # Quote a label that contains a comma or a line break, so that the list stays unambiguous.
     marks = set(",،\n")
     shown = (
         _("{label!r} {count:,}", label=label[:40], count=count)
@@ -174,9 +175,9 @@ def _as_one(
     *,
     hint: Message,
 ) -> Finding | None:
-    """A warning of labels that may be one; nothing where there are none. groups: (commonest, the others). said: with a
-    place for the first groups and their counts, `labels`. Its rows are those whose label is not its group's
-    commonest."""
+    """A warning about labels that may be the same; None if there are no groups. groups: (commonest, the others). said:
+    a sentence with a placeholder `labels` for the first groups and their counts. The finding's rows are those whose
+    label is not the commonest of its group."""
     if not groups:
         return None
     shown = [
@@ -188,12 +189,12 @@ def _as_one(
 
 
 def _with_counts(counts: dict[str, int], most: int) -> Names:
-    """The first `most` labels, each with its rows."""
+    """The first `most` labels, each with its number of rows."""
     return several((_("{label!r} ({count:,})", label=label, count=count) for label, count in counts.items()), most=most)
 
 
 def _several(frame: polars.DataFrame, task: Task, counts: dict[str, int]) -> Finding | None:
-    """Cells with more than one of the labels, as tick boxes write them."""
+    """Cells with more than one label, as check boxes produce them."""
     made = combinations(counts)
     if not made:
         return None
@@ -211,7 +212,7 @@ def _several(frame: polars.DataFrame, task: Task, counts: dict[str, int]) -> Fin
 
 
 def _several_lines(frame: polars.DataFrame, task: Task, counts: dict[str, int]) -> Finding | None:
-    """Labels with a line's end in them, that are not several labels at once."""
+    """Labels that contain a line break and are not several labels at once."""
     made = combinations(counts)
     broken = [label for label in counts if one_line(label) != label and label not in made]
     if not broken:
@@ -227,9 +228,8 @@ def _several_lines(frame: polars.DataFrame, task: Task, counts: dict[str, int]) 
 
 
 def check_unseen_labels(known: Iterable[str], test: polars.DataFrame, task_id: str = "") -> list[Finding]:
-    """Labels of a test part that no training row has, so that no answer to their rows can be right. `known`: the labels
-    that are learnt; `test`: row and answer of the rows that are scored. Where every row is of that kind it is an
-    error."""
+    """Labels of a test part that no training row has, so that no answer to those rows can be right. `known`: the labels
+    that are learnt; `test`: row and answer of the rows to score. An error if every row is affected."""
     known = set(known)
     counts = {label: count for label, count in label_counts(test).items() if label not in known}
     if not counts or not known:
@@ -251,7 +251,7 @@ def check_unseen_labels(known: Iterable[str], test: polars.DataFrame, task_id: s
             count=count,
             labels=_with_counts(counts, 5),
         )
-    # Another spelling is surely the same; another word or a number for a name probably.
+    # Another spelling is certainly the same label; another word, or a number for a name, only probably.
     sure = {label for label in near if nearest(label, known)}
     spelt = [
         _("{label!r} is {other!r}", label=label, other=other)
@@ -267,14 +267,14 @@ def check_unseen_labels(known: Iterable[str], test: polars.DataFrame, task_id: s
             rows=several(hits, most=10),
         ),
     )
-    # The rows are the test's, which nobody can look up by number among the training rows.
+    # These are test rows, whose numbers do not refer to training rows.
     found = finding("unseen-labels", "error" if every else "warning", said, hint=hint, count=count)
     mends = (Mend(kind="relabel", values=near),) if near else ()
     return [Finding(found.problem.model_copy(update={"mends": mends}))]
 
 
 def _unknown(frame: polars.DataFrame, task: Task, counts: dict[str, int]) -> Finding | None:
-    """Labels that the task (of an adapter, or a person's own) does not have."""
+    """Labels that the task (of an adapter, or one that a person defined) does not have."""
     unknown = [label for label in counts if task.labels and label not in task.labels]
     if not unknown:
         return None
@@ -289,10 +289,10 @@ def _unknown(frame: polars.DataFrame, task: Task, counts: dict[str, int]) -> Fin
 
 
 def _small(frame: polars.DataFrame, task: Task, counts: dict[str, int]) -> Finding | None:
-    """Classes that cannot be held out: equal inputs are never parted, so it is different ones that count."""
+    """Classes too small to hold rows out of. Equal inputs are never split, so only different ones count."""
     roles = inputs_of(frame, task)
     if roles:
-        # A class of many rows that has but two inputs is told of as duplicates.
+        # A class with many rows but only two inputs is reported as duplicates.
         seldom = frame.filter(polars.col("answer").is_in([label for label, count in counts.items() if count <= SELDOM]))
         different = seldom.select("answer", key=key_of(roles)).group_by("answer").agg(polars.col("key").n_unique())
         few = set(different.filter(polars.col("key") < LEAST)["answer"].to_list())

@@ -1,7 +1,7 @@
-"""Pre-flight of translation pairs: a text in the other's language, a pair the wrong way round.
+"""Checks translation pairs: a text in the wrong language, a pair in the wrong direction.
 
-Languages in two scripts are told apart by their letters, in every row. Languages that share one are told apart by their
-commonest words, in the first rows only and only where the words leave no doubt.
+Languages in different scripts are told apart by their letters, in every row. Languages that share a script are told
+apart by their commonest words, in the first rows only, and only if the words leave no doubt.
 """
 
 import polars
@@ -13,8 +13,8 @@ from lora_hub.data.columns.column_facts import SCRIPTS, script_of
 from lora_hub.data.tables.check_words import language, script
 from lora_hub.data.tables.findings import Finding, finding
 
-MOST = 20_000  # pairs whose words are looked at
-# Words that are common in each language. Those that two of them share tell nothing between the two.
+MOST = 20_000  # pairs whose words are checked
+# Common words of each language. Words that two languages share do not help to tell them apart.
 COMMON = {
     "English": "the and of is are with that this it you for his her they from which there have he she man woman people",
     "German": "der die das und ist ein eine einem einen mit auf von nicht ich zu für sind im dem den auch wird sich",
@@ -32,7 +32,7 @@ COMMON = {
 
 
 def check_languages(frame: polars.DataFrame, task: Task) -> list[Finding]:
-    """`frame`: the rows that can be trained on. Nothing for any other task."""
+    """`frame`: the rows that can be trained on. Returns nothing for tasks other than translation."""
     if task.id != "translation" or not {"source", "answer"} <= set(frame.columns):
         return []
     sample = frame.head(2_000)
@@ -41,7 +41,7 @@ def check_languages(frame: polars.DataFrame, task: Task) -> list[Finding]:
         return []
     if source != answer:
         own, other = (SCRIPTS[name].pattern for name in (source, answer))
-        # Letters are counted only where a text has any of the other's.
+        # Count letters only in texts that contain the other script.
         mixed = frame.filter(polars.col("source").str.contains(other) | polars.col("answer").str.contains(own))
         strange = _letters("source", own, other), _letters("answer", other, own)
         return _told(
@@ -70,13 +70,13 @@ def _by_words(frame: polars.DataFrame) -> list[Finding]:
 
 
 def _pattern(language: str, other: str) -> str:
-    """The language's common words, whole, that are none of the other's: the lists share a few."""
+    """The language's common words, as whole words, without those that the other language shares."""
     words = set(COMMON[language].split()) - set(COMMON[other].split())
     return rf"\b(?:{'|'.join(sorted(words))})\b"
 
 
 def language_of_words(texts: polars.Series) -> str:
-    """The language whose common words are in most of these texts, by far; else ""."""
+    """The language whose common words are, by a wide margin, in most of these texts; else ""."""
     words = texts.str.extract_all(r"\w+")
     hits = polars.DataFrame(
         {
@@ -84,7 +84,7 @@ def language_of_words(texts: polars.Series) -> str:
             for language, common in COMMON.items()
         }
     )
-    # Languages that share words (que, il, is) are told apart by which of them a text has the most of.
+    # Languages that share words (que, il, is) are told apart by which one a text has most words of.
     most = hits.select(polars.max_horizontal(polars.all())).to_series()
     alone = (
         hits.select(

@@ -1,4 +1,4 @@
-"""Labels that were read from columns of their own, one for each (one-hot)."""
+"""Reports labels that were read from one-hot columns."""
 
 from lora_hub.core.messages import NOTHING, _, _n, joined, several
 from lora_hub.data.checks.rows import Check, Rows
@@ -9,7 +9,7 @@ LISTED = 12
 
 
 def check_marks(rows: Rows) -> list[Finding]:
-    """Which columns the labels are from, and what the rows have that none of them marks."""
+    """Names the columns that the labels come from, and the rows that no column marks."""
     marks = rows.table.marks
     if not marks.columns or rows.mapping.get("answer") != marks.label:
         return []

@@ -1,5 +1,4 @@
-"""Pre-flight of texts beside each other: summaries that are longer than what they sum up, rows in two scripts under one
-task."""
+"""Checks texts against each other: summaries longer than their texts, rows in two languages under one task."""
 
 import polars
 
@@ -12,9 +11,9 @@ from lora_hub.data.tables.check_words import language, script
 from lora_hub.data.tables.findings import Finding, finding
 
 NEARLY_ALL = 0.9  # of the rows
-LEAST_SHARE, LEAST_ROWS = 0.1, 5  # of a second script, from which on it is no stray row
+LEAST_SHARE, LEAST_ROWS = 0.1, 5  # from here on, rows in a second script are not just stray rows
 LOOKED_AT = 1_000
-LETTERS = 300  # of each text that are looked at
+LETTERS = 300  # of each text that are checked
 
 
 def check_mixed_rows(frame: polars.DataFrame, task: Task, mapping: dict[str, str]) -> list[Finding]:
@@ -23,7 +22,7 @@ def check_mixed_rows(frame: polars.DataFrame, task: Task, mapping: dict[str, str
 
 
 def _longer(frame: polars.DataFrame, task: Task, mapping: dict[str, str]) -> Finding | None:
-    """Summaries longer than their texts: of nearly all rows the columns have changed places."""
+    """Summaries longer than their texts; if nearly all rows are affected, the columns are swapped."""
     if task.id != "summarization" or not {"text", "answer"} <= set(frame.columns) or not frame.height:
         return None
     hits = frame.filter(polars.col("answer").str.len_chars() > polars.col("text").str.len_chars())["row"]
@@ -62,7 +61,7 @@ def _longer(frame: polars.DataFrame, task: Task, mapping: dict[str, str]) -> Fin
 
 
 def _scripts(frame: polars.DataFrame, task: Task) -> Finding | None:
-    """Pairs of a translation have a check of their own."""
+    """Translation pairs have their own check."""
     roles = required_of(frame, task)
     if not roles or task.id == "translation":
         return None
@@ -73,16 +72,16 @@ def _scripts(frame: polars.DataFrame, task: Task) -> Finding | None:
 
 
 def find_languages(rows: polars.Series, joined: polars.Series, *, is_free: bool) -> Finding | None:
-    """Rows that are in one script and rows that are in another. `joined`: what is asked in each. `is_free`: each row
-    says in its own words what is to be done, so that several languages are no fault."""
+    """Rows in one script beside rows in another. `joined`: the inputs of each row. `is_free`: each row brings its own
+    instruction, so that several languages are not a problem."""
     if not (joined.str.len_bytes() != joined.str.len_chars()).any():
-        return None  # ASCII throughout is one script
+        return None  # ASCII only is one script
     text = joined.str
     counts = polars.DataFrame(
         [text.count_matches(pattern.pattern).cast(polars.Int64).alias(one) for one, pattern in SCRIPTS.items()]
     )
     letters = counts.select(polars.sum_horizontal(polars.all())).to_series()
-    # Of a row that has its letters half and half nothing is said.
+    # A row with letters of both scripts in equal parts counts as neither.
     of_rows = {one: (counts[one] > 0.6 * letters) & (letters > 3) for one in SCRIPTS}
     sizes = {one: int(here.sum()) for one, here in of_rows.items() if here.any()}
     large = sorted(

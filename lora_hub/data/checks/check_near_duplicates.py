@@ -1,4 +1,4 @@
-"""Pre-flight of rows that are nearly alike."""
+"""Finds near-duplicate rows."""
 
 import polars
 
@@ -11,7 +11,8 @@ MOST = 100_000
 
 
 def check_near_duplicates(frame: polars.DataFrame, roles: list[str]) -> list[Finding]:
-    """`frame`: row and texts. Rows that are nearly, not wholly, the same as an earlier one, in the first 100,000."""
+    """`frame`: row and texts. Finds rows that are nearly, but not exactly, the same as an earlier one, among the first
+    100,000."""
     looked = frame.head(MOST).select("row", text=polars.concat_str(roles, separator=" "))
     looked = looked.filter(polars.col("text").is_first_distinct())
     later = near_duplicates(looked["text"])

@@ -1,4 +1,5 @@
-"""Two texts and a label about both, as entailment and paraphrase data have them, under a task that reads one text."""
+"""Finds a second text that belongs with the first (as in entailment and paraphrase data), under a task that reads only
+one."""
 
 import re
 
@@ -9,8 +10,8 @@ from lora_hub.data.columns.column_names import squeezed
 from lora_hub.data.tables.findings import Finding, finding
 from lora_hub.data.tables.table import Table
 
-# Names of two texts that are judged together; further pairs differ in their last sign only (sent1 and sent2, text_a and
-# text_b).
+# Names of two texts that are judged together. Other pairs differ only in their last character (sent1 and sent2, text_a
+# and text_b).
 PAIRS = {
     "premise": "hypothesis",
     "claim": "evidence",
@@ -27,7 +28,8 @@ ENDS = (("1", "2"), ("a", "b"), ("۱", "۲"), ("first", "second"), ("left", "rig
 
 
 def find_pairs(table: Table, task: Task, mapping: dict[str, str]) -> list[Finding]:
-    """One finding for a second text that belongs to the one that is read; nothing for a task of several inputs."""
+    """At most one finding, for a second text that belongs to the one in use. Returns nothing for a task with several
+    inputs."""
     if task.output != "labels" or len(task.inputs) != 1 or not {task.inputs[0], "answer"} <= set(mapping):
         return []
     read = mapping[task.inputs[0]]
@@ -68,7 +70,7 @@ def find_pairs(table: Table, task: Task, mapping: dict[str, str]) -> list[Findin
 
 
 def are_pair(one: str, other: str) -> bool:
-    """By the columns' names alone."""
+    """Decides by the columns' names alone."""
     first, second = squeezed(one), squeezed(other)
     if second in PAIRS.get(first, "").split() or first in PAIRS.get(second, "").split():
         return True

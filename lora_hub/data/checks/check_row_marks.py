@@ -1,5 +1,6 @@
-"""Columns of a table that mark rows as not to be learnt (weight 0, skip 1). Unlike a conversation's, whose marks are
-followed, such a column may as well be a property of what the row is about: so it is told, with the rows and a mend."""
+"""Finds table columns that mark rows as not to be learnt (weight 0, skip 1). In conversations such marks are followed.
+In a table, the column may just as well be a property of the row's subject, so it is only reported, with the rows and a
+mend."""
 
 from lora_hub.core.messages import _, _n
 from lora_hub.core.schema import Task
@@ -15,8 +16,7 @@ HIDDEN = {*HIDDEN_KEYS, "ignore", "ignored", "skip", "skipped", "exclude", "excl
 
 
 def find_row_marks(table: Table, task: Task, mapping: dict[str, str]) -> list[Finding]:
-    """At most one finding: of the first such column that no role has, and of which some rows are marked and others are
-    not."""
+    """At most one finding, for the first such column that has no role and marks some rows but not all."""
     if task.is_chat:
         return []
     for name in table.columns:

@@ -1,5 +1,4 @@
-"""Pre-flight of whole rows: nothing in them, a header among them, one there twice, one input with several answers, too
-few."""
+"""Checks whole rows: empty ones, a repeated header, duplicates, one input with several answers, too few rows."""
 
 import polars
 
@@ -9,22 +8,22 @@ from lora_hub.data.checks.rows import Check, empty, filled_rows, inputs_of, key_
 from lora_hub.data.tables.findings import Finding, finding
 from lora_hub.data.tables.table import Table
 
-LONG = 20_000  # characters: longer than most bases at hand read at once
+LONG = 20_000  # characters; longer than the context of most available bases
 FEW = 50
-# What people and programs write where there is nothing. "none", "no" and "unknown" may be answers and are left alone,
-# and among labels marks such as - and ? are, too.
+# What people and programs write for a missing value. "none", "no" and "unknown" may be answers, so they do not count;
+# among labels, marks such as - and ? do not count either.
 NOTHING = r"(?i)^(?:n/?a|nan|nat|null|nil|undefined|tbd|todo|#(?:n/a|ref!|value!|name\?|div/0!|null!|num!))$"
 MARKS = r"^[-–—_?؟.…/\\]+$"
 
 
 def check_rows(frame: polars.DataFrame, task: Task, mapping: dict[str, str]) -> list[Finding]:
-    """`frame`: row and the stripped text of each role. What is empty, or not data."""
+    """`frame`: row and the stripped text of each role. Finds what is empty or not data."""
     checks = (_empty_answers, _empty_inputs, _nothing_left, _header_inside, _words_for_nothing)
     return [found for check in checks if (found := check(frame, task, mapping))]
 
 
 def check_size(frame: polars.DataFrame, task: Task) -> list[Finding]:
-    """Too few rows, and texts that no base reads at once."""
+    """Finds too few rows, and texts longer than any base's context."""
     return [found for check in (_few_rows, _long_texts) if (found := check(frame, task))]
 
 
@@ -98,7 +97,7 @@ def _header_inside(frame: polars.DataFrame, task: Task, mapping: dict[str, str])
 
 
 def _words_for_nothing(frame: polars.DataFrame, task: Task, mapping: dict[str, str]) -> Finding | None:
-    """Answers such as N/A and null. Where many rows of a label task have one, it is a class and no gap."""
+    """Answers such as N/A and null. If many rows of a classification task have one, it is a class and not a gap."""
     if "answer" not in frame.columns:
         return None
     answer = polars.col("answer")
@@ -126,7 +125,7 @@ def _words_for_nothing(frame: polars.DataFrame, task: Task, mapping: dict[str, s
 
 
 def check_duplicates(table: Table, mapping: dict[str, str]) -> list[Finding]:
-    """The second and later copies of rows that are alike to the letter in inputs and answer."""
+    """The second and later copies of rows whose inputs and answer are exactly the same."""
     roles = list(mapping)
     frame = polars.DataFrame([table.texts(column).alias(role) for role, column in mapping.items()])
     frame = frame.select(key=key_of(roles), filled=polars.any_horizontal([polars.col(role) != "" for role in roles]))
@@ -143,8 +142,7 @@ def check_duplicates(table: Table, mapping: dict[str, str]) -> list[Finding]:
 
 
 def check_conflicts(frame: polars.DataFrame, task: Task) -> list[Finding]:
-    """Inputs that have several answers: a label task's data cannot be right about both. `rows`: all that are
-    involved."""
+    """Inputs with several answers: in a classification task, not all can be right. `rows`: all rows involved."""
     roles = inputs_of(frame, task)
     if "answer" not in frame.columns or not roles:
         return []
@@ -177,7 +175,7 @@ def _few_rows(frame: polars.DataFrame, task: Task) -> Finding | None:
 
 def _long_texts(frame: polars.DataFrame, task: Task) -> Finding | None:
     roles = [role for role in (*task.inputs, "answer") if role in frame.columns]
-    # A text has no more characters than bytes, and bytes are known without looking.
+    # A text never has more characters than bytes, and its bytes are known without decoding.
     long = frame.filter(polars.sum_horizontal([polars.col(role).str.len_bytes() for role in roles]) > LONG)
     lengths = long.select("row", length=polars.sum_horizontal([polars.col(role).str.len_chars() for role in roles]))
     lengths = lengths.filter(polars.col("length") > LONG)

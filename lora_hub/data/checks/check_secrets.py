@@ -1,13 +1,14 @@
-"""What looks like a secret or personal data in the texts: told by kind and row, never shown; and masked on request.
+"""Finds likely secrets and personal data in the texts. Reports kind and row, never the value, and masks them on
+request.
 
     check_secrets(frame, ["text"])              at most one finding for secrets and one for personal data
     mask_secrets("mail a@b.example")            "mail [e-mail]"
     mask_series(series)                         the same for a column
 
-Telephone numbers are not looked for: in messages most runs of digits that look like one are not a person's.
+Telephone numbers are not searched for: in messages, most digit sequences that look like one are not a person's.
 
-Why not detect-secrets: it is made for program code, takes 5,567 of 5,572 messages for secrets by their entropy and
-needs 13 seconds for them (this: 0.05). Why not python-stdnum: it knows no Iranian accounts, and is slower.
+Why not detect-secrets: it is made for program code, flags 5,567 of 5,572 messages as secrets by their entropy, and
+takes 13 seconds for them (this: 0.05). Why not python-stdnum: it does not know Iranian accounts, and is slower.
 """
 
 import re
@@ -23,10 +24,9 @@ from lora_hub.data.tables.findings import Finding, finding
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of secret. `pattern`: for polars' linear-time engine and for `re` alike; a group that it has is all that
-    is masked. `signs`: a text without any of these needs no pattern (Aho-Corasick, one pass); empty: every text is
-    looked at.
-    `proves`: a longer check of what is masked."""
+    """One kind of secret. `pattern`: valid for both polars' linear-time engine and `re`; if it has a group, only the
+    group is masked. `signs`: a text without any of these is skipped (Aho-Corasick, one pass); empty: every text is
+    checked. `proves`: a further check of the matched text."""
 
     code: str
     name: Message
@@ -46,7 +46,7 @@ def _is_card(text: str) -> bool:
 
 
 def _is_password(text: str) -> bool:
-    """Letters and digits, and no call: words of a sentence and program code come after "password:", too."""
+    """Contains letters and digits, and is not a call: words of a sentence and program code also follow "password:"."""
     return bool(re.search(r"\d", text) and re.search(r"[^\W\d]", text)) and not re.search(r"[()$]\w*$|\(", text)
 
 
@@ -123,14 +123,14 @@ KINDS = (
 )
 
 
-# Whatever matches one of the patterns without signs matches these, the quick one first. No \b here: it is slow in every
-# text that is not ASCII.
+# Anything that matches a pattern without signs also matches these; the quick one is first. No \b here: it is slow in
+# any text that is not ASCII.
 FOUR_DIGITS = ("[0-9]{4}", "[۰-۹]{4}")
 NUMBERS = r"\d(?:[ -]?\d){12}|[A-Z]{2}\d{2} ?[A-Z0-9]{4}"
 
 
 def check_secrets(frame: polars.DataFrame, roles: list[str]) -> list[Finding]:
-    """`frame`: row and texts. Kinds and their counts in one sentence for each code; the rows of all of them."""
+    """`frame`: row and texts. One sentence for each code, with the kinds and their counts; the rows of all of them."""
     signs = sorted({sign for kind in KINDS for sign in kind.signs if len(sign) > 1})
     signed, mailed = with_signs(frame, roles, signs), with_signs(frame, roles, ["@"])
     numbered = with_numbers(frame, roles)
@@ -145,7 +145,7 @@ def check_secrets(frame: polars.DataFrame, roles: list[str]) -> list[Finding]:
 
 
 def with_signs(frame: polars.DataFrame, roles: list[str], signs: list[str]) -> polars.DataFrame:
-    """The rows in which any of `signs` occurs, in whichever case."""
+    """The rows that contain any of `signs`, ignoring case."""
     if len(signs) == 1:
         found = [polars.col(role).str.contains(signs[0], literal=True) for role in roles]
     else:
@@ -154,7 +154,7 @@ def with_signs(frame: polars.DataFrame, roles: list[str], signs: list[str]) -> p
 
 
 def with_numbers(frame: polars.DataFrame, roles: list[str]) -> polars.DataFrame:
-    """The rows with digits enough for a card or an account."""
+    """The rows with enough digits for a card or an account."""
     four = polars.any_horizontal([any_of(roles, pattern) for pattern in FOUR_DIGITS])
     return frame.filter(four).filter(any_of(roles, NUMBERS)).select("row", *roles)
 
@@ -168,7 +168,7 @@ def _hits(kind: Kind, frame: polars.DataFrame, roles: list[str]) -> polars.Serie
     if kind.proves is None or not found.height:
         return found["row"]
     pattern, proves = re.compile(kind.pattern), kind.proves
-    groups = pattern.groups  # 0: the whole match
+    groups = pattern.groups  # 0: the entire match
     sure = [
         any(proves(match.group(groups)) for text in texts for match in pattern.finditer(text))
         for texts in found.select(roles).iter_rows()
@@ -210,8 +210,7 @@ def _masked(kind: Kind, match: re.Match) -> str:
 
 
 def mask_series(series: polars.Series) -> polars.Series:
-    """`mask_secrets` of a column of texts; only those in which something may be found are looked at. Null stays
-    null."""
+    """`mask_secrets` for a column of texts, applied only to texts that may contain something. Null stays null."""
     name = series.name or "text"
     frame = polars.DataFrame(
         [polars.int_range(series.len(), dtype=polars.UInt32, eager=True).alias("row"), series.alias(name)]

@@ -1,7 +1,7 @@
-"""Whether the data speaks against the task: labels of another kind, too many of them, columns of another task.
+"""Checks whether the data contradicts the task: labels of another kind, too many labels, columns of another task.
 
-A task may have been proposed for an earlier file, or chosen by a slip; only where the data says so clearly is it
-questioned, and then with the task that fits. Whoever means it goes on.
+A task may have been proposed for an earlier file or chosen by mistake. It is questioned only if the data is clear, and
+then with the task that fits. A person who means it can continue.
 """
 
 from lora_hub.core.errors import DataError
@@ -18,14 +18,14 @@ from lora_hub.data.tables.label_kinds import MOST_SPAM, kind_of, may_be_states
 from lora_hub.data.tables.table import Table
 
 LABEL_TASKS = ("spam", "sentiment", "topic", "intent")
-# Tasks whose answers are texts of a kind; an instruction may have any answer.
+# Tasks whose answers are a certain kind of text; an instruction may have any answer.
 TEXT_TASKS = ("translation", "summarization", "grammar", "text-to-sql")
 MOST_FEELINGS, MANY_LABELS = 40, 30
 
 
 def find_doubt(table: Table, task: Task, mapping: dict[str, str]) -> list[Finding]:
-    """At most one finding, with the catalogue's task that fits better in `Problem.task`. Nothing for a task of one's
-    own."""
+    """At most one finding, with the catalogue's better fitting task in `Problem.task`. Returns nothing for a task that
+    a person defined."""
     if task.id not in (*LABEL_TASKS, *TEXT_TASKS) or task.labels:
         return []
     facts = column_facts(table)
@@ -53,12 +53,12 @@ def find_doubt(table: Table, task: Task, mapping: dict[str, str]) -> list[Findin
 
 
 def _labels_speak(table: Table, task: Task, column: str, facts: dict[str, ColumnFacts]) -> tuple[str, Message] | None:
-    """The task that the labels are of, and why; None where they may well be this one's."""
+    """The task that the labels suggest, and why; None if they may well fit this one."""
     texts = table.texts(column).fill_null("").str.strip_chars()
     counts = label_counts(texts.alias("answer").to_frame())
     if not 2 <= len(counts) <= max(20, 0.5 * sum(counts.values())):
-        return None  # one class, or no labels at all: both are told elsewhere
-    # What only the test part has is a label of the task as well.
+        return None  # one class, or no labels at all: other checks report both
+    # Labels that only the test part has belong to the task too.
     tested = (
         table.test.texts(column).drop_nulls().str.strip_chars().unique().sort().to_list()
         if table.test is not None and column in table.test.columns
@@ -97,7 +97,7 @@ def _labels_speak(table: Table, task: Task, column: str, facts: dict[str, Column
 
 
 def _texts_speak(task: Task, mapping: dict[str, str], facts: dict[str, ColumnFacts]) -> tuple[str, Message] | None:
-    """A task of texts whose answers are labels, or in another script than it can be."""
+    """A text task whose answers are labels, or are in the wrong script for it."""
     answer = facts.get(mapping.get("answer", ""))
     asked = next((facts[mapping[role]] for role in task.inputs if mapping.get(role) in facts), None)
     if task.output == "labels" or answer is None or asked is None:
@@ -125,7 +125,7 @@ def _texts_speak(task: Task, mapping: dict[str, str], facts: dict[str, ColumnFac
 
 
 def _is_of_no_use(task: Task, mapping: dict[str, str], facts: dict[str, ColumnFacts]) -> bool:
-    """Whether a role has no column, or the labels are very many."""
+    """Whether a role has no column, or there are very many labels."""
     needed = {*task.inputs, "answer"} - set(task.optional_inputs)
     answer = facts.get(mapping.get("answer", ""))
     return (
@@ -140,7 +140,7 @@ def _columns_speak(table: Table, task: Task, mapping: dict[str, str]) -> tuple[s
     try:
         other, why = column_tasks.propose_task(table)
     except DataError:
-        return None  # no task at all is for it, which is told elsewhere
+        return None  # no task fits; another check reports that
     judged = mapping.get("answer") and task.output == "labels" and other in LABEL_TASKS  # by the labels themselves
     if other == task.id or judged or column_tasks.is_guess(why):
         return None

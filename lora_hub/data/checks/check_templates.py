@@ -1,7 +1,7 @@
-"""Pre-flight of what a template or a page left in the texts: placeholders that nobody filled in, and HTML marks.
+"""Finds leftovers of a template or web page in the texts: unfilled placeholders and HTML tags.
 
-Code, SQL, LaTeX and JSON are full of braces and per cents that are meant. What is surely a placeholder ([Your Name]) is
-told wherever it stands; what only looks like one ({name}, ${x}, %s) is told in texts that hold no code.
+Code, SQL, LaTeX and JSON contain many intended braces and percent signs. A certain placeholder ([Your Name]) is
+reported anywhere; a possible one ({name}, ${x}, %s) only in texts without code.
 """
 
 import polars
@@ -27,7 +27,7 @@ LIKELY = (
     r"\{\{\s*\w[\w .*+/-]*\}\}|(?:^|[\s\"'(,:«،>-])\{[A-Za-z_]\w*\}|(?:^|[\s\"'(,:«،>-])\$\{\w+\}|<[A-Z]+(?:_[A-Z]+)+>"
     rf"|<(?:{_WORDS})>|\[[A-Z]+(?:_[A-Z]+)+\]|%\([A-Za-z_]\w*\)s|(?:^|\s)%[sd](?:[\s.,!?]|$)"
 )
-# What each of the patterns begins with: one quick pass leaves few texts for the slow ones.
+# The start of each pattern: one quick pass leaves few texts for the slow patterns.
 SIGNS, LOREM = r"[{<\[%«&]", "orem ipsum"
 CODE = (
     r"```|\bdef \w+\(|\bfunction\b\s*\w*\s*\(|\bclass "
@@ -40,7 +40,7 @@ HTML = (
     r"(?i)</?(?:br|p|div|span|b|i|u|em|strong|a|img|ul|ol|li|table|tr|td|th|h[1-6]|font|script|style|center|hr)(?:\s[^<>]{0,200})?/?>"
     r"|&(?:amp|nbsp|lt|gt|quot|apos|zwnj|laquo|raquo|[mn]dash|hellip|rsquo|lsquo|[lr]dquo|#\d{2,5}|#x[0-9a-f]{2,4});"
 )
-PAGES = r"(?i)```|<!doctype|<html|<body|<head>"  # whole pages are meant
+PAGES = r"(?i)```|<!doctype|<html|<body|<head>"  # complete pages are intended
 
 
 def check_templates(frame: polars.DataFrame, roles: list[str]) -> list[Finding]:

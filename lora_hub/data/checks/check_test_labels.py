@@ -1,5 +1,4 @@
-"""Which of the labels that are learnt the rows to score have: where they have one alone, a score says next to
-nothing."""
+"""Checks which of the learnt labels occur in the rows to score. With only one, a score says almost nothing."""
 
 from collections.abc import Iterable
 
@@ -11,11 +10,11 @@ from lora_hub.data.tables.findings import Finding, finding
 
 
 def check_test_labels(known: Iterable[str], test: polars.DataFrame) -> list[Finding]:
-    """known: the labels that are learnt; test: row and answer of the rows that are scored."""
+    """known: the labels that are learnt; test: row and answer of the rows to score."""
     counts = label_counts(test)
     known = sorted(set(known))
     if len(known) < 2 or not counts or not set(counts) & set(known):
-        return []  # of labels that nobody learns another check speaks
+        return []  # another check reports labels that are not learnt
     if len(counts) == 1:
         only, count = next(iter(counts.items()))
         said = _n(

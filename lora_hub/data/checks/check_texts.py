@@ -1,4 +1,4 @@
-"""Pre-flight of the letters: damaged ones, and the characters that Persian text comes with (counted, never changed).
+"""Checks characters: damaged letters, and the variants found in Persian text (counted, never changed).
 
 check_characters(frame, ["text"])
 mend_letters("cafÃ©")                       "café": what a wrong encoding did, undone where that is possible
@@ -16,11 +16,11 @@ from lora_hub.data.tables.findings import Finding, finding
 
 __all__ = ["check_characters", "mask_secrets", "mask_series", "mend_letters"]
 
-# UTF-8 of Arabic script as windows-1256 shows it, which ftfy does not know: marks of that code page that never follow
-# those letters in real text.
+# UTF-8 of Arabic script decoded as windows-1256, which ftfy does not know: characters of that code page that never
+# follow those letters in real text.
 _MARKS = "\u00a0-\u00bf‚ƒ„…†‡ˆ‰‹Œ‘’“”•–—™›œ€"
 _AS_1256 = rf"(?:[طظعغ][{_MARKS}]){{2}}"
-# A text without any of these is sound; the others are looked at one by one.
+# A text without any of these is undamaged; the others are checked one by one.
 SUSPECT = (
     rf"{_AS_1256}|"
     r"[\x{fffd}\x{80}-\x{9f}ÃÂŒœ]|[^\x00-\x7f\x{600}-\x{6ff}]"
@@ -38,8 +38,8 @@ PERSIAN = "[\u06cc\u06a9\u067e\u0686\u0698\u06af]"
 
 
 def check_characters(frame: polars.DataFrame, roles: list[str]) -> list[Finding]:
-    """Damaged letters; and, counted only, the characters in which Persian texts differ from one another."""
-    # Plain ASCII, most of an English file, has neither.
+    """Damaged letters; also the character variants in Persian texts, which are only counted."""
+    # ASCII text, most of an English file, has neither.
     frame = frame.filter(
         polars.any_horizontal([polars.col(r).str.len_bytes() != polars.col(r).str.len_chars() for r in roles])
     )
@@ -70,7 +70,7 @@ def _persian(frame: polars.DataFrame, roles: list[str]) -> Finding | None:
         return None
     kinds = dict(KINDS)
     if not marked.select(any_of(roles, PERSIAN).any()).item():
-        kinds.pop("arabic-letters")  # Arabic text, where they are the usual letters
+        kinds.pop("arabic-letters")  # Arabic text, in which these letters are normal
     told = [(name, marked.filter(any_of(roles, pattern))["row"]) for name, pattern in kinds.values()]
     told = [(name, hits) for name, hits in told if hits.len()]
     if not told:
@@ -93,11 +93,11 @@ _RUN_1256 = re.compile(f"[{re.escape(''.join(_BYTES_1256))}]+")
 
 
 def mend_letters(text: str) -> str:
-    """UTF-8 that was read in another encoding, as it was meant. Everything else stays as it is, so a text that is not
-    damaged does."""
+    """The text with UTF-8 that was read in another encoding restored. Anything else, including an undamaged text, is
+    unchanged."""
     from ftfy import fix_encoding
 
-    for _round in range(3):  # texts go through the wrong door more than once
+    for _round in range(3):  # a text may have been decoded wrongly more than once
         mended = _RUN_1256.sub(_from_1256, text) if re.search(_AS_1256, text) else text
         if mended == text:
             mended = fix_encoding(text)
@@ -108,11 +108,11 @@ def mend_letters(text: str) -> str:
 
 
 def _from_1256(run: re.Match) -> str:
-    """Only what are letters of Arabic script afterwards: real Persian words can be valid UTF-8 by chance, too."""
+    """Repairs only what becomes letters of Arabic script: real Persian words can also be valid UTF-8 by chance."""
     try:
         decoded = bytes(_BYTES_1256[letter] for letter in run.group()).decode("utf-8")
     except UnicodeDecodeError:
-        return run.group()  # these letters are meant
+        return run.group()  # these letters are intended
     sure = re.search(f"[طظعغâ][{_MARKS}]", run.group()) and re.fullmatch(
         "[\u0600-\u06ff\u2000-\u206f\u00a0-\u00bb]+", decoded
     )

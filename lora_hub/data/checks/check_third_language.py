@@ -1,8 +1,7 @@
-"""Pre-flight of translation pairs: a column that is named after one language and holds another, and texts of a third
-language among pairs of two.
+"""Checks translation pairs: a column named after one language that holds another, and texts in a third language.
 
-Only what can be seen surely is said: Persian, Arabic and Urdu by letters that the other has not and by common words,
-languages of one alphabet by their commonest words.
+Reports only certain cases. Persian, Arabic and Urdu are told apart by letters that the others do not have and by common
+words; languages of one alphabet by their commonest words.
 """
 
 import polars
@@ -39,15 +38,15 @@ SCRIPTS = {
     "Russian": "cyrillic",
     "Ukrainian": "cyrillic",
 }  # the others are Latin
-# What one language of the Arabic script writes and the others do not. Persian's own yeh and keheh are in many an Arabic
-# text.
+# Letters of one language in the Arabic script that the others do not use. Persian's yeh and keheh also occur in many
+# Arabic texts.
 OWN = {"Persian": r"[پچژگ]|می‌", "Arabic": r"[ةأإى]|\b(?:ال|وال|بال|لل)\w{2}", "Urdu": r"[ٹڈڑےںۓہھ]"}
-SURE = 3  # words or marks of a language in one text
+SURE = 3  # words or letters of a language in one text
 ROLES = ("source", "answer")
 
 
 def check_third_language(frame: polars.DataFrame, task: Task, mapping: dict[str, str]) -> list[Finding]:
-    """`frame`: the rows that can be trained on. Nothing for any other task than translation."""
+    """`frame`: the rows that can be trained on. Returns nothing for tasks other than translation."""
     if task.id != "translation" or not {"source", "answer"} <= set(frame.columns):
         return []
     sample = frame.gather_every(max(1, frame.height // LOOKED_AT)).head(LOOKED_AT)
@@ -76,24 +75,24 @@ def _misnamed(sample: polars.DataFrame, mapping: dict[str, str], held: dict[str,
 
 
 def _is_sure(texts: polars.Series, found: str, named: str) -> bool:
-    """Whether most texts of a sample have what their language alone writes, and few what the other does; of two scripts
-    none doubts."""
+    """Whether most texts of a sample contain what only their language uses, and few contain what only the other uses.
+    Different scripts are always certain."""
     if script_of(" ".join(texts.to_list())[:200_000]) != SCRIPTS.get(named, "latin"):
         return True
     if found not in OWN or named not in OWN:
-        return True  # told apart by their words, in most texts and by far
+        return True  # told apart by their words, in most texts and by a wide margin
     own, other = (float(texts.str.contains(OWN[one]).mean() or 0) for one in (found, named))
-    return own > 0.5 and (other < 0.5 * own or found == "Urdu")  # which has all of Persian's letters
+    return own > 0.5 and (other < 0.5 * own or found == "Urdu")  # Urdu has all of Persian's letters
 
 
 def _strangers(frame: polars.DataFrame, held: dict[str, str]) -> Finding | None:
-    """Texts in a third language of the alphabet that the others of their side are in."""
+    """Texts in a third language with the same alphabet as the others of their column."""
     looked = frame.head(MOST).select("row", *[polars.col(role).str.to_lowercase() for role in ROLES])
     kinds: dict[tuple[str, str], polars.Series] = {}
     for role, usual in held.items():
         pair = next(held[other] for other in ROLES if other != role)
         for third in (*COMMON, "Urdu") if usual else ():
-            # In the other language of the pair it is untranslated, which is told elsewhere.
+            # A text in the pair's other language is untranslated; another check reports that.
             if third in (usual, pair) or SCRIPTS.get(third, "latin") != SCRIPTS.get(usual, "latin"):
                 continue
             hits = looked.filter(_is_in(role, third, usual))["row"]
@@ -128,7 +127,7 @@ def _in_third(role: str, count: int, third: str, usual: str) -> Message:
 
 
 def _is_in(role: str, third: str, usual: str) -> polars.Expr:
-    """Boolean: texts that are in `third` and surely not in `usual`."""
+    """Boolean: texts that are in `third` and certainly not in `usual`."""
     text = polars.col(role).str
     words, usual_words = text.count_matches(_words(third, usual)), text.count_matches(_words(usual, third))
     if third not in OWN or usual not in OWN:
@@ -140,7 +139,8 @@ def _is_in(role: str, third: str, usual: str) -> polars.Expr:
 
 
 def _words(language: str, other: str) -> str:
-    """The language's common words, whole, that are none of the other's; what no text holds where it has no list."""
+    """The language's common words, as whole words, without those that the other shares; a pattern that matches nothing
+    if it has no list."""
     words = set(COMMON.get(language, "").split()) - set(COMMON.get(other, "").split())
     return rf"\b(?:{'|'.join(sorted(words))})\b" if words else r"\z\A."
 

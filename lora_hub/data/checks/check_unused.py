@@ -1,4 +1,4 @@
-"""What a file holds and its task does not use."""
+"""Reports what a file holds and its task does not use."""
 
 from lora_hub.core.messages import _, several
 from lora_hub.core.schema import Problem
@@ -11,8 +11,7 @@ MOST_FOLDS = 20
 
 
 def names_unused(table: Table, mapping: dict[str, str]) -> list[str]:
-    """All columns with a value in them that no role has; none where no role has any. Columns without any value are not
-    worth a word."""
+    """All columns that have values but no role; none if no column has a role. Empty columns are not reported."""
     is_marked = table.marks.label in mapping.values()
     used = {*mapping.values(), table.split.name, *(table.marks.columns if is_marked else [table.marks.label])}
     left = [
@@ -22,13 +21,13 @@ def names_unused(table: Table, mapping: dict[str, str]) -> list[str]:
 
 
 def find_unused(table: Table, mapping: dict[str, str]) -> list[Finding]:
-    """What the file holds and the task does not use, by name, and what can be done about one of these."""
+    """The names of the unused columns, and what can be done about one of them."""
     left = names_unused(table, mapping)
     return [*_folds(table, left), *_unused(left)]
 
 
 def _folds(table: Table, left: list[str]) -> list[Finding]:
-    """A column that numbers the parts of a cross-validation: no part is scored unless someone says which."""
+    """A column that numbers cross-validation folds: no fold is scored unless a person chooses one."""
     for name in left:
         if table.is_nested(name) or squeezed(name) not in FOLDS:
             continue

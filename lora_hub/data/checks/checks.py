@@ -1,9 +1,9 @@
-"""Pre-flight: what is wrong with the data, told before a GPU second is spent.
+"""Pre-flight checks: problems in the data, reported before training starts.
 
-Every check looks at all rows at once (polars) and gives at most one Finding: a Problem (code, severity, a sentence and
-what to do, a count, the first ten rows) and the numbers of all the rows it is about. An error stops a run;
-a warning and an info do not. What looks like a secret is told by row and kind, never shown. A new check is one file
-here: a module named check_* whose `CHECKS` say when they are asked (`rows.Check`).
+Every check processes all rows at once (polars) and returns at most one Finding: a Problem (code, severity, a sentence
+and advice, a count, the first ten rows) and the numbers of all affected rows. An error stops a run; a warning and an
+info do not. Likely secrets are reported by row and kind, never shown. To add a check, add one file here: a module named
+check_* whose `CHECKS` say when they run (`rows.Check`).
 
     find(table, task, mapping)                 one table: findings, errors first, at most one for each code
     find_overlap(task, train, test, ...)       rows of the training table that are in the test table
@@ -26,7 +26,7 @@ from lora_hub.data.tables.table import Table
 
 
 def find(table: Table, task: Task, mapping: dict[str, str]) -> list[Finding]:
-    """All findings, errors first. Roles that are not mapped, or to a column there is not, are passed over."""
+    """All findings, errors first. Ignores roles without a mapping, or mapped to a column that does not exist."""
     rows = Rows(table, task, mapping)
     if not rows.mapping:
         return []
@@ -35,7 +35,7 @@ def find(table: Table, task: Task, mapping: dict[str, str]) -> list[Finding]:
 
 
 def _all_checks() -> list[Check]:
-    """Those that the modules of this folder name, in their order."""
+    """The checks of all modules in this folder, in their order."""
     modules = [name for _finder, name, _is_room in iter_modules(room.__path__) if name.startswith("check_")]
     named = [check for name in modules for check in getattr(import_module(f"{room.__name__}.{name}"), "CHECKS", ())]
     return sorted(named, key=lambda check: check.place)
@@ -44,8 +44,8 @@ def _all_checks() -> list[Check]:
 def find_overlap(
     task: Task, train: Table, train_mapping: dict[str, str], test: Table, test_mapping: dict[str, str]
 ) -> list[Finding]:
-    """Rows of the training table whose inputs are in the test table, too (case and spaces aside). `rows`: of the
-    training table. With them the score would measure memory."""
+    """Rows of the training table whose inputs are also in the test table, ignoring case and spaces. With them, the
+    score would measure memorization. `rows`: numbers in the training table."""
     roles = [role for role in task.inputs if role in train_mapping and role in test_mapping]
     if not roles:
         return []
@@ -75,8 +75,8 @@ def find_overlap(
 def find_unseen(
     task: Task, train: Table, train_mapping: dict[str, str], test: Table, test_mapping: dict[str, str]
 ) -> list[Finding]:
-    """Labels that only the test table has, and those that it has not. Nothing for a task that writes text; a task that
-    has its labels is held to those."""
+    """Labels that only the test table has, and labels that it lacks. Returns nothing for a task with text answers. If
+    the task has labels of its own, those count as learnt."""
     if task.output != "labels" or "answer" not in test_mapping or not (task.labels or "answer" in train_mapping):
         return []
     known, scored = task.labels or _labels(train, task, train_mapping), _scored(test, task, test_mapping)

@@ -1,12 +1,10 @@
-"""Labels that are written differently and may mean the same: numbers in two forms, words for one pole, numbers beside
-names.
+"""Labels written differently that may mean the same: numbers in two forms, words for one pole, numbers beside names.
 
     same_numbers({"1.1": 5, "1.10": 4})                          [("1.1", ["1.10"])]: two versions, or one number
     same_meanings({"Positive": 9, "pos": 2, "neg": 8})           [("Positive", ["pos"])]
     numbers_beside_names({"0": 5, "1": 5, "ham": 9, "spam": 9}, "spam")    ({"0": "ham", "1": "spam"}, ["0", "1"])
 
-None of them is ever joined without a person's word: that is `label_forms`' way with spellings alone, and it only
-proposes, too.
+Such labels are never merged without a person's decision. `label_forms` handles mere spellings, and also only proposes.
 """
 
 import re
@@ -33,8 +31,8 @@ Groups = list[tuple[str, list[str]]]
 
 
 def same_numbers(counts: dict[str, int]) -> Groups:
-    """Labels that are one number and that `normal_label` keeps apart, for they may be versions (1.1 and 1.10), codes
-    (007 and 7) or counts (1e3 and 1000): (commonest, the others)."""
+    """Labels that are one number but that `normal_label` keeps apart, because they may be versions (1.1 and 1.10),
+    codes (007 and 7) or counts (1e3 and 1000): (commonest, the others)."""
     groups: dict[Decimal, list[str]] = defaultdict(list)
     for label in sorted(counts, key=lambda label: -counts[label]):
         if (value := _value(normal_label(label))) is not None:
@@ -43,13 +41,12 @@ def same_numbers(counts: dict[str, int]) -> Groups:
 
 
 def are_versions(labels: Iterable[str]) -> bool:
-    """Whether nothing but the zeros at the end tells these apart: 1.1 and 1.10 are as often two versions as one
-    number."""
+    """Whether these differ only in trailing zeros: 1.1 and 1.10 are as often two versions as one number."""
     return all(re.fullmatch(r"[+-]?\d+[.]\d*[1-9]\d*", normal_label(label)) for label in labels)
 
 
 def same_meanings(counts: dict[str, int]) -> Groups:
-    """Labels that are other words for one thing: (commonest, the others)."""
+    """Labels that are different words for the same meaning: (commonest, the others)."""
     meanings = [*_POLES, *(_TRUTH if _is_truth(counts) else ())]
     groups: dict[int, list[str]] = defaultdict(list)
     for label in sorted(counts, key=lambda label: -counts[label]):
@@ -59,7 +56,7 @@ def same_meanings(counts: dict[str, int]) -> Groups:
 
 
 def same_meaning(label: str, known: Iterable[str]) -> str:
-    """The one of `known` that means what `label` does; "" where there is none."""
+    """The one of `known` that means the same as `label`; "" if there is none."""
     known = list(known)
     groups = same_meanings(dict.fromkeys([*known, label], 1))
     return next(
@@ -68,8 +65,8 @@ def same_meaning(label: str, known: Iterable[str]) -> str:
 
 
 def numbers_beside_names(counts: dict[str, int], task_id: str) -> tuple[dict[str, str], list[str]]:
-    """Two labels or more that are numbers beside two or more that are names: (number -> the name that it stands for,
-    where that is known of all, the numbers). Both empty where there is no such mix."""
+    """Two or more numeric labels beside two or more names: (number -> the name it stands for, if known for all; the
+    numbers). Both empty if there is no such mix."""
     numbers = [label for label in counts if _value(normal_label(label)) is not None]
     names = [label for label in counts if label not in numbers]
     if min(len(numbers), len(names)) < 2 or _is_truth(counts):
@@ -80,8 +77,8 @@ def numbers_beside_names(counts: dict[str, int], task_id: str) -> tuple[dict[str
 
 
 def known_as(labels: Iterable[str], known: Iterable[str], task_id: str) -> dict[str, str]:
-    """Of labels that are none of `known` those that may be one of them in another spelling, another word, another form
-    of a number, or as a number that stands for a name (or the other way round): label -> the known one."""
+    """label -> the known label it may be, for labels that are not in `known`. They may be another spelling, another
+    word, another form of a number, or a number that stands for a name (or the reverse)."""
     labels, known = list(labels), sorted(known)
     found = {}
     for label in labels:

@@ -1,16 +1,16 @@
-"""Which language rows are in, and in which the task is put to the model because of it.
+"""The language of the rows, and the prompt language that follows from it.
 
     language_of_texts(polars.Series(["سلام دوست من"]))   "Persian"
-    settle_language(task, table, mapping)                the task with the instruction in the rows' language, where it
+    settle_language(task, table, mapping)                the task with the instruction in the rows' language, if it
                                                          has one
-    find_language(task, table, mapping)                  what is told about it
+    find_language(task, table, mapping)                  the finding about it
 
-A language that somebody chose stays: a task whose file (or form, or `--set prompt_language=en`) names it is left as it
-is.
+A language that a person chose is kept: a task whose file (or form, or `--set prompt_language=en`) names it is
+unchanged.
 
-Why not py3langid: it needs more than a second before its first text and 0.2 ms for each, which is longer than all that
-is done with a small file; it has an answer for "1 2" and "good bad", too; and it takes Persian that was typed on an
-Arabic keyboard for Arabic.
+Why not py3langid: it needs more than a second before its first text and 0.2 ms for each, longer than everything else
+done with a small file. It also answers for "1 2" and "good bad", and it takes Persian typed on an Arabic keyboard for
+Arabic.
 """
 
 import re
@@ -28,9 +28,9 @@ from lora_hub.data.tables.table import Table
 
 LOOKED_AT = 1_000  # rows, spread over the table
 CODES = {"English": "en", "Persian": "fa"}
-# Persian's own keheh and yeh (U+06A9, U+06CC) are on every Persian keyboard and on no Arabic one; Urdu's, Kurdish's and
-# Pashto's further letters are looked at first, for they have those two as well.
-# Letters by which languages of one script are told apart where texts are too short for common words.
+# Letters that tell languages of one script apart in texts too short for common words. Persian's keheh and yeh (U+06A9,
+# U+06CC) are on every Persian keyboard and on no Arabic one. Urdu, Kurdish and Pashto have both too, so their
+# additional letters are checked first.
 _LETTERS = {
     "Urdu": re.compile("[ٹڈڑےںۓ]"),
     "Kurdish": re.compile("[ێۆڕڵە]"),
@@ -41,8 +41,8 @@ _LETTERS = {
 
 
 def language_of_texts(texts: polars.Series) -> str:
-    """The language that most of these texts are in, by name; "" where that cannot be told. Persian keeps its Arabic
-    letters apart from Arabic, Urdu, Kurdish and Pashto, which share its script."""
+    """The name of the language of most of these texts; "" if unclear. Persian's letters tell it apart from Arabic,
+    Urdu, Kurdish and Pashto, which share its script."""
     texts = texts.drop_nulls().str.slice(0, 500)
     texts = texts.filter(texts.str.strip_chars() != "")
     if not texts.len():
@@ -67,7 +67,7 @@ def language_of_texts(texts: polars.Series) -> str:
 
 
 def language_of_rows(table: Table, task: Task, mapping: dict[str, str]) -> str:
-    """The language of what goes in; for a chat, whose words are its own, ""."""
+    """The language of the inputs; "" for a chat, which has no frame around its words."""
     columns = [mapping[role] for role in task.inputs if mapping.get(role) in table.columns]
     if task.is_chat or not columns:
         return ""
@@ -77,7 +77,7 @@ def language_of_rows(table: Table, task: Task, mapping: dict[str, str]) -> str:
 
 
 def settle_language(task: Task, table: Table, mapping: dict[str, str], language: str | None = None) -> Task:
-    """`language`: of the rows, where it is known."""
+    """`language`: of the rows, if known."""
     if task.is_chat or "prompt_language" in task.model_fields_set or not task.instruction.fa:
         return task
     language = language_of_rows(table, task, mapping) if language is None else language
@@ -85,7 +85,7 @@ def settle_language(task: Task, table: Table, mapping: dict[str, str], language:
 
 
 def find_language(asked: Task, settled: Task, language: str) -> list[Finding]:
-    """`asked`: the task as it was given; `settled`: as it is put to the model; `language`: the rows'."""
+    """`asked`: the task as given; `settled`: the task in its prompt language; `language`: of the rows."""
     if (
         not language
         or settled.is_chat

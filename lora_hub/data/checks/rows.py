@@ -1,4 +1,4 @@
-"""What a check is given, and how it says when it is asked.
+"""The input of a check, and how a check declares when it runs.
 
 CHECKS = (Check(40, "filled", lambda rows: check_answers(rows.filled, rows.task)),)     in a module named check_*
 """
@@ -16,7 +16,7 @@ from lora_hub.data.tables.table import Table
 
 
 class Rows:
-    """A table under a task. `mapping`: the roles whose column is there."""
+    """A table with a task. `mapping`: the roles whose column exists."""
 
     def __init__(self, table: Table, task: Task, mapping: dict[str, str]) -> None:
         self.table, self.task = table, task
@@ -29,19 +29,19 @@ class Rows:
 
     @cached_property
     def filled(self) -> polars.DataFrame:
-        """Those of `frame` that can be trained on."""
+        """The rows of `frame` that can be trained on."""
         return filled_rows(self.frame, self.task)
 
     @cached_property
     def texts(self) -> list[str]:
-        """The roles that hold texts: inputs, and answers that are no labels."""
+        """The roles that hold texts: inputs, and answers that are not labels."""
         roles = (*self.task.inputs, *(["answer"] if self.task.output == "text" else []))
         return [role for role in roles if role in self.frame.columns]
 
 
 @dataclass(frozen=True)
 class Check:
-    """place: of what is equally severe, the lower is told first. of: what there has to be for it to be asked:
+    """place: the order among equally severe findings; lower comes first. of: what must exist for the check to run:
 
     all       any column that has a role
     chats     conversations
@@ -65,8 +65,8 @@ class Check:
 
 
 def rows_of(table: Table, task: Task, mapping: dict[str, str]) -> polars.DataFrame:
-    """`row` (its number in the file) and the text of every mapped role, white space around it aside; a missing value is
-    an empty text."""
+    """`row` (its number in the file) and the stripped text of every mapped role; a missing value becomes an empty
+    text."""
     return polars.DataFrame(
         [table.numbers().alias("row")]
         + [_stripped(table.texts(column)).alias(role) for role, column in mapping.items()]
@@ -74,7 +74,7 @@ def rows_of(table: Table, task: Task, mapping: dict[str, str]) -> polars.DataFra
 
 
 def _stripped(texts: polars.Series) -> polars.Series:
-    """Where there is nothing to take away the texts themselves, and no second copy of them in memory."""
+    """Returns the texts themselves if there is nothing to strip, to avoid a second copy in memory."""
     texts = texts.fill_null("") if texts.null_count() else texts
     stripped = texts.str.strip_chars()
     return texts if stripped.str.len_bytes().sum() == texts.str.len_bytes().sum() else stripped

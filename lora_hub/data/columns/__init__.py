@@ -1,4 +1,4 @@
-"""Which column is what: names, facts, the task that they tell, and the proposal."""
+"""Decides which column is which: names, contents, the task they suggest, and the proposed mapping."""
 
 __all__ = [
     "columns",

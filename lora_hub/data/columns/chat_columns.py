@@ -1,5 +1,5 @@
-"""Columns that are parts of one conversation, as one column: a prompt's turns and its completion, a system text, tools
-or a weight beside the turns, an instruction with its history.
+"""Joins columns that are parts of one conversation into one column: a prompt's turns and its completion, a system text,
+tools or a weight beside the turns, an instruction with its history.
 
     as_chats(frame)      the frame with them joined; any other frame as it is
 """
@@ -13,9 +13,8 @@ from lora_hub.data.tables.value_text import listed
 
 
 def as_chats(frame: polars.DataFrame) -> polars.DataFrame:
-    """The frame with one column, each cell an object of the parts, in place of columns that are parts of one
-    conversation: under the name of the turns' column, else `messages`. Turns may be lists or, in a CSV, their JSON
-    text."""
+    """The frame with such columns replaced by one whose cells are objects of the parts, named after the turns' column,
+    else `messages`. Turns may be lists or, in a CSV, their JSON text."""
     names = {name.lower(): name for name in frame.columns}
 
     def nested(name: str | None) -> bool:
@@ -48,7 +47,7 @@ def as_chats(frame: polars.DataFrame) -> polars.DataFrame:
 
 
 def _is_listed(series: polars.Series) -> bool:
-    """Texts that write lists of turns, as a CSV holds them."""
+    """Whether the texts hold lists of turns, as in a CSV."""
     if series.dtype != polars.String:
         return False
     texts = series.drop_nulls().head(20).str.strip_chars()
@@ -60,8 +59,8 @@ def _is_listed(series: polars.Series) -> bool:
 
 
 def _are_marks(key: str, series: polars.Series) -> bool:
-    """Whether a column beside the turns says which of them are learnt. A loss or a mask may be anything else there, and
-    is a mark where every value is one; of numbers as weights one that is 0 is enough."""
+    """Whether a column beside the turns says which of them are learnt. A loss or a mask may mean anything else there,
+    so every value must be a mark; among numeric weights, one 0 is enough."""
     if key == "train_on":
         return True
     if is_nested(series.dtype) or _is_list_of_marks(series):

@@ -1,4 +1,4 @@
-"""Tables that supervised fine-tuning has no use for, told apart by names and contents and refused with the reason.
+"""Recognizes tables that supervised fine-tuning cannot use, by names and contents, and refuses them with the reason.
 
 refuse_what_is_not_for_training(table)     preference data: pairs, votes, marks, ranked answers
 refuse_text_without_answer(table)          plain text
@@ -16,7 +16,7 @@ from lora_hub.data.columns.column_names import BOOKKEEPING, plain
 if TYPE_CHECKING:
     from lora_hub.data.tables.table import Table
 
-# Two answers of which one is better: (the better, the worse), as parts of columns' names.
+# A better and a worse answer: (better, worse), as parts of column names.
 BETTER = (
     ("chosen", "rejected"),
     ("preferred", "dispreferred"),
@@ -56,7 +56,7 @@ RANKS = {"scores", "ranks", "ranking", "rankings", "rank", "ratings", "rewards",
 
 
 def refuse_what_is_not_for_training(table: "Table") -> None:
-    """Raises DataError where the table holds preferences instead of right answers."""
+    """Raises DataError if the table holds preferences instead of correct answers."""
     names = {plain(name): name for name in table.columns}
     _refuse_pairs(names)
     _refuse_votes(table, names)
@@ -176,7 +176,7 @@ def _refuse_ranks(table: "Table", names: dict[str, str]) -> None:
 
 
 def refuse_text_without_answer(table: "Table") -> None:
-    """Raises DataError where there is one column of text and nothing that could be its answer."""
+    """Raises DataError if there is one column of text and no possible answer column."""
     if table.frame.width == 1 and not table.is_nested(table.columns[0]):
         raise DataError(
             _("The file has one column, {column!r}: text without an answer."),
@@ -186,7 +186,7 @@ def refuse_text_without_answer(table: "Table") -> None:
 
 
 def refuse_text_with_bookkeeping(table: "Table") -> None:
-    """Raises DataError where beside one column of text there are only ids, dates, addresses and the like."""
+    """Raises DataError if, beside one column of text, there are only ids, dates, addresses and the like."""
     others = [name for name in table.columns if plain(name) not in BOOKKEEPING]
     if table.frame.width > 1 and len(others) == 1 and not table.is_nested(others[0]):
         raise DataError(

@@ -1,4 +1,4 @@
-"""What a column holds, from a sample of its rows: how long, how many different values, numbers, scripts,
+"""Facts about a column from a sample of its rows: length, number of different values, numbers, scripts,
 conversations."""
 
 import json
@@ -35,7 +35,7 @@ SCRIPTS = {
 }
 
 
-# Names of labels that free text does not go by.
+# Names used for label columns and not for free text.
 NAMED = (
     {squeezed(name) for name in LABEL}
     - {squeezed(name) for name in (*SYNONYMS["question"], *TEXT)}
@@ -46,10 +46,9 @@ NAMED = (
 @dataclass
 class ColumnFacts:
     """filled: non-empty values in the sample of `rows` rows. median_length: characters. script: of most letters, or "".
-    Shares (0 to 1) of the values: numbers; spaced, that hold a space; questions; sql, SQL queries; tables, SQL that
-    makes tables; dates.
-    is_marked: texts in which marks tell who speaks (### Human:). is_nested: lists or objects, also as text; is_list:
-    each of them holds a row's labels. Of nested values the other facts are those of their text."""
+    Shares (0 to 1) of the values: numbers; spaced: contain a space; questions; sql: SQL queries; tables: SQL that
+    creates tables; dates. is_marked: texts with role markers (### Human:). is_nested: lists or objects, also as text;
+    is_list: each of them holds a row's labels. For nested values the other facts describe their text."""
 
     name: str
     rows: int
@@ -81,18 +80,18 @@ class ColumnFacts:
 
     @property
     def is_labels(self) -> bool:
-        """Few distinct short values, most of them seen again and again."""
+        """Few distinct short values, most of them repeated."""
         if (self.is_nested and not self.is_list) or not self.filled or self.longest > 60:
             return False
-        if self.filled < 5:  # too few to count: the name tells, or a single word
+        if self.filled < 5:  # too few rows to count: decide by the name, or by values of one word
             named = name_score(self.name, LABEL) - name_score(
                 self.name, [*TEXT, *SYNONYMS["question"], *SYNONYMS["context"]]
             )
             return self.median_length <= 30 and (named > 0 or named == 0 and not self.spaced)
         if self.filled < 20:
             return self.distinct <= max(2, self.filled // 2) and self.median_length <= 30
-        # Many labels with a few rows each are believed of a column that says so itself, and nearly as many of names in
-        # one word.
+        # Many labels with few rows each are accepted if the column's name says so, and nearly as many if they are
+        # single words.
         share = (
             0.2
             if self.median_length > 30
@@ -118,7 +117,7 @@ class ColumnFacts:
 
     @property
     def is_code(self) -> bool:
-        """Identifiers such as C1_395000: no spaces, all different, digits in them."""
+        """Identifiers such as C1_395000: no spaces, all different, with digits."""
         digits = sum(any(character.isdigit() for character in value) for value in self.examples)
         return self.spaced < 0.02 and self.distinct > 0.9 * self.filled > 4 and digits > 0.8 * len(self.examples)
 
@@ -133,12 +132,12 @@ class ColumnFacts:
 
     @property
     def is_counter(self) -> bool:
-        """The row's number, as spreadsheets and data frames put it before the rows."""
+        """The row number, as spreadsheets and data frames put it in front of the rows."""
         return self.is_number and self.distinct == self.filled > 2 and self.counts_up
 
     @property
     def is_plausible(self) -> bool:
-        """Could be an input or an answer: filled, and no row numbers or ids."""
+        """Could be an input or an answer: has values, and is not row numbers or ids."""
         return (
             not self.is_nested
             and self.filled_share > 0.3
@@ -149,7 +148,7 @@ class ColumnFacts:
 
 
 def column_facts(table: Table) -> dict[str, ColumnFacts]:
-    """Facts by column, in the table's order: of a table as it is they are made once."""
+    """Facts by column, in the table's order, computed once for a table."""
     return table.remember("column facts", lambda: _column_facts(table))
 
 
@@ -206,8 +205,7 @@ def _facts(name: str, series: polars.Series) -> ColumnFacts:
 
 def _texts_of(values: list, facts: ColumnFacts) -> polars.Series:
     """Lists of labels as labels, other nested values as JSON text."""
-    # Marks of classes are labels as well; where they are of none or of several, that is told once the column is the
-    # answer.
+    # Class marks are labels too; if a row marks none or several, that is reported once the column is the answer.
     marks = marks_of(values)
     labels = (
         [label_text(value) for value in values]
@@ -224,7 +222,7 @@ def _texts_of(values: list, facts: ColumnFacts) -> polars.Series:
 
 
 def _counts_up(values: list[str]) -> bool:
-    """Whole numbers, each larger than the one before by the same step."""
+    """Whole numbers that increase by a constant step."""
     if len(values) < 3 or not all(re.fullmatch(r"\d{1,12}(\.0+)?", value.strip()) for value in values):
         return False
     numbers = [int(value.strip().partition(".")[0]) for value in values]
@@ -233,15 +231,15 @@ def _counts_up(values: list[str]) -> bool:
 
 
 def script_of(text: str) -> str:
-    """The script that more than half of the letters are in, or ""."""
+    """The script of more than half of the letters, or ""."""
     counts = {name: len(pattern.findall(text)) for name, pattern in SCRIPTS.items()}
     best = max(counts, key=counts.get)
     return best if counts[best] > 0.5 * max(1, sum(counts.values())) else ""
 
 
 def _are_chats(values: list, name: str) -> bool:
-    """Most values are lists of turns with a role and a text, or pairs; lists of texts only under a name such as
-    `dialog`."""
+    """Most values are lists of turns with a role and a text, or pairs; lists of plain texts only if the column has a
+    name such as `dialog`."""
     named = name_score(name, SYNONYMS["messages"]) >= 1
     turns_seen, found = 0, 0
     for value in values:
@@ -256,7 +254,7 @@ def _are_chats(values: list, name: str) -> bool:
                 continue
             messages = to_messages(whole)
         except DataError:
-            # A turn here and there may be damaged: what the first turn looks like decides.
+            # Single turns may be damaged, so the first turn decides.
             messages = [{}, {}] if _is_turn(whole) else []
         except ValueError:
             continue

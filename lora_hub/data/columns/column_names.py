@@ -1,10 +1,9 @@
-"""The names that columns go by, in English, Persian, German, French and Spanish, for each role. The order is the order
-of preference."""
+"""The usual names of columns for each role, in English, Persian, German, French and Spanish, in order of preference."""
 
 import functools
 import re
 
-# One text that goes in.
+# A single input text.
 TEXT = (
     "text texts sentence review review_text review_body comment message message_text sms tweet email email_text post "
     "content body "
@@ -110,9 +109,9 @@ SUMMARY_TEXT = [
     "خبر",
     "گفتگو",
 ]
-# What an answer is given under, and never the answer.
+# Names of the system prompt, which is never the answer.
 SYSTEM_NAMES = {"system", "system_prompt", "system_message", "system_text", "سیستم"}
-# Columns that tell a row's place or origin and are never what is learnt.
+# Columns that give a row's position or origin and are never learnt.
 BOOKKEEPING = set(
     "id idx index uid guid row row_id rowid number no split source_id fname file filename filepath url link date time "
     "timestamp datetime "
@@ -146,12 +145,13 @@ LANGUAGES = {
 
 
 def plain(name: str) -> str:
-    """A column's name for comparing: lower case, no marks, Arabic yeh and kaf as Persian ones."""
+    """A column's name normalized for comparison: lower case, no diacritics or direction marks, Arabic yeh and kaf as
+    the Persian letters."""
     name = name.strip("\ufeff\u200e\u200f \t").lower().replace("ي", "ی").replace("ك", "ک").replace("ـ", "")
     return re.sub(r"[\s\-./]+", "_", name)
 
 
-@functools.lru_cache(maxsize=8192)  # the usual names are compared with every column
+@functools.lru_cache(maxsize=8192)  # every column is compared with the usual names
 def squeezed(name: str) -> str:
     return re.sub(r"[_\u200c]", "", plain(name))
 
@@ -166,12 +166,12 @@ def language_of(name: str) -> str:
 
 
 def words_of(name: str) -> set[str]:
-    """The words of a column's name: of review_text, reviewText and "Review text" alike."""
+    """The words of a column's name: the same for review_text, reviewText and "Review text"."""
     return {word for word in plain(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name)).split("_") if word}
 
 
 def name_score(column: str, names: list[str]) -> float:
-    """2 for the first name of the list down to 1 for the last; less where a name is only a part of the column's; else
+    """2 for the first name of the list down to 1 for the last; less if a name is only part of the column's name; else
     0."""
     squeezed_names = [squeezed(name) for name in names]
     whole = squeezed(column)

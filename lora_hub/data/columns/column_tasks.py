@@ -1,4 +1,4 @@
-"""Which of the catalogue's tasks a table is for, by the names of its columns and by what they hold.
+"""Proposes a task of the catalogue for a table, by the names and contents of its columns.
 
 propose_task(table)      ("spam", "the column 'v1' holds 2 different labels (ham, spam)", as a message)
 """
@@ -27,7 +27,7 @@ RIGHT = "corrected correction right correct fixed اصلاح اصلاح‌شده
 TRANSLATIONS = "translation translated ترجمه übersetzung traduction traducción".split()
 RATINGS = "star stars rating ratings rate score overall sentiment polarity sterne امتیاز احساس ستاره".split()
 POLES = "positive negative pos neg مثبت منفی positiv negativ positif négatif positivo negativo".split()
-# What the numbers of a sentiment's classes are; four classes, and those from 1 to 4, are as often topics.
+# The usual numbers of sentiment classes; four classes, and numbers from 1 to 4, are as often topics.
 SENTIMENT_NUMBERS = (
     {"0", "1"},
     {"-1", "1"},
@@ -45,7 +45,7 @@ NO_COLUMN = _("no column says which task it is for")
 
 
 def is_guess(why: Message) -> bool:
-    """Whether a proposal says nothing but that no other fits."""
+    """Whether a proposal only means that no other task fits."""
     return why == NO_COLUMN
 
 
@@ -61,8 +61,8 @@ def propose_task(table: Table) -> tuple[str, Message]:
     facts = list(column_facts(table).values())
     chat = next((fact for fact in facts if fact.is_chat), None)
     if chat is None:
-        # Dialogues as plain texts are as often what is summed up or judged: conversations only where nothing stands
-        # beside them.
+        # Dialogues in plain text are as often the input of a summary or a label. They count as conversations only if no
+        # other column is beside them.
         alone = [fact for fact in facts if not any(other.is_plausible for other in facts if other is not fact)]
         chat = next((fact for fact in alone if fact.is_marked), None)
     if chat:
@@ -102,7 +102,7 @@ def propose_task(table: Table) -> tuple[str, Message]:
 
 
 def _named(facts: list[ColumnFacts], names: list[str]) -> ColumnFacts | None:
-    """The column that has one of these names, else one that has it among its words."""
+    """The column with one of these names, else one that contains it as a word."""
     wanted = {squeezed(name) for name in names}
     usable = [fact for fact in facts if fact.filled and not fact.is_nested]
     whole = next((fact for fact in usable if squeezed(fact.name) in wanted), None)
@@ -155,7 +155,7 @@ def _instructions(
 def _ratings(
     facts: list[ColumnFacts], texts: list[ColumnFacts], labels: list[ColumnFacts]
 ) -> tuple[str, Message] | None:
-    """Reviews with stars: their headlines are often named summary."""
+    """Reviews with stars; their headlines are often called summary."""
     rated = next((fact for fact in labels if fact.distinct > 1 and words_of(fact.name) & set(RATINGS)), None)
     return labels_task(rated, texts) if rated is not None and texts else None
 
@@ -250,7 +250,7 @@ def labels_task(fact: ColumnFacts, texts: list[ColumnFacts]) -> tuple[str, Messa
         value.removeprefix("very ").removeprefix("بسیار ").removeprefix("خیلی ") in POLES for value in values
     ):
         return "sentiment", why
-    # By the same words as a task is doubted by, so that none is proposed and questioned in one breath.
+    # Uses the same words as the check that questions a task, so that a proposed task is not questioned at once.
     kind = "" if fact.is_number else kind_of(fact.examples, name)
     if kind == "sentiment" or kind == "spam" and fact.distinct <= MOST_SPAM:
         return kind, why

@@ -1,5 +1,5 @@
-"""Which column is what: roles proposed by names and by contents, each with its reason; a task proposed where none is
-chosen.
+"""Decides which column is which: proposes a column for each role by names and contents, with reasons, and a task if
+none is chosen.
 
 propose_mapping(table, task).mapping      {"text": "v2", "answer": "v1"}
 propose_task(table)                       ("spam", "the column 'v1' holds ham and spam")
@@ -21,7 +21,7 @@ from lora_hub.data.tables.table import Table
 
 __all__ = ["MappingProposal", "check_mapping", "parse_map", "propose_mapping", "propose_task"]
 
-ENOUGH = 0.6  # a column scores this much or it is not proposed
+ENOUGH = 0.6  # the lowest score of a proposed column
 NO_REASON = NOTHING
 
 
@@ -36,8 +36,9 @@ class MappingProposal:
 
 @dataclass(frozen=True)
 class _Others:
-    """What is asked of all columns for each of them, found once. places: where each stands, from 0 (first) to 1.
-    longest: characters, the largest median. has_text: any holds texts. asks: two columns are named q and a."""
+    """Facts about all columns that scoring each column needs, computed once. places: the position of each, from 0
+    (first) to 1. longest: characters, the largest median. has_text: any column holds texts. asks: two columns are named
+    q and a."""
 
     places: dict[str, float]
     longest: int
@@ -48,12 +49,13 @@ class _Others:
 def _others(facts: dict[str, ColumnFacts]) -> _Others:
     places = {name: place / max(1, len(facts) - 1) for place, name in enumerate(facts)}
     longest = max((fact.median_length for fact in facts.values()), default=0)
-    asks = {"q", "a"} <= {squeezed(name) for name in facts}  # one without the other is any column
+    asks = {"q", "a"} <= {squeezed(name) for name in facts}  # one without the other means nothing
     return _Others(places, longest, any(fact.is_text for fact in facts.values()), asks)
 
 
 def propose_mapping(table: Table, task: Task) -> MappingProposal:
-    """The columns for `task`'s inputs and answer. Raises DataError for data that no supervised task can use."""
+    """The proposed columns for `task`'s inputs and answer. Raises DataError for data that no supervised task can
+    use."""
     refuse_what_is_not_for_training(table)
     facts = column_facts(table)
     proposal = MappingProposal()
@@ -71,7 +73,7 @@ def propose_mapping(table: Table, task: Task) -> MappingProposal:
         for fact in facts.values()
     }
     taken: set[str] = set()
-    # Best pairs first, so that a column goes to the role it fits best.
+    # Best pairs first, so that each column gets the role it fits best.
     for (role, column), (score, reason) in sorted(scores.items(), key=lambda item: -item[1][0]):
         least = ENOUGH if role in required else 1.0
         if score >= least and role not in proposal.mapping and column not in taken:
@@ -85,7 +87,7 @@ def propose_mapping(table: Table, task: Task) -> MappingProposal:
 
 
 def _fill_the_last(facts: dict[str, ColumnFacts], task: Task, proposal: MappingProposal) -> None:
-    """Where one required role and one plausible column are left, they belong together."""
+    """If one required role and one plausible column are left, they belong together."""
     left = [fact for fact in facts.values() if fact.name not in proposal.mapping.values() and fact.is_plausible]
     if len(proposal.missing) == 1 and len(left) == 1:
         role = proposal.missing[0]
@@ -102,7 +104,7 @@ def _fill_the_last(facts: dict[str, ColumnFacts], task: Task, proposal: MappingP
 
 
 def _score(role: str, fact: ColumnFacts, task: Task, others: _Others) -> tuple[float, Message]:
-    """How well a column fits a role (from 0; a good name alone is worth 1 to 2), and why."""
+    """How well a column fits a role (from 0; a good name alone scores 1 to 2), and why."""
     if fact.is_chat or fact.filled == 0:
         return 0.0, NO_REASON
     names = _names_for(role, task)
@@ -128,12 +130,13 @@ def _score(role: str, fact: ColumnFacts, task: Task, others: _Others) -> tuple[f
 
 
 def _nested_score(role: str, fact: ColumnFacts, task: Task, by_name: float) -> tuple[float, Message]:
-    """Lists of labels are labels; other lists and objects go where their name says, behind a text of such a name."""
+    """Lists of labels are labels. Other lists and objects fit the role their name suggests, but a text column with such
+    a name comes first."""
     if role == "answer" and task.output == "labels":
         by_content, why = _as_labels(fact) if fact.is_list else (0.0, NO_REASON)
         if fact.is_list:
             return (by_name + by_content, why) if fact.is_labels else (0.0, NO_REASON)
-        # Labels of words, perhaps: taken, so that the checks say what it holds.
+        # Perhaps labels of words: proposed, so that the checks report what it holds.
         return (ENOUGH, _("{name!r} is a usual name for it", name=fact.name)) if by_name >= 1 else (0.0, NO_REASON)
     if by_name < 1 or task.output == "labels":
         return 0.0, NO_REASON
@@ -151,7 +154,7 @@ def _as_labels(fact: ColumnFacts) -> tuple[float, Message]:
         )
         if fact.distinct == 1:
             return 0.1, why
-        # Of two such columns the one with fewer values is likelier a class than a name.
+        # Of two such columns, the one with fewer values is more likely a class than a name.
         return 0.9 - 0.1 * min(1.0, fact.distinct / 50), why
     return (-0.9 if fact.distinct > 0.5 * fact.filled else 0.0), NO_REASON
 
@@ -160,7 +163,7 @@ def _as_answer(fact: ColumnFacts, task: Task, by_name: float, others: _Others) -
     if fact.sql > 0.8:
         return (1.5 if task.id == "text-to-sql" else 0.3), _("it holds SQL queries")
     if fact.is_text:
-        # Answers stand behind what they answer, and are no questions themselves.
+        # Answers come after their questions, and are not questions themselves.
         place = others.places[fact.name]
         return 0.3 + 0.1 * place - 0.3 * fact.questions, _("it holds texts")
     if fact.is_number and by_name < 1:
@@ -214,8 +217,8 @@ def _propose_messages(facts: dict[str, ColumnFacts], proposal: MappingProposal) 
 
 
 def _propose_languages(facts: dict[str, ColumnFacts], proposal: MappingProposal) -> bool:
-    """Two columns of texts in two languages, told apart by name or script. English, else the first, is the source.
-    False where the columns' names say themselves what is the source and what the translation."""
+    """Two columns of texts in two languages, told apart by name or script. The source is English, else the first. False
+    if the columns' names already say which is the source and which the translation."""
     texts = [fact for fact in facts.values() if fact.is_plausible and not fact.is_labels and not fact.is_number]
     sources = {fact.name for fact in texts if name_score(fact.name, known.SYNONYMS["source"]) >= 1}
     targets = {fact.name for fact in texts if name_score(fact.name, known.ANSWERS["translation"]) >= 1}
@@ -246,8 +249,8 @@ def _propose_languages(facts: dict[str, ColumnFacts], proposal: MappingProposal)
 
 
 def parse_map(text: str) -> dict[str, str]:
-    """The mapping that "text=v2,answer=v1" says. A comma inside a column's name is written \\,; `context=` leaves that
-    role without a column. Raises DataError."""
+    """The mapping from "text=v2,answer=v1". Write a comma inside a column's name as \\,; `context=` leaves that role
+    without a column. Raises DataError."""
     mapping: dict[str, str] = {}
     for part in text.replace("\\,", "\x00").split(","):
         part = part.replace("\x00", ",")
@@ -273,12 +276,12 @@ def parse_map(text: str) -> dict[str, str]:
 
 
 def roles_of(task: Task) -> list[str]:
-    """What a column may be for."""
+    """The roles a column can have."""
     return list(task.inputs) if task.is_chat else [*task.inputs, "answer"]
 
 
 def check_roles(task: Task, mapping: dict[str, str]) -> None:
-    """Raises DataError for a role that the task does not have, naming those that it has."""
+    """Raises DataError for a role that the task does not have, naming the roles it has."""
     roles = roles_of(task)
     for role in mapping:
         if role not in roles:
@@ -292,8 +295,8 @@ def check_roles(task: Task, mapping: dict[str, str]) -> None:
 
 
 def check_mapping(table: Table, task: Task, mapping: dict[str, str], *, complete: bool = True) -> None:
-    """Raises DataError naming the role or column that is wrong and the columns there are. `complete`: every required
-    role has to have a column."""
+    """Raises DataError naming the wrong role or column and the columns that exist. `complete`: every required role
+    needs a column."""
     has = _("The file has: {columns}.", columns=several(table.columns))
     roles = roles_of(task)
     check_roles(task, mapping)

@@ -1,5 +1,5 @@
-"""Labels that stand in columns of their own, a column for each, with 1 where it holds (one-hot), as datasets of
-emotions, toxicity and topics have them: read as one column of labels.
+"""Reads one-hot label columns (one column for each label, 1 if it applies), as in datasets of emotions, toxicity and
+topics, as a single column of labels.
 
     text      anger  joy              text      anger  joy  label
     so loud   1      0        ->      so loud   1      0    anger
@@ -17,20 +17,20 @@ from lora_hub.data.tables.table import Marks, Table, is_nested
 COLUMN = "label"
 NONE = "none"
 FORMS = ({"0", "1"}, {"0.0", "1.0"}, {"false", "true"}, {"False", "True"}, {"FALSE", "TRUE"})
-HOLDS = [max(form) for form in FORMS]  # 1 and true, each behind its opposite in any order of letters
-# Names that a column of labels, or of answers, goes by: where there is one, columns of 0 and 1 say something else.
+HOLDS = [max(form) for form in FORMS]  # 1 and true; each sorts after its opposite
+# Names of label or answer columns: if there is one, columns of 0 and 1 mean something else.
 ANSWERS = {*LABEL, "response", "completion", "summary", "translation", "sql", "query", "corrected", "answers"} - {
     *"language section status priority type subject team department note rate overall".split()
 }
-# First words of a name that say no more than that the column is a mark.
+# First words of a name that only say that the column is a mark.
 PREFIXES = {"is", "has", "label", "labels", "class", "category", "topic", "emotion", "tag", "intent", "target", "cat"}
-# Marks of something else, such as whether a row has a link, begin like this.
+# Prefixes of other marks, such as whether a row has a link.
 ASKS = {"is", "has", "was", "can", "contains", "includes"}
 
 
 def with_marked_labels(table: Table) -> Table:
-    """The table with a column `COLUMN` of the labels that columns of 0 and 1 mark; as it is where there are none, or
-    where another column is named like the answer."""
+    """The table with a column `COLUMN` of the labels that columns of 0 and 1 mark. Unchanged if there are none, or if
+    another column is named like the answer."""
     names = _marks(table.frame)
     if not names:
         return table
@@ -42,7 +42,7 @@ def with_marked_labels(table: Table) -> Table:
 
 
 def _marks(frame: polars.DataFrame) -> list[str]:
-    """The columns that mark labels: neighbours, all written alike."""
+    """The columns that mark labels: adjacent, all with the same two values."""
     groups: list[list[str]] = [[]]
     kind: set[str] = set()
     for name in frame.columns:
@@ -66,7 +66,7 @@ def _marks(frame: polars.DataFrame) -> list[str]:
 
 
 def _form(series: polars.Series) -> set[str] | None:
-    """How the marks of a column are written; None where it holds anything else."""
+    """How a column writes its marks; None if it holds anything else."""
     if is_nested(series.dtype):
         return None
     for form in FORMS:
@@ -105,7 +105,7 @@ def _folded(table: Table, names: list[str]) -> Table:
 
 
 def _label_names(names: list[str]) -> list[str]:
-    """The labels that columns are named after: what pandas puts before each (label_ham, label_spam) is no part."""
+    """The labels that the columns are named after, without the prefix that pandas adds (label_ham, label_spam)."""
     heads = {name.partition("_")[0] for name in names}
     if len(heads) == 1 and plain(heads.pop()) in PREFIXES:
         tails = [name.partition("_")[2].strip() for name in names]

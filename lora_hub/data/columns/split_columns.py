@@ -1,10 +1,9 @@
-"""A column that says of each row whether it is to be trained or tested on (split: train, test, validation; is_test: 0,
-1).
+"""A column that assigns each row to training or testing (split: train, test, validation; is_test: 0, 1).
 
-    table = split_by_column(table)   its test rows as `table.test`, as those of an archive's test file
-    find_split(table)                what it did
+    table = split_by_column(table)   its test rows as `table.test`, like those of an archive's test file
+    find_split(table)                the finding about it
 
-As with an archive's files, validation rows are scored where there are no test rows, and left out where there are.
+As with an archive's files, validation rows are scored if there are no test rows, and left out otherwise.
 """
 
 import re
@@ -40,11 +39,11 @@ _KINDS = {
     "validation": "valid validation val va dev devel development اعتبارسنجی ارزیابی",
 }
 WORDS = {word: kind for kind, words in _KINDS.items() for word in words.split()}
-# Words that may stand beside those and change nothing: PublicTest, train_extra, "test set".
+# Words that may accompany those without changing the meaning: PublicTest, train_extra, "test set".
 BESIDE = set(
     "set split data part extra public private only fold mode hold held out in out official داده داده‌های مجموعه".split()
 )
-# Columns of marks: what a row is whose mark is on, and what it is whose mark is off; "": neither trained nor scored.
+# Columns of marks: the part of a row with the mark on, and with the mark off; "": neither trained nor scored.
 FLAGS = {
     **dict.fromkeys(
         ("istest", "intest", "testset", "isheldout", "heldout", "isholdout", "holdout", "iseval", "test"),
@@ -54,12 +53,12 @@ FLAGS = {
     **dict.fromkeys(("istrain", "intrain", "trainset", "istraining", "intraining"), ("train", "test")),
     **dict.fromkeys(("train", "training", "trainable", "usefortraining", "learn"), ("train", "")),
 }
-WORDS_OF_THINGS = {"test", "train", "training", "learn"}  # which may be what a label is about
+WORDS_OF_THINGS = {"test", "train", "training", "learn"}  # which may be the subject of a label
 LOOKED_AT = 1_000
 
 
 def part_of(value: str) -> str:
-    """train, test or validation for what a cell says; "" for anything else."""
+    """train, test or validation for a cell's text; "" for anything else."""
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", value)
     words = [word for word in re.split(r"[^\w\u200c]+|_|\d+", spaced.lower().replace("ي", "ی")) if word]
     kinds = {WORDS[word] for word in words if word in WORDS}
@@ -69,8 +68,8 @@ def part_of(value: str) -> str:
 
 
 def split_by_column(table: Table, *, is_test: bool = False) -> Table:
-    """The table without the rows that a column of it keeps from training; as it is where there is no such column.
-    is_test: the file is to be scored on, so that rows to train on are not missed."""
+    """The table without the rows that a split column excludes from training. Unchanged if there is no such column.
+    is_test: the file will be scored, so missing training rows are no problem."""
     found = next(filter(None, (_parts(table, name) for name in table.columns)), None)
     if found is None:
         return table
@@ -79,8 +78,8 @@ def split_by_column(table: Table, *, is_test: bool = False) -> Table:
 
 
 def _parts(table: Table, name: str) -> tuple[str, polars.Series] | None:
-    """The column with the part of each row (train, test, validation, "" for one that is left out); None where it says
-    none."""
+    """The column with the part of each row (train, test, validation, "" for one that is left out); None if it does not
+    define a split."""
     series = table.frame[name]
     if is_nested(series.dtype) or not table.rows:
         return None
@@ -101,7 +100,7 @@ def _parts(table: Table, name: str) -> tuple[str, polars.Series] | None:
         on, off = FLAGS[key]
         meanings = {value: on if reading(value) else off for value in values}
         parts = series.replace_strict(meanings, default="train", return_dtype=polars.String)
-        # Whether a test was made is asked of most rows, perhaps; few are set apart to test with.
+        # A column that says whether a test was made may be true for most rows; a test set is a small part.
         if set(meanings.values()) != {on, off} or key in WORDS_OF_THINGS and 2 * (parts != "train").sum() > table.rows:
             return None
         return name, parts
@@ -113,7 +112,7 @@ def _parts(table: Table, name: str) -> tuple[str, polars.Series] | None:
         and ("" in kinds or "train" not in kinds or key in {squeezed(label) for label in LABEL})
     ):
         return None
-    # What says something else (extra, unsupervised) or nothing is not kept from training.
+    # Rows with another value (extra, unsupervised) or none stay in training.
     return name, series.replace_strict(
         {value: kind or "train" for value, kind in meanings.items()}, default="train", return_dtype=polars.String
     )
@@ -183,7 +182,7 @@ def _split(table: Table, column: str, parts: polars.Series, *, is_test: bool) ->
 
 
 def find_split(table: Table) -> list[Finding]:
-    """What the split column made of the rows, counted as they are now: after the mends."""
+    """How the split column divided the rows, counted after the mends."""
     split = table.split
     if not split.scored and not split.aside:
         return []

@@ -1,4 +1,4 @@
-"""What can be done about a finding at a click."""
+"""Mends: fixes for findings, applied with a click."""
 
 __all__ = [
     "check_mends",

@@ -1,4 +1,4 @@
-"""Mends that fit no row: a label that nobody has, rows that are gone already."""
+"""Reports mends that match no row: a label that no row has, rows that are already gone."""
 
 from collections.abc import Sequence
 
@@ -10,8 +10,8 @@ CODE = "idle-mends"
 
 
 def find_idle(done: Sequence[Done], beside: Sequence[Done] = ()) -> list[Finding]:
-    """One finding for all of them. beside: what the same mends did to a test file of its own: what fits there is not
-    idle."""
+    """One finding for all of them. beside: what the same mends did to a separate test file; a mend that matches there
+    is not reported."""
     elsewhere = {id_of(one): one for one in beside}
     told: list[Message] = []
     for one in done:

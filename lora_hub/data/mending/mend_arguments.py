@@ -1,4 +1,4 @@
-"""Mends as the shell, a pipeline's file and a card's command write them."""
+"""Mends as text, for the shell, a pipeline's file and a card's command."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,8 +14,8 @@ from lora_hub.data.mending.mends import for_test, kind_of
 
 
 def parse_mend(text: str, offered: dict[str, tuple[Mend, ...]]) -> Mend:
-    """A mend as the shell writes it: CODE (the first that is offered for it), CODE.KIND, relabel:OLD=NEW,OLD=NEW, or
-    the whole of it as JSON (`mend_argument`). offered: code -> mends. Raises DataError naming what is offered."""
+    """A mend from its text: CODE (the first one offered for it), CODE.KIND, relabel:OLD=NEW,OLD=NEW, or JSON
+    (`mend_argument`). offered: code -> mends. Raises DataError naming what is offered."""
     if text.startswith("{"):
         return _parse_whole(text)
     if text.startswith("relabel:"):
@@ -57,7 +57,7 @@ def _parse_whole(text: str) -> Mend:
 
 
 def mend_argument(mend: Mend) -> str:
-    """The mend as an argument of --mend which means exactly this one, whatever the data offers."""
+    """The --mend argument for exactly this mend, whatever the data offers."""
     names = [name for pair in mend.values.items() for name in pair]
     if (
         mend.kind == "relabel"
@@ -78,9 +78,9 @@ def parse_mends(
     test: Path | None = None,
     **reading: Any,
 ) -> tuple[Mend, ...]:
-    """Mends as the shell and a pipeline write them, each looked up among what is offered after those before it.
-    inspector: a `data.inspector.Inspector`. base: the one to be trained, whose chat template may refuse rows. test: a
-    test file of one's own, whose labels may be other than the training rows'. Raises DataError."""
+    """Mends from the shell and a pipeline's file, each looked up among those offered after the previous ones.
+    inspector: a `data.inspector.Inspector`. base: the base to train, whose chat template may refuse rows. test: a
+    separate test file, whose labels may differ from the training rows'. Raises DataError."""
     chosen: list[Mend] = []
     for text in texts:
         seen = inspector.inspect(file, task, mapping, mends=chosen, base=base, **reading)
@@ -90,7 +90,7 @@ def parse_mends(
 
 
 def _of_test(inspector: Any, seen: Any, test: Path, mends: Sequence[Mend]) -> list[Problem]:
-    """What is to be told of the labels of a test file beside those of the training rows."""
+    """The findings about a test file's labels, compared with the training rows' labels."""
     there = inspector.read(test, is_test=True).columns
     tested = inspector.inspect(
         test,

@@ -1,6 +1,6 @@
-"""What each kind of mend does to a table: (table, task, mapping, values) -> table. The table given is never changed.
+"""What each kind of mend does to a table: (table, task, mapping, values) -> table. The given table never changes.
 
-Which kinds there are, what they are called and when they are offered is `mends`.
+`mends` lists the kinds, their names and when they are offered.
 """
 
 import difflib
@@ -20,11 +20,11 @@ from lora_hub.data.tables.findings import NO_ROWS
 from lora_hub.data.tables.overflow import goes_on, overflow_columns
 from lora_hub.data.tables.table import Table
 
-MOST_LABELS = 1_000  # among which a mistyped one is looked for
+MOST_LABELS = 1_000  # candidates for a mistyped label
 
 
 def keep_rows(table: Table, keep: polars.Series) -> Table:
-    """The rows for which `keep` (Boolean) is true, with the numbers they have in the file."""
+    """The rows for which `keep` (Boolean) is true, with their numbers in the file."""
     return replace(table, frame=table.frame.filter(keep), row_numbers=table.numbers().filter(keep))
 
 
@@ -33,27 +33,27 @@ def drop(table: Table, task: Task, mapping: dict[str, str], values: dict[str, st
 
 
 def leave_out(table: Table, task: Task, mapping: dict[str, str], values: dict[str, str]) -> Table:
-    """Without the rows that are named by their numbers in the file: what refuses them may not be at hand (a base's
-    template)."""
+    """The table without the rows with these numbers in the file. Used when the check that refuses them may not be
+    available (a base's template)."""
     named = [int(number) for number in values.get("rows", "").split(",") if number.strip().isdigit()]
     return keep_rows(table, ~table.numbers().is_in(named))
 
 
 def _found(table: Table, task: Task, mapping: dict[str, str], code: str) -> polars.Series:
-    """Boolean: the rows that the check of this code finds now."""
+    """Boolean: the rows that the check with this code finds now."""
     rows = next((found.rows for found in checks.find(table, task, mapping) if found.problem.code == code), NO_ROWS)
     return table.numbers().is_in(rows.implode())
 
 
 def keep_commonest(table: Table, task: Task, mapping: dict[str, str], values: dict[str, str]) -> Table:
-    """Of an input with several answers the rows with the commonest one stay; where two are as common, none."""
+    """For an input with several answers, keeps the rows with the commonest one; on a tie, keeps none."""
     roles = [role for role in task.inputs if role in mapping]
     frame = rows_of(table, task, {role: mapping[role] for role in (*roles, "answer")})
     counted = frame.group_by(*roles, "answer").len()
     counted = counted.with_columns(most=polars.col("len").max().over(roles), answers=polars.len().over(roles))
     best = counted.filter(polars.col("len") == polars.col("most")).with_columns(ties=polars.len().over(roles))
     good = best.filter((polars.col("ties") == 1) | (polars.col("answers") == 1)).select(*roles, "answer", kept=True)
-    # Rows without an answer contradict nobody: another check speaks of them.
+    # Rows without an answer contradict nothing; another check reports them.
     kept = frame.join(good, on=[*roles, "answer"], how="left", maintain_order="left")["kept"].fill_null(False)
     return keep_rows(table, kept | (frame["answer"] == ""))
 
@@ -70,8 +70,8 @@ def relabel(table: Table, task: Task, mapping: dict[str, str], values: dict[str,
 
 
 def missed_labels(table: Table, task: Task | None, mapping: dict[str, str], values: dict[str, str]) -> dict[str, str]:
-    """Of the labels that `relabel` is to rename those that no row has, nor one of a test part: label -> the nearest
-    that is there, "" where none is near."""
+    """Labels for `relabel` that neither a row nor a test part has: label -> the nearest existing one, "" if none is
+    near."""
     column = mapping.get("answer", "")
     there = {
         label: None
@@ -90,8 +90,8 @@ def missed_labels(table: Table, task: Task | None, mapping: dict[str, str], valu
 
 
 def fill_down(table: Table, task: Task, mapping: dict[str, str], values: dict[str, str]) -> Table:
-    """Each value repeated in the empty cells below it; nothing where a column (of a test file, for instance) is not of
-    that kind."""
+    """Repeats each value in the empty cells below it. Does nothing if a column (of a test file, for instance) does not
+    have that form."""
     column = values.get("column", "")
     if column not in table.columns or table.is_nested(column) or not says_it_once(table.frame[column]):
         return table
@@ -99,8 +99,7 @@ def fill_down(table: Table, task: Task, mapping: dict[str, str], values: dict[st
 
 
 def shorten(table: Table, task: Task, mapping: dict[str, str], values: dict[str, str]) -> Table:
-    """The longest input of each row that is too long loses its end, at a space where there is one; answers stay
-    whole."""
+    """Cuts the end of the longest input of each row that is too long, at a space if possible; answers stay whole."""
     most = int(values.get("characters", "0") or 0)
     roles = [role for role in task.inputs if role in mapping and not table.is_nested(mapping[role])]
     if most <= 0 or not roles:
@@ -134,7 +133,7 @@ def shorten(table: Table, task: Task, mapping: dict[str, str], values: dict[str,
 def swap(table: Table, task: Task, mapping: dict[str, str], values: dict[str, str]) -> Table:
     here = _found(table, task, mapping, "swapped-pairs")
     if not here.any():
-        return table  # of another task, perhaps, that has no source
+        return table  # perhaps another task, without a source
     first, second = mapping["source"], mapping["answer"]
     both = polars.DataFrame({"here": here, "a": table.texts(first), "b": table.texts(second)})
     return _with(
@@ -147,13 +146,13 @@ def swap(table: Table, task: Task, mapping: dict[str, str], values: dict[str, st
 
 
 def _texts(table: Table, task: Task, mapping: dict[str, str]) -> list[str]:
-    """The columns that hold texts: of every role, a label's aside."""
+    """The columns that hold texts: those of every role except a label's."""
     roles = [role for role in mapping if role != "answer" or task.output == "text"]
     return [mapping[role] for role in roles if mapping[role] in table.columns]
 
 
 def mask(table: Table, task: Task, mapping: dict[str, str], values: dict[str, str]) -> Table:
-    # A conversation becomes its JSON text, which is read as a conversation again.
+    # A conversation becomes JSON text, which can be read as a conversation again.
     return _with(table, {column: mask_series(table.texts(column)) for column in _texts(table, task, mapping)})
 
 
@@ -172,7 +171,7 @@ def mend_letters(table: Table, task: Task, mapping: dict[str, str], values: dict
 
 
 def plain_text(table: Table, task: Task, mapping: dict[str, str], values: dict[str, str]) -> Table:
-    """Line breaks for <br> and <p>, nothing for other tags, and the letters that entities such as &amp; stand for."""
+    """Replaces <br> and <p> with line breaks, removes other tags, and decodes entities such as &amp;."""
     import html
 
     changed = {}
@@ -192,14 +191,13 @@ def plain_text(table: Table, task: Task, mapping: dict[str, str], values: dict[s
 
 
 def join_overflow(table: Table, task: Task, mapping: dict[str, str], values: dict[str, str]) -> Table:
-    """What went on in columns without a name is put back, with the delimiter between, behind the text it was cut
-    from."""
+    """Appends the text in unnamed columns to the text it was cut from, with the delimiter in between."""
     into, unnamed = overflow_columns(table)
     into = values.get("into") or into
     if into not in table.columns or not unnamed or table.is_nested(into):
         return table
     parts = table.frame.select(into, *unnamed)
-    # Empty cells behind the last filled one are no part of the text; those before it were delimiters in it.
+    # Empty cells after the last filled one are not part of the text; earlier ones were delimiters in it.
     joined = parts.select(polars.concat_str(polars.all().fill_null(""), separator=table.delimiter or ",")).to_series()
     joined = joined.str.strip_chars_end(table.delimiter or ",")
     text = polars.DataFrame({"here": goes_on(table, unnamed), "new": joined, "old": table.texts(into)}).select(

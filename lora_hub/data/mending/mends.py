@@ -1,15 +1,15 @@
-"""Mends: what can be done at a click about what the pre-flight found, and how it is done.
+"""Mends: fixes, applied with a click, for problems that the pre-flight found.
 
-A mend never touches the file. It is a short note (`schema.Mend`) kept with the dataset's other facts; file and mends
-together are what a run reads, so the page, the shell and the worker see the same rows, and a mend that is taken from
-the list is undone. Rows keep the numbers that they have in the file.
+A mend never changes the file. It is a short note (`schema.Mend`) stored with the dataset's other facts. A run reads the
+file and its mends together, so the page, the shell and the worker see the same rows, and removing a mend undoes it.
+Rows keep their numbers in the file.
 
     apply_mends(table, task, mapping, mends)        the table afterwards, with what each of them did
 
-Which of them a finding's card shows is in `offers`, how a shell writes them in `mend_arguments`.
+`offers` decides which mends a finding shows; `mend_arguments` defines their text form.
 
-A mend that leaves rows out looks for them anew with the check that found them. A test part is only ever changed the way
-an input is changed when an adapter is asked (labels joined, letters mended); no row of it is left out.
+A mend that leaves rows out finds them again with the same check. In a test part, mends change only what they would
+change in an adapter's later input (labels joined, letters repaired); they never leave out a test row.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,7 +24,7 @@ from lora_hub.data.mending import mend_rows
 from lora_hub.data.tables.nested_cells import plain_cells
 from lora_hub.data.tables.table import Table
 
-# What rows that can be left out are called, by the code of the finding that names them.
+# Names of rows that can be left out, by the code of the finding that reports them.
 DROPPED: dict[str, Message] = {
     "duplicates": _("repeated rows"),
     "near-duplicates": _("rows nearly like an earlier one"),
@@ -59,9 +59,9 @@ DROPPED: dict[str, Message] = {
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of mend. do: (table, task, mapping, values) -> table. short: on the button. done: in the list of what was
-    done. for_test: whether a test part is changed by it, too. fills_columns: it changes what a column holds whatever
-    the column is for, and so what it is proposed for; its `do` looks at neither task nor mapping."""
+    """A kind of mend. do: (table, task, mapping, values) -> table. short: the button's text. done: its text in the list
+    of what was done. for_test: whether it also changes a test part. fills_columns: it changes the content of columns,
+    whatever their role, and so the proposed roles; its `do` ignores task and mapping."""
 
     do: Callable[[Table, Task | None, dict[str, str], dict[str, str]], Table]
     short: Message
@@ -72,8 +72,8 @@ class Kind:
 
 @dataclass(frozen=True)
 class Done:
-    """A mend that was applied. rows: how many it left out or changed. missed: the labels it was to rename that no row
-    has, each with the nearest that is there."""
+    """An applied mend. rows: how many it left out or changed. missed: the labels it should rename that no row has, each
+    with the nearest existing one."""
 
     mend: Mend
     rows: int
@@ -84,8 +84,8 @@ class Done:
 
 
 def apply_mends(table: Table, task: Task, mapping: dict[str, str], mends: Sequence[Mend]) -> tuple[Table, list[Done]]:
-    """The table with the task's columns as text (`nested_cells`), after `mends`, one behind the other; `table` itself
-    is not changed. Raises DataError for an unknown mend."""
+    """The table with the task's columns as text (`nested_cells`), after `mends` in order; `table` itself does not
+    change. Raises DataError for an unknown mend."""
     done = []
     table = plain_cells(table, task, mapping)
     for mend in mends:
@@ -100,8 +100,8 @@ def apply_mends(table: Table, task: Task, mapping: dict[str, str], mends: Sequen
 
 
 def with_filled_columns(table: Table, mends: Sequence[Mend]) -> Table:
-    """The table that task and columns are proposed for: after those of the mends that fill columns. Raises DataError
-    for an unknown mend."""
+    """The table after the mends that fill columns; task and columns are proposed from it. Raises DataError for an
+    unknown mend."""
     for mend in mends:
         kind = kind_of(mend)
         table = kind.do(table, None, {}, mend.values) if kind.fills_columns else table
@@ -109,12 +109,12 @@ def with_filled_columns(table: Table, mends: Sequence[Mend]) -> Table:
 
 
 def for_test(mends: Sequence[Mend]) -> tuple[Mend, ...]:
-    """The mends that a test file of one's own gets, too. Raises DataError for an unknown mend."""
+    """The mends that also apply to a separate test file. Raises DataError for an unknown mend."""
     return tuple(mend for mend in mends if kind_of(mend).for_test)
 
 
 def button(mend: Mend) -> Message:
-    """What the button of a mend says."""
+    """The text of a mend's button."""
     return kind_of(mend).short
 
 
@@ -137,7 +137,7 @@ def describe(mend: Mend) -> Message:
 
 
 def kind_of(mend: Mend) -> Kind:
-    """Raises DataError for a mend that there is not: a file of another version, or a mistyped one."""
+    """Raises DataError for an unknown mend: from a file of another version, or mistyped."""
     if mend.kind not in MENDS:
         raise DataError(_("There is no mend {kind!r}."), _("Known: {codes}."), kind=mend.kind, codes=several(MENDS))
     if mend.kind == "drop" and mend.values.get("code") not in DROPPED:
@@ -151,7 +151,7 @@ def kind_of(mend: Mend) -> Kind:
 
 
 def _difference(before: Table, after: Table) -> int:
-    """How many rows were left out, or else changed; those of its test part, too."""
+    """How many rows were left out, or else changed, including those of the test part."""
     tested = (
         _difference(before.test, after.test)
         if before.test is not None and after.test is not None and before.test is not after.test

@@ -1,4 +1,4 @@
-"""Which mends a finding's card shows, the safest first."""
+"""Decides which mends a finding offers, the safest first."""
 
 from lora_hub.core.schema import Mend, Task
 from lora_hub.data.checks.check_label_names import suggest_names
@@ -13,7 +13,7 @@ from lora_hub.data.tables.table import Table
 
 
 def offer_mends(finding: Finding, table: Table, task: Task, mapping: dict[str, str]) -> tuple[Mend, ...]:
-    """What can be done about a finding, the one that keeps most first; empty where a person has to decide elsewhere."""
+    """The mends for a finding, the one that keeps most first; empty if a person must decide otherwise."""
     code, offered = finding.problem.code, []
     if code in _OF_LABELS:
         if mapping.get("answer") in table.columns:
@@ -40,7 +40,7 @@ def offer_mends(finding: Finding, table: Table, task: Task, mapping: dict[str, s
     return tuple(offered)
 
 
-# Findings about labels that other names for them can mend.
+# Findings about labels that renaming them can fix.
 _OF_LABELS = (
     "near-duplicate-labels",
     "same-meaning-labels",
@@ -58,7 +58,7 @@ def _offer_renaming(code: str, table: Table, task: Task, column: str) -> list[Me
     if code == "same-meaning-labels":
         return [_joined(same_meanings(counts))]
     if code == "same-number-labels":
-        # Of versions nobody can say that they are one.
+        # Versions cannot be assumed to be the same.
         groups = [(usual, others) for usual, others in same_numbers(counts) if not are_versions([usual, *others])]
         return [_joined(groups)] if groups else []
     if code == "labels-of-several-lines":

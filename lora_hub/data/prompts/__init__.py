@@ -1,4 +1,4 @@
-"""Rows -> prompts, answers and tokens; the split."""
+"""Rows to prompts, answers and tokens; the train/validation/test split."""
 
 __all__ = [
     "chat_template",

@@ -1,15 +1,16 @@
-"""What a base's chat template makes of messages, and where it has no place for them.
+"""How a base's chat template formats messages, and what it does not support.
 
-    traits = traits_of(tokenizer)                       what the template writes, found out by asking it
+    traits = traits_of(tokenizer)                       what the template supports, found by rendering it
     prompt = write_prompt(tokenizer, messages, tools)   up to where the answer begins
     answer = write_answer(tokenizer, messages, tools, turn)
 
-A template is asked with a mark and looked at for the mark, since nothing else says what it can do. What it has no place
-for is put in another way (`as_taken`): a system text before the first question, tool calls as JSON text of the
-assistant, a tool's result as a user's turn. The same happens in training and in asking, since both come through here.
+The template is rendered with a marker text, and the output is searched for it, since nothing else says what a template
+supports. Unsupported parts are expressed differently (`as_taken`): a system text goes before the first question, tool
+calls become JSON text of the assistant, a tool's result becomes a user's turn. Training and inference both use this
+module, so they do the same.
 
-Answers are trained and asked without thoughts before them. A template that opens a block for thoughts has it closed
-again before the answer, as Qwen3's and its like do it themselves with `enable_thinking=False`.
+Answers are trained and generated without reasoning before them. If a template opens a reasoning block, it is closed
+before the answer, as Qwen3's and similar templates do themselves with `enable_thinking=False`.
 """
 
 import re
@@ -20,11 +21,11 @@ from lora_hub.core.errors import DataError
 from lora_hub.core.messages import _
 from lora_hub.data.chats.chat_turns import calls_text
 
-# Chat templates that print today's date would ask another prompt tomorrow than was trained; ones that think aloud by
-# default are asked not to. Templates without these variables ignore them.
+# A chat template that prints today's date would make a different prompt tomorrow than in training. Templates that
+# reason by default are told not to. Templates without these variables ignore them.
 TEMPLATE_VARIABLES = {"enable_thinking": False, "date_string": "01 Jan 2025"}
 
-# Stands for a text where a template is rendered only to see what it writes around it.
+# A marker text, for renderings that only show what a template writes around it.
 MARK = "\u241e"
 MARKED_TURNS = [{"role": "user", "content": "."}, {"role": "assistant", "content": MARK}]
 PROBE = "probe_mark"
@@ -32,13 +33,13 @@ TOOL = {
     "type": "function",
     "function": {"name": PROBE, "description": "d", "parameters": {"type": "object", "properties": {}}},
 }
-# Mistral's templates want ids of nine letters.
+# Mistral's templates require ids of nine characters.
 CALL = {
     "role": "assistant",
     "content": "",
     "tool_calls": [{"id": "abcdefghi", "type": "function", "function": {"name": PROBE, "arguments": {"a": MARK}}}],
 }
-# What opens and closes a block for thoughts, by the bases that write such.
+# The opening and closing tags of reasoning blocks, in the bases that have them.
 _TAGS = "think|thinking|thought|thoughts|reasoning|seed:think"
 OPENED = rf"<(?:{_TAGS})>|\[THINK\]|◁think▷"
 CLOSED = rf"</(?:{_TAGS})>|\[/THINK\]|◁/think▷"
@@ -49,9 +50,9 @@ _THOUGHTS = re.compile(rf"\A\s*<({_TAGS})>(.*?)</\1>\s*", re.DOTALL)
 
 @dataclass(frozen=True)
 class Traits:
-    """What a template has a place for: a system turn, tool definitions, tool calls, tools' results. opening: what is
-    put between its generation prompt and the answer. thinks: whether that closes a block for thoughts. space: the white
-    space that it writes before an answer, which is part of the answer's tokens."""
+    """What a template supports: a system turn, tool definitions, tool calls, tool results. opening: the text between
+    its generation prompt and the answer. thinks: whether that closes a reasoning block. space: the white space it
+    writes before an answer, which is part of the answer's tokens."""
 
     system: bool = True
     tools: bool = True
@@ -63,8 +64,8 @@ class Traits:
 
 
 def traits_of(tokenizer: Any) -> Traits:
-    """Of a tokenizer without a chat template: a plain text has a place for all but definitions and calls. Raises
-    DataError where the template refuses a question with its answer."""
+    """A tokenizer without a chat template (plain text) supports everything except definitions and calls. Raises
+    DataError if the template refuses a question with its answer."""
     if not tokenizer.chat_template:
         return Traits(tools=False, calls=False, space=" ")
     user, call = {"role": "user", "content": "."}, CALL
@@ -76,7 +77,7 @@ def traits_of(tokenizer: Any) -> Traits:
         opening, space = f"{'' if asked.endswith(chr(10)) else chr(10)}\n{_closing(opened)}\n\n", ""
     elif before.isspace():
         opening, space = "", before
-    # a channel, or a speaker that its generation prompt leaves out; a space at the end belongs to the answer's tokens
+    # a channel, or a speaker missing from its generation prompt; a final space belongs to the answer's tokens
     else:
         opening = before.rstrip(" ")
         space = before[len(opening) :]
@@ -123,7 +124,7 @@ def _written_call(tokenizer: Any, traits: Traits) -> str | None:
 
 
 def as_taken(messages: list[dict[str, Any]], traits: Traits) -> list[dict[str, Any]]:
-    """The messages in a form that the template has a place for."""
+    """The messages in a form that the template supports."""
     taken: list[dict[str, Any]] = []
     system = []
     for message in messages:
@@ -146,15 +147,14 @@ def as_taken(messages: list[dict[str, Any]], traits: Traits) -> list[dict[str, A
 
 
 def whole_text(message: dict[str, Any]) -> str:
-    """All that an assistant's turn says as text: its content, and its calls as JSON lines."""
+    """The text of an assistant's turn: its content, and its calls as JSON lines."""
     return "\n".join(text for text in (message["content"], calls_text(message.get("tool_calls") or [])) if text)
 
 
 def write_prompt(
     tokenizer: Any, messages: list[dict[str, Any]], tools: list[dict] | None = None, traits: Traits | None = None
 ) -> str:
-    """The text put to the model, up to where its answer begins. Raises DataError where the template refuses the
-    messages."""
+    """The prompt, up to where the answer begins. Raises DataError if the template refuses the messages."""
     traits = traits or traits_of(tokenizer)
     return (
         render(tokenizer, as_taken(messages, traits), tools=tools if traits.tools else None, add_generation_prompt=True)
@@ -169,7 +169,7 @@ def write_answer(
     turn: dict[str, Any],
     traits: Traits | None = None,
 ) -> str:
-    """An assistant's turn as the template writes it behind the prompt, without what ends it. Raises DataError."""
+    """An assistant's turn as the template writes it after the prompt, without its end. Raises DataError."""
     traits = traits or traits_of(tokenizer)
     turn = {**turn, "content": without_thoughts(turn["content"], traits)}
     if not turn.get("tool_calls"):
@@ -183,15 +183,16 @@ def write_answer(
 
 
 def without_thoughts(text: str, traits: Traits) -> str:
-    """An answer without the thoughts in front of it, where the template has its own place for them, which is closed."""
+    """An answer without the reasoning in front of it, if the template closes its own reasoning block before the
+    answer."""
     return _THOUGHTS.sub("", text, count=1) if traits.thinks else text
 
 
 def _answer_in(
     tokenizer: Any, messages: list[dict], tools: list[dict] | None, turn: dict, traits: Traits
 ) -> str | None:
-    """What the template writes for a turn, its end aside; None where it writes the conversation before it otherwise
-    than when it is asked."""
+    """The text the template writes for a turn, without its end; None if it writes the preceding conversation
+    differently than in the prompt."""
     whole = render(tokenizer, [*messages, turn], tools=tools)
     asked = render(tokenizer, messages, tools=tools, add_generation_prompt=True)
     for start in (asked + traits.opening, asked, _OPEN.sub("", asked), asked.rstrip()):
@@ -225,7 +226,7 @@ def render(
     tools: list[dict] | None = None,
     add_generation_prompt: bool = False,
 ) -> str:
-    """The template's rendering. Raises DataError where it refuses the messages, with its words."""
+    """The rendered template. Raises DataError with the template's own message if it refuses the messages."""
     from jinja2 import TemplateError
 
     more = {"tools": tools} if tools else {}

@@ -1,22 +1,21 @@
-"""How long the rows are in the base's own tokens, and what that means for a run: part of the pre-flight.
+"""How long the rows are in the base's tokens, and what that means for a run; part of the pre-flight.
 
     measured = measure(examples, task, base, max_length)     None: the base's tokenizer is not on this disk
     measured.lengths                                         the Lengths that the report and the run's record keep
     find_lengths(measured.lengths, measured)                 findings: rows too long, hardly anything trained
 
-Counted is what training encodes, by the same functions (`template.encode_prompts`, `template.encode_answers`) with the
-same ids, but without transformers (`light_tokenizer`), so that the page need not wait for it. Nothing is downloaded:
-the tokenizer is looked for in the base's folder, then in the Hub client's cache.
+It counts exactly what training encodes, with the same functions (`template.encode_prompts`, `template.encode_answers`)
+and the same ids. It does so without transformers (`light_tokenizer`), so that the page need not wait for that import.
+Nothing is downloaded: the tokenizer is read from the base's folder or the Hub client's cache.
 
-What makes it cheap, and what that costs:
+Two shortcuts make it fast:
 
-- A sample of at most 2,000 rows, evenly spread over the file from the first row to the last, the same one each time. Of
-  very long rows fewer are taken, so that at most `MAX_CHARACTERS` are tokenized, but never less than `LEAST_ROWS`.
-- A text longer than `CUT_FACTOR` characters for each token that base or run could take in is cut there before it is
-  tokenized, and its count is raised in proportion. Such a row is far too long in any case; only by how much is an
-  estimate.
+- A sample of at most 2,000 rows, evenly spread from the first row to the last, the same every time. If rows are very
+  long, the sample is smaller, so that at most `MAX_CHARACTERS` are tokenized, but never below `LEAST_ROWS` rows.
+- A text is cut at `CUT_FACTOR` characters for each token that base or run can take, before it is tokenized, and its
+  count is scaled up in proportion. Such a row is far too long in any case; only the excess is an estimate.
 
-Of a chat every answer with what stands before it is one example and counts as a row here, as it does in training.
+In a chat, every answer with its preceding turns is one example and counts as a row, as in training.
 """
 
 from collections.abc import Sequence
@@ -35,17 +34,18 @@ from lora_hub.data.tables.findings import Finding, finding
 
 SAMPLE = 2000
 QUANTILES = (0, 5, 25, 50, 75, 95, 99, 100)
-# Two to four times what a token takes of ordinary text, whatever the script.
+# Two to four times the characters of a token in ordinary text, in any script.
 CUT_FACTOR = 12
 MAX_CHARACTERS = 2_000_000
 LEAST_ROWS = 50
-# Below this share of trained tokens most of a run's time goes into reading prompts.
+# Below this share of trained tokens, most of a run's time is spent on prompts.
 LITTLE_TRAINED = 0.02
 
 
 @dataclass(frozen=True)
 class Measured:
-    """`lengths`, and for each sampled row its number (from 1), the tokens of its prompt and those of its answer."""
+    """`lengths`, and for each sampled row its number (from 1), the tokens of its prompt and the tokens of its
+    answer."""
 
     lengths: Lengths
     numbers: tuple[int, ...]
@@ -53,14 +53,13 @@ class Measured:
     answer: tuple[int, ...]
 
     def rows_over(self, tokens: int) -> list[int]:
-        """Numbers of the sampled rows with more tokens than that, ascending; a chat's row once however many turns it
-        has."""
+        """Numbers of the sampled rows with more than `limit` tokens, ascending; a chat's row only once."""
         triples = zip(self.numbers, self.prompt, self.answer, strict=True)
         return sorted({number for number, prompt, answer in triples if prompt + answer > tokens})
 
     @property
     def tokens_row(self) -> float:
-        """Mean tokens of a row: what `estimate` asks for."""
+        """Mean tokens of a row, for `estimate`."""
         return (sum(self.prompt) + sum(self.answer)) / len(self.numbers)
 
 
@@ -74,11 +73,11 @@ def measure(
     sample: int = SAMPLE,
     tokenizer: LightTokenizer | None = None,
 ) -> Measured | None:
-    """Tokens of a sample of the examples. max_length: tokens a row may have in the run. rows: how many rows there are,
-    where `examples` are only a part of them. tokenizer: the base's, where it was read already. None where there are no
-    examples or the base's tokenizer is not on this disk.
+    """Tokens of a sample of the examples. max_length: tokens a row may have in the run. rows: the number of rows, if
+    `examples` are only part of them. tokenizer: the base's, if it was already read. None if there are no examples or
+    the base's tokenizer is not on this disk.
 
-    Raises BaseError where the tokenizer's files are damaged, DataError where its chat template refuses the messages.
+    Raises BaseError if the tokenizer's files are damaged, DataError if its chat template refuses the messages.
     """
     tokenizer = (tokenizer or tokenizer_of(base)) if examples else None
     if tokenizer is None:
@@ -98,7 +97,7 @@ def measure(
         max_length=max_length,
         context=base.context,
         too_long=sum(tokens > max_length for tokens in total),
-        # the last token of an answer is the end, which is not part of its text
+        # the last token of an answer is the end token, which is not part of its text
         answers_cut=sum(tokens - 1 > max_length for tokens in total),
         over_context=sum(tokens > base.context for tokens in total),
         trained_share=_trained_share(prompt, answer, max_length),
@@ -107,7 +106,7 @@ def measure(
 
 
 def tokenizer_of(base: BaseModel) -> LightTokenizer | None:
-    """The base's tokenizer, None where it is not on this disk. Raises BaseError where its files are damaged."""
+    """The base's tokenizer; None if it is not on this disk. Raises BaseError if its files are damaged."""
     folder = _folder_of(base)
     tokenizer = read_tokenizer(folder) if folder else None
     if tokenizer is None or bases.is_ours(base):
@@ -116,10 +115,9 @@ def tokenizer_of(base: BaseModel) -> LightTokenizer | None:
 
 
 def find_lengths(lengths: Lengths, measured: Measured | None = None) -> list[Finding]:
-    """What the lengths say against a run. `measured`: what `measure` gave, where the numbers of the rows are wanted as
-    well.
+    """The findings about the lengths for a run. `measured`: from `measure`, to include the row numbers.
 
-    Codes: `too-long` (an error where more than half of the rows are left out, since such a run is refused) and
+    Codes: `too-long` (an error if more than half of the rows are left out, because such a run is refused) and
     `little-trained` (info).
     """
     found = []
@@ -197,7 +195,7 @@ def _too_long(lengths: Lengths, measured: Measured | None) -> Finding:
 
 
 def _hint(lengths: Lengths) -> Message:
-    """What next: raise max_length as far as the base's context allows; past that another base or shorter inputs."""
+    """The advice: raise max_length up to the base's context; beyond that, another base or shorter inputs."""
     context, longest = lengths.context, lengths.total[-1]
     if lengths.max_length > context:
         return _("Set max_length to {context:,} or less, or choose a base with a longer context.", context=context)
@@ -225,14 +223,14 @@ def _hint(lengths: Lengths) -> Message:
 
 
 def _folder_of(base: BaseModel) -> Path | None:
-    """Where the tokenizer's files lie; None for a base of the Hub that the cache does not hold."""
+    """The folder of the tokenizer's files; None for a Hub base that the cache does not hold."""
     from lora_hub.catalogue.cached import cached_tokenizer
 
     return bases.folder_of(base) or cached_tokenizer(base)
 
 
 def _spread(examples: Sequence[Example], sample: int, bound: int) -> list[Example]:
-    """At most `sample` examples at equal distances, the first and the last among them; fewer where they are long."""
+    """At most `sample` examples at equal distances, including the first and the last; fewer if they are long."""
     chosen = _evenly(examples, sample)
     characters = sum(min(bound, _size(example.inputs)) + min(bound, len(example.answer)) for example in chosen)
     if characters > MAX_CHARACTERS:
@@ -249,11 +247,11 @@ def _evenly(examples: Sequence[Example], wanted: int) -> list[Example]:
 
 
 def _count(tokenizer: LightTokenizer, task: Task, examples: list[Example], bound: int) -> tuple[list[int], list[int]]:
-    """Tokens of each prompt and of each answer, its end token included."""
+    """Tokens of each prompt and of each answer, including its end token."""
     cut = [_shorten(example.inputs, bound) for example in examples]
     prompt = [len(ids) for ids in template.encode_prompts(tokenizer, task, [inputs for inputs, _ in cut])]
     longer = [index for index, (_, factor) in enumerate(cut) if factor > 1]
-    # What stands around the texts grows no longer with them.
+    # The frame around the texts does not grow with them.
     bare = template.encode_prompts(tokenizer, task, [_shorten(examples[index].inputs, 0)[0] for index in longer])
     for index, around in zip(longer, bare, strict=True):
         prompt[index] = round(len(around) + (prompt[index] - len(around)) * cut[index][1])
@@ -265,11 +263,11 @@ def _count(tokenizer: LightTokenizer, task: Task, examples: list[Example], bound
 
 
 def _shorten(inputs: dict[str, Any], bound: int) -> tuple[dict[str, Any], float]:
-    """The inputs with `bound` characters at most, but one of each text, and how many times longer they were."""
+    """The inputs cut to `bound` characters, but at least one of each text, and how many times longer they were."""
     size = _size(inputs)
     if size <= bound:
         return inputs, 1.0
-    # Each text gives up the same share.
+    # Cut the same share of each text.
     share = bound / size
     if "messages" in inputs:
         texts = [template.as_text(message.get("content")) for message in inputs["messages"]]
@@ -288,19 +286,19 @@ def _shorten(inputs: dict[str, Any], bound: int) -> tuple[dict[str, Any], float]
 
 
 def _size(inputs: dict[str, Any]) -> int:
-    """Characters of all inputs."""
+    """Characters of all inputs together."""
     if "messages" in inputs:
         return sum(len(template.as_text(message.get("content"))) for message in inputs["messages"])
     return sum(len(template.as_text(value)) for value in inputs.values())
 
 
 def _quantiles(counts: list[int]) -> tuple[int, ...]:
-    """The nearest rank's count, so that each is one that a row has."""
+    """Nearest-rank quantiles, so that each is the length of an actual row."""
     ordered = sorted(counts)
     return tuple(ordered[max(0, -(-len(ordered) * percent // 100) - 1)] for percent in QUANTILES)
 
 
 def _trained_share(prompt: list[int], answer: list[int], max_length: int) -> float:
-    """Trained tokens of all tokens, of the rows that training keeps; 0 where it keeps none."""
+    """Trained tokens as a share of all tokens, for the rows that training keeps; 0 if it keeps none."""
     kept = [(p, a) for p, a in zip(prompt, answer, strict=True) if p + a <= max_length]
     return sum(a for _, a in kept) / sum(p + a for p, a in kept) if kept else 0.0

@@ -1,12 +1,13 @@
-"""A base's tokenizer without transformers: for counting tokens where seconds of imports would be felt.
+"""A base's tokenizer without transformers, for counting tokens without seconds of imports.
 
-    tokenizer = read_tokenizer(folder)                None where the folder holds no tokenizer that can be read this way
-    template.encode_prompts(tokenizer, task, rows)    it offers just what `template` calls
+    tokenizer = read_tokenizer(folder)                None if this module cannot read the folder's tokenizer
+    template.encode_prompts(tokenizer, task, rows)    it offers exactly what `template` calls
 
-The ids are those of `transformers.AutoTokenizer` (5.23), tested token for token. That is not always what tokenizer.json
-says: for some classes transformers takes only the vocabulary from the file and builds the rest anew (`_REBUILT`), so
-that is done here as well; every other class is used as the file stands. Chat templates are rendered in jinja2's
-immutable sandbox, as transformers does; those of strangers by `template_process`, in a process of their own.
+The ids equal those of `transformers.AutoTokenizer` (5.23), tested token for token. They do not always follow
+tokenizer.json: for some classes transformers takes only the vocabulary from the file and rebuilds the rest
+(`_REBUILT`), so this module does the same. Every other class is used as the file defines it. Chat templates are
+rendered in jinja2's immutable sandbox, as transformers does; strangers' templates are rendered by `template_process` in
+a separate process.
 """
 
 import json
@@ -21,7 +22,7 @@ from lora_hub.core.messages import _
 AGAIN = _("Copy or download the base again, whole.")
 NAMED = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 
-# Special tokens that a class has where its files name none.
+# Default special tokens of a class, if its files name none.
 _END = "<|endoftext|>"
 _REBUILT: dict[str, dict[str, str]] = {
     "LlamaTokenizer": {"unk_token": "<unk>", "bos_token": "<s>", "eos_token": "</s>"},
@@ -36,7 +37,7 @@ _REBUILT: dict[str, dict[str, str]] = {
     "GPTNeoXTokenizer": {"unk_token": _END, "bos_token": _END, "eos_token": _END, "pad_token": "<|padding|>"},
     "Qwen2Tokenizer": {"unk_token": _END, "eos_token": _END, "pad_token": _END},
 }
-# The class that transformers has registered for a kind of model; "": the file as it stands, whatever class it names.
+# The class that transformers registers for a model type; "": use the file as it is, whatever class it names.
 _REGISTERED = {
     **dict.fromkeys(("gemma", "gemma2", "gemma3", "gemma3_text", "gemma3n", "gemma3n_text"), "GemmaTokenizer"),
     **dict.fromkeys(("gpt2", "gpt_neo", "gptj", "opt", "phi", "codegen", "starcoder2"), "GPT2Tokenizer"),
@@ -49,7 +50,7 @@ _REGISTERED = {
         ("gpt_bigcode", "stablelm", "mistral", "ministral", "mixtral", "ernie4_5", "nemotron", "minicpm3"), ""
     ),
 }
-# Kinds whose repos name a wrong class so often that transformers does not ask them.
+# Model types whose repos name a wrong class so often that transformers ignores it.
 _OVERRULED = frozenset({"qwen2"})
 _QWEN2_WORDS = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
@@ -57,7 +58,7 @@ _QWEN2_WORDS = (
 
 
 class LightTokenizer:
-    """What `template` calls of a tokenizer. `core`: a tokenizers.Tokenizer; `named`: special tokens by name."""
+    """The tokenizer methods that `template` calls. `core`: a tokenizers.Tokenizer; `named`: special tokens by name."""
 
     def __init__(self, core: Any, named: dict[str, str], chat_template: str) -> None:
         self._core = core
@@ -67,7 +68,7 @@ class LightTokenizer:
     def __call__(self, texts: list[str], add_special_tokens: bool = True) -> dict[str, Any]:
         if isinstance(texts, str):
             return {"input_ids": self._core.encode(texts, add_special_tokens=add_special_tokens).ids}
-        # the fast kind leaves out the places in the text, which nobody asks for here
+        # the fast version omits the offsets, which are not needed here
         return {
             "input_ids": [
                 encoded.ids for encoded in self._core.encode_batch_fast(texts, add_special_tokens=add_special_tokens)
@@ -82,18 +83,19 @@ class LightTokenizer:
         tokenize: bool = False,
         **variables: Any,
     ) -> str:
-        """The messages as text. Raises what the template raises; `chat_template.render` says it in words."""
+        """The messages as text. Raises what the template raises; `chat_template.render` turns that into an error
+        message."""
         if tokenize:
             raise ValueError("renders text only")
         messages = [{key: value for key, value in message.items() if value is not None} for message in messages]
         compiled, known = self._compiled
         values = {**known, "messages": messages, "add_generation_prompt": add_generation_prompt, **variables}
-        # As `compiled.render` does, but for its copy of all globals at every call, a third of the time.
+        # Like `compiled.render`, but without copying all globals at every call, a third of the time.
         return "".join(compiled.root_render_func(compiled.new_context(values, shared=True)))
 
     @property
     def special_tokens_map(self) -> dict[str, str]:
-        """Special tokens by name, as a template may ask for them."""
+        """Special tokens by name, for templates that use them."""
         return dict(self._named)
 
     @property
@@ -117,7 +119,7 @@ class LightTokenizer:
 
     @cached_property
     def _compiled(self) -> tuple[Any, dict[str, Any]]:
-        """The template, and the variables that it always has."""
+        """The template, and the variables that are always defined in it."""
         environment = jinja_environment()
         return environment.from_string(self.chat_template), {
             **environment.globals,
@@ -130,8 +132,8 @@ class LightTokenizer:
 def read_tokenizer(folder: Path) -> LightTokenizer | None:
     """The tokenizer in a base's folder (a local base, the built-in one, a snapshot in the Hub's cache).
 
-    None: there is neither tokenizer.json nor, for a class that is built from them, vocab.json with merges.txt. Raises
-    BaseError where a file is damaged.
+    None if there is neither tokenizer.json nor, for classes built from them, vocab.json with merges.txt. Raises
+    BaseError if a file is damaged.
     """
     from tokenizers import AddedToken, Tokenizer, models
 
@@ -146,7 +148,7 @@ def read_tokenizer(folder: Path) -> LightTokenizer | None:
         return None
     try:
         core = Tokenizer.from_file(str(file)) if whole else Tokenizer(models.BPE.from_file(*map(str, parts)))
-    except Exception as error:  # tokenizers raises nothing more exact
+    except Exception as error:  # tokenizers raises nothing more specific
         if type(error) is not Exception:
             raise
         raise BaseError(
@@ -180,7 +182,7 @@ def read_tokenizer(folder: Path) -> LightTokenizer | None:
 
 
 def _class_of(config: dict[str, Any], model: dict[str, Any], file: Path) -> str:
-    """The class that transformers would choose, "" for the file as it stands."""
+    """The class that transformers would choose; "" to use the file as it is."""
     said = str(config.get("tokenizer_class") or model.get("tokenizer_class") or "").removesuffix("Fast")
     said = "" if said in ("PreTrainedTokenizer", "TokenizersBackend", "PythonBackend") else said
     type_ = model.get("model_type") or ""
@@ -194,7 +196,7 @@ def _class_of(config: dict[str, Any], model: dict[str, Any], file: Path) -> str:
 
 
 def _rebuild(core: Any, kind: str, config: dict[str, Any]) -> None:
-    """Puts what transformers builds anew for a class in the place of what the file says. The vocabulary stays."""
+    """Replaces the parts of the file that transformers rebuilds for a class. The vocabulary stays."""
     from tokenizers import Regex, normalizers, pre_tokenizers
 
     space = config.get("add_prefix_space")
@@ -223,7 +225,7 @@ def _rebuild(core: Any, kind: str, config: dict[str, Any]) -> None:
 
 
 def _frame(core: Any, named: dict[str, str], *, bos: bool, eos: bool) -> None:
-    """The tokens around a text where no tokenizer.json says which."""
+    """The special tokens around a text if no tokenizer.json defines them."""
     from tokenizers import processors
 
     first, last = named.get("bos_token") if bos else None, named.get("eos_token") if eos else None
@@ -235,7 +237,7 @@ def _frame(core: Any, named: dict[str, str], *, bos: bool, eos: bool) -> None:
 
 
 def _chat_template(folder: Path, config: dict[str, Any]) -> str:
-    """The file's before the config's; of several the one named default."""
+    """The template file, else the config's; of several, the one named default."""
     file = folder / "chat_template.jinja"
     if file.is_file():
         return file.read_text(encoding="utf-8")
@@ -260,14 +262,14 @@ def _read_json(file: Path) -> dict[str, Any]:
 
 
 def jinja_environment() -> Any:
-    """jinja2 as chat templates expect it: block tags without their line breaks, loop controls, and a few functions."""
+    """jinja2 configured as chat templates expect: trimmed block tags, loop controls, and a few functions."""
     from jinja2 import TemplateError, nodes, utils
     from jinja2.exceptions import SecurityError
     from jinja2.ext import Extension
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
     class Generation(Extension):
-        """`{% generation %}` marks what an assistant wrote; it changes nothing in the text."""
+        """`{% generation %}` marks the assistant's text; it does not change the output."""
 
         tags = {"generation"}
 
@@ -276,7 +278,7 @@ def jinja_environment() -> Any:
             return nodes.Scope(parser.parse_statements(("name:endgeneration",), drop_needle=True), lineno=line)
 
     class Names(utils.Namespace):
-        """A namespace that takes no name with an underscore before it: those reach into Python itself."""
+        """A namespace that refuses names with a leading underscore, which reach into Python itself."""
 
         def __init__(*args: Any, **values: Any) -> None:  # noqa: N805, as in jinja2: a template may set `self`
             self, *rest = args

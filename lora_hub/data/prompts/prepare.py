@@ -1,4 +1,4 @@
-"""From a table to rows that can be trained on: examples and their tokens.
+"""Turns a table into training rows: examples and their tokens.
 
 table -> build_examples -> split.split_examples -> encode_examples
 """
@@ -20,9 +20,9 @@ MIN_TRAIN_ROWS = 8
 
 @dataclass(frozen=True)
 class Example:
-    """One thing to learn. row: the file's data row it came from, counted from 1. turn: of a chat, the assistant's
-    message where it calls tools; how it is written is the base's template's (`written`), and `answer` is its JSON until
-    then."""
+    """One training example. row: the file's data row it came from, counted from 1. turn: in a chat, the assistant's
+    message if it calls tools. The base's template decides how it is written (`written`); until then `answer` is its
+    JSON."""
 
     row: int
     inputs: dict[str, Any]
@@ -48,12 +48,12 @@ class Encoded:
 
 
 def build_examples(table: "Table", task: Task, mapping: dict[str, str]) -> list[Example]:
-    """The table's rows as examples; rows with an empty answer or a missing input are left out (the checks report them).
+    """The table's rows as examples. Rows with an empty answer or a missing input are left out (the checks report them).
 
-    A chat becomes one example for each turn of the assistant that has something before it. Raises DataError naming the
-    rows where nothing is left.
+    A chat becomes one example for each assistant's turn that has something before it. Raises DataError naming the rows
+    if none is left.
     """
-    from lora_hub.data.columns.columns import check_mapping  # polars: not when the first page does
+    from lora_hub.data.columns.columns import check_mapping  # imports polars, which the first page should not wait for
 
     check_mapping(table, task, mapping)
     examples = examples_of(table, task, mapping)
@@ -63,8 +63,8 @@ def build_examples(table: "Table", task: Task, mapping: dict[str, str]) -> list[
 
 
 def examples_of(table: "Table", task: Task, mapping: dict[str, str]) -> list[Example]:
-    """`build_examples` of columns that are known to be there; empty where no row can be used. Raises DataError naming a
-    row whose conversation is not understood."""
+    """`build_examples` for columns that are known to exist; empty if no row can be used. Raises DataError naming a row
+    whose conversation is not understood."""
     roles = [role for role in (*task.inputs, "answer") if role in mapping]
     columns = {role: table.frame.get_column(mapping[role]).to_list() for role in roles}
     numbers = table.numbers().to_list()
@@ -83,7 +83,7 @@ def examples_of(table: "Table", task: Task, mapping: dict[str, str]) -> list[Exa
 
 
 def none_usable(table: "Table", task: Task, mapping: dict[str, str]) -> DataError:
-    """That no row of the table can be trained on."""
+    """The error that no row of the table can be trained on."""
     if task.is_chat:
         from lora_hub.data.chats import convert
 
@@ -122,8 +122,8 @@ def _needed(task: Task) -> list[str]:
 
 
 def written(tokenizer: Any, examples: list[Example]) -> list[Example]:
-    """The examples with their answers as the base's chat template writes them: what is trained, and what an answer is
-    compared to. Raises DataError where the template refuses messages."""
+    """The examples with their answers as the base's chat template writes them, for training and as the reference.
+    Raises DataError if the template refuses messages."""
     traits = template.traits_of(tokenizer)
     answers = [
         template.written_answer(tokenizer, example.inputs, example.answer, example.turn, traits) for example in examples
@@ -150,7 +150,7 @@ def find_refused(tokenizer: Any, task: Task, examples: Iterable[Example]) -> tup
 
 
 def check_refused(tokenizer: Any, task: Task, examples: Iterable[Example]) -> None:
-    """Raises DataError naming the rows of a file to score on whose messages the chat template refuses."""
+    """Raises DataError naming the rows of a test file whose messages the chat template refuses."""
     rows, reason = find_refused(tokenizer, task, examples)
     if reason is not None:
         raise _refused(rows, reason, _("Leave these rows out of the file, or mend their turns."))
@@ -168,7 +168,7 @@ def _refused(rows: list[int], reason: DataError, hint: Message) -> DataError:
 
 
 def encode_examples(tokenizer: Any, task: Task, examples: list[Example], max_length: int) -> Encoded:
-    """Prompt ids + answer ids of every example; those longer than `max_length` tokens are left out and named. Raises
+    """Prompt ids + answer ids of every example. Those longer than `max_length` tokens are left out and listed. Raises
     DataError naming the rows that the base's chat template refuses."""
     try:
         examples = written(tokenizer, examples)
@@ -192,7 +192,7 @@ def encode_examples(tokenizer: Any, task: Task, examples: list[Example], max_len
 
 
 def check_trainable(encoded: Encoded, total: int, max_length: int) -> None:
-    """Refuses, before anything is trained, data whose answers would be cut away. `total`: rows before encoding."""
+    """Refuses, before training, data whose answers would be cut off. `total`: rows before encoding."""
     if (
         encoded.rows
         and encoded.trained_tokens

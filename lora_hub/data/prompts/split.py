@@ -1,8 +1,8 @@
-"""Which rows are trained on, which choose the checkpoint, and which are scored.
+"""Splits the rows: training set, validation set (chooses the checkpoint), test set (is scored).
 
-Nothing held out is ever trained on: the held-out rows are set apart first, and rows that say the same thing stay on the
-same side. `VALIDATION_SHARE` of what is held out (at most `MAX_VALIDATION` rows) chooses the checkpoint; the scores
-come from the rest, which chose nothing.
+No held-out row is ever trained on: held-out rows are set aside first, and equal rows stay on the same side.
+`VALIDATION_SHARE` of the held-out rows (at most `MAX_VALIDATION` rows) choose the checkpoint. The scores come from the
+rest, which chose nothing.
 """
 
 import random
@@ -18,7 +18,7 @@ from lora_hub.core.schema import Task
 from lora_hub.data.prompts import template
 from lora_hub.data.prompts.prepare import MIN_TRAIN_ROWS, Example
 
-# Of the rows held out, the share that chooses the checkpoint, and the most rows that do.
+# The share of the held-out rows that chooses the checkpoint, and the maximum number of them.
 VALIDATION_SHARE = 0.35
 
 
@@ -27,8 +27,8 @@ MAX_VALIDATION = 200
 
 @dataclass(frozen=True)
 class Split:
-    """train is trained on, validation chooses the checkpoint, test is scored. file_rows: of the files, used or not; 0:
-    not counted."""
+    """train: training rows; validation: rows that choose the checkpoint; test: rows to score. file_rows: rows in the
+    files, used or not; 0: not counted."""
 
     train: list[Example]
     validation: list[Example]
@@ -37,15 +37,15 @@ class Split:
 
 
 def split_examples(examples: list[Example], task: Task, *, held_out: float, max_held_out: int, seed: int) -> Split:
-    """Stratified by label, seeded; rows with the same inputs (case, spaces and Unicode form aside) stay together.
+    """Stratified by label and seeded; rows with the same inputs (ignoring case, spaces and Unicode form) stay together.
 
-    held_out: share of the rows that is never trained on, at most. max_held_out: at most so many rows are scored. Every
+    held_out: maximum share of the rows that is never trained on. max_held_out: maximum number of rows to score. Every
     class with three different inputs is in every part, unless there are more such classes than rows in a part; then
-    chance decides which are in it. Raises DataError where too few rows are left to train on.
+    chance decides. Raises DataError if too few rows are left to train on.
     """
     groups: dict[str, list[Example]] = defaultdict(list)
     for example in examples:
-        # Turns of one conversation overlap, so they belong together as equal inputs do.
+        # Turns of one conversation overlap, so they stay together like equal inputs.
         key = f"row {example.row}" if task.is_chat else _same_key(example.inputs)
         groups[key].append(example)
     strata: dict[str, list[list[Example]]] = defaultdict(list)
@@ -65,7 +65,7 @@ def split_examples(examples: list[Example], task: Task, *, held_out: float, max_
             part, room, wanted = (
                 (test, for_test, wanted_test) if for_test > 0 else (validation, for_validation, wanted_validation)
             )
-            # A group may be a little larger than its class's share, but no part larger than it was asked to be.
+            # A group may slightly exceed its class's share, but no part may exceed its requested size.
             if room <= 0 or len(group) > room + 3 or len(part) + len(group) > wanted:
                 train.append(group)
             elif part is test:
@@ -74,12 +74,12 @@ def split_examples(examples: list[Example], task: Task, *, held_out: float, max_
             else:
                 validation.extend(group)
                 for_validation -= len(group)
-    # Where every input has many rows (the aspects of a review), no group may have fitted a class's small share.
+    # If every input has many rows (the aspects of a review), perhaps no group fits a class's small share.
     for part, wanted in ((test, wanted_test), (validation, wanted_validation)):
         if len(part) < max(1, wanted // 2):
             train.sort(key=len, reverse=True)
             while len(part) < max(1, wanted // 2) and sum(map(len, train[:-1])) >= MIN_TRAIN_ROWS:
-                # What is over the number asked for is left out altogether: it may not be trained on.
+                # Rows beyond the requested number are left out completely, because they may not be trained on.
                 part.extend(train.pop()[: wanted - len(part)])
     trained = [example for group in train for example in group]
     for part in (trained, validation, test):
@@ -111,10 +111,10 @@ def split_examples(examples: list[Example], task: Task, *, held_out: float, max_
 def split_with_test(
     examples: list[Example], test: list[Example], task: Task, *, seed: int, test_name: str
 ) -> tuple[Split, int]:
-    """The person's own test rows are what is scored, all of them; validation comes from the training rows.
+    """Scores all of the person's own test rows; validation comes from the training rows.
 
-    Training rows that stand in the test file too are left out of training; returns (split, how many were left out).
-    test_name: what the file with the test rows is called. Raises DataError where too few rows are left to train on.
+    Training rows that are also in the test file are left out of training. Returns (split, how many were left out).
+    test_name: the name of the test file. Raises DataError if too few rows are left to train on.
     """
     tested = {_same_key(example.inputs) for example in test}
     kept = [example for example in examples if _same_key(example.inputs) not in tested]
@@ -132,13 +132,13 @@ def split_with_test(
             name=test_name,
         )
     inner = split_examples(kept, task, held_out=_share_beside_test(len(kept)), max_held_out=MAX_VALIDATION, seed=seed)
-    # No row is to be scored in the split's own test part: it goes back to training.
+    # The split's own test part is not scored, so it goes back to training.
     return Split(inner.train + inner.test, inner.validation, list(test)), len(examples) - len(kept)
 
 
 def cluster_examples(examples: list[Example]) -> Any:
-    """Which rows count as one where it is asked how sure a score is: ints of (n,), alike for rows that are nearly the
-    same in their inputs, and for the turns of one conversation."""
+    """Which rows count as one for the uncertainty of a score: ints of (n,), equal for rows with nearly the same inputs
+    and for the turns of one conversation."""
     import polars
 
     from lora_hub.data.tables.near_duplicates import cluster_texts
@@ -157,19 +157,19 @@ def _plain_text(inputs: dict[str, Any]) -> str:
 
 
 def held_out_share(rows: int) -> float:
-    """The share of a dataset of so many rows that is held out where nobody says otherwise."""
+    """The default held-out share of a dataset with that many rows."""
     return 0.2 if rows < 2000 else 0.1
 
 
 def held_out_sizes(rows: int, held_out: float, max_held_out: int) -> tuple[int, int]:
-    """How many rows to score and how many choose the checkpoint."""
+    """How many rows to score, and how many choose the checkpoint."""
     wanted = max(2, round(rows * held_out))
     validation = min(MAX_VALIDATION, max(1, round(wanted * VALIDATION_SHARE)))
     return min(max_held_out, max(1, wanted - validation)), validation
 
 
 def validation_beside_test(rows: int) -> int:
-    """How many of so many rows choose the checkpoint where the person brought rows to score."""
+    """How many of that many rows choose the checkpoint if the person brought rows to score."""
     return held_out_sizes(rows, _share_beside_test(rows), MAX_VALIDATION)[1]
 
 
@@ -178,8 +178,8 @@ def _share_beside_test(rows: int) -> float:
 
 
 def _rooms(strata: dict[str, list[list[Example]]], wanted: int, seed: int) -> dict[str, int]:
-    """How many of `wanted` rows each class has in a part: in proportion to its rows by largest remainders, and one at
-    least where it has three different inputs and there are rows enough for all such classes."""
+    """How many of `wanted` rows each class gets in a part: proportional to its rows, by largest remainders. At least
+    one if it has three different inputs and there are enough rows for all such classes."""
     sizes = {label: sum(map(len, groups)) for label, groups in strata.items()}
     quotas = {label: wanted * size / sum(sizes.values()) for label, size in sizes.items()}
     rooms = {label: int(quota) for label, quota in quotas.items()}

@@ -1,8 +1,8 @@
-"""How a row becomes the exact tokens the model sees: one road for training, scoring and asking.
+"""Turns a row into the exact tokens the model sees; training, scoring and inference all use it.
 
-A row's prompt and its answer are encoded apart and put one behind the other. So the ids trained on are by construction
-the ids asked later plus those of the answer, whatever a tokenizer does at the seam between two texts (a byte-level BPE
-merges "Kind: " + "ham" into other tokens than it sees when only the prompt is there).
+A row's prompt and its answer are encoded separately and concatenated. So the ids in training are by construction the
+ids of the later prompt plus those of the answer, whatever a tokenizer does at the boundary between two texts. (A
+byte-level BPE merges "Kind: " + "ham" into other tokens than when it sees only the prompt.)
 
 Only the tokenizer's methods are called; nothing heavy is imported here.
 """
@@ -26,28 +26,28 @@ from lora_hub.data.prompts.chat_template import (
 )
 from lora_hub.data.tables.value_text import value_text
 
-# More labels than these are not listed in the prompt: 77 intents would cost more tokens than the question itself.
+# Longer label lists are not put into the prompt: 77 intents would cost more tokens than the question itself.
 MAX_LISTED_LABELS = 10
 
-# What may stand between the labels in a prompt; the first of which no label holds anything, so that "Staff, Price"
-# stays one.
+# Separators for the labels in a prompt. The first one that occurs in no label is used, so that "Staff, Price" stays one
+# label.
 SEPARATORS = (", ", "; ", " | ", " / ", " • ", "\n")
 PERSIAN_SEPARATORS = ("، ", "؛ ", *SEPARATORS[2:])
 _ALIKE = {",": ",،，、", ";": ";؛；"}
 _ALIKE |= {"،": _ALIKE[","], "؛": _ALIKE[";"]}
 
-# The role whose text is the system turn where it is no part of the template.
+# The role whose text becomes the system turn if the template does not contain it.
 SYSTEM = "system"
 
-# Examples that stand before a question: (inputs, answer) each.
+# Few-shot examples before a question: (inputs, answer) each.
 Shown = Sequence[tuple[dict[str, Any], str]]
 
 
 def render_prompt(task: Task, inputs: dict[str, Any]) -> str:
-    """The user's turn of one row: the task's template with the instruction, the labels and the row's inputs filled in.
+    """The user's turn of one row: the task's template filled with the instruction, the labels and the row's inputs.
 
-    A template line whose optional input is empty is left out, and so is the line with `{labels}` where there are none
-    or more than `MAX_LISTED_LABELS`. Raises DataError where an input is missing or the task is a chat.
+    A template line is left out if its optional input is empty, and the line with `{labels}` if there are none or more
+    than `MAX_LISTED_LABELS`. Raises DataError if an input is missing or the task is a chat.
     """
     if task.is_chat:
         raise DataError(
@@ -66,7 +66,7 @@ def render_prompt(task: Task, inputs: dict[str, Any]) -> str:
                 inputs=several(task.inputs),
             )
     values["labels"] = listed_labels(task)
-    # A task whose rows bring their own instruction has it as an input.
+    # If the rows bring their own instruction, it is an input of the task.
     values.setdefault("instruction", task.instruction.in_language(task.prompt_language))
     may_be_left_out = {"labels", *task.optional_inputs}
     lines = []
@@ -79,12 +79,12 @@ def render_prompt(task: Task, inputs: dict[str, Any]) -> str:
 
 
 def listed_labels(task: Task) -> str:
-    """The labels as the prompt names them; empty where there are none or more than `MAX_LISTED_LABELS`."""
+    """The labels for the prompt; empty if there are none or more than `MAX_LISTED_LABELS`."""
     return task.label_separator.join(task.labels) if 0 < len(task.labels) <= MAX_LISTED_LABELS else ""
 
 
 def freeze_labels(task: Task, labels: Iterable[str]) -> Task:
-    """The task with its labels, and with a separator that keeps them apart where a person did not choose one."""
+    """The task with its labels, and with a separator that keeps them apart if a person did not choose one."""
     labels = tuple(labels)
     separator = task.label_separator
     if "label_separator" not in task.model_fields_set:
@@ -94,20 +94,20 @@ def freeze_labels(task: Task, labels: Iterable[str]) -> Task:
             (one for one in separators if not set(_ALIKE.get(one.strip(), one.strip() or one)) & set(taken)),
             separators[-1],
         )
-    # A list that ends with a full stop of its own needs none behind it. Of a task that has its labels the template
-    # stays as it is.
+    # A list that ends with its own full stop needs no second one. If the task already has labels, its template stays
+    # unchanged.
     ends = not task.labels and bool(labels) and labels[-1].endswith((".", "!", "?", "؟", "…"))
     template = task.template.replace("{labels}.", "{labels}") if ends else task.template
     return task.model_copy(update={"labels": labels, "label_separator": separator, "template": template})
 
 
 def has_system_turn(task: Task) -> bool:
-    """Whether one of the inputs is the system turn: it is called so, and the template has no place for it."""
+    """Whether one of the inputs is the system turn: an input with that name that the template does not contain."""
     return SYSTEM in task.inputs and f"{{{SYSTEM}}}" not in task.template
 
 
 def asked_turns(task: Task | None, inputs: dict[str, Any]) -> list[dict[str, Any]]:
-    """The messages that ask for the answer of one row. Raises DataError as `render_prompt` does."""
+    """The messages that prompt for the answer of one row. Raises DataError as `render_prompt` does."""
     if task is not None and task.is_chat:
         return list(inputs["messages"])
     user = {"role": "user", "content": inputs["text"] if task is None else render_prompt(task, inputs)}
@@ -118,13 +118,13 @@ def asked_turns(task: Task | None, inputs: dict[str, Any]) -> list[dict[str, Any
 def prompt_text(
     tokenizer: Any, task: Task | None, inputs: dict[str, Any], shown: Shown = (), traits: Traits | None = None
 ) -> str:
-    """The whole text put to the model, special tokens written out, up to where its answer begins.
+    """The complete prompt as text, with special tokens, up to where the answer begins.
 
-    With a chat template: the template's rendering with the generation prompt, and what it writes before every answer.
-    Without one: the prompt, a line break and "Answer:" (no space at the end: the answer brings its own). `task` None:
-    inputs["text"] as it is. A chat's inputs may have `tools` beside its messages. shown: examples that stand before the
-    question, as turns of the conversation or, without a chat template, one below the other. traits: the template's,
-    where they are known already.
+    With a chat template: its rendering with the generation prompt, plus the text it writes before every answer. Without
+    one: the prompt, a line break and "Answer:" (no space at the end: the answer brings its own). `task` None:
+    inputs["text"] unchanged. A chat's inputs may have `tools` beside its messages. shown: few-shot examples before the
+    question, as turns of the conversation or, without a chat template, one below the other. traits: the template's, if
+    already known.
     """
     messages = asked_turns(task, inputs)
     if task is not None and shown and (tokenizer.chat_template or task.is_chat):
@@ -152,12 +152,12 @@ def prompt_text(
 
 
 def encode_prompts(tokenizer: Any, task: Task | None, rows: list[dict[str, Any]], shown: Shown = ()) -> list[list[int]]:
-    """Token ids of each row's prompt, exactly as it is asked. shown: examples that stand before each."""
+    """Token ids of each row's prompt, exactly as used at inference. shown: few-shot examples before each."""
     if not rows:
         return []
     traits = traits_of(tokenizer)
     texts = [prompt_text(tokenizer, task, inputs, shown, traits) for inputs in rows]
-    # A chat template writes its own first token; plain text gets the one that the tokenizer adds.
+    # A chat template writes its own first token; for plain text the tokenizer adds it.
     encoded = tokenizer(texts, add_special_tokens=not tokenizer.chat_template)["input_ids"]
     if (
         not tokenizer.chat_template
@@ -178,7 +178,7 @@ def end_token(tokenizer: Any) -> int:
     """The id that ends an answer: the token with which the chat template closes the assistant's turn, else the end
     token.
 
-    Raises DataError where the tokenizer has neither.
+    Raises DataError if the tokenizer has neither.
     """
     if tokenizer.chat_template:
         rest = render(tokenizer, MARKED_TURNS).rpartition(MARK)[2]
@@ -201,8 +201,8 @@ def written_answer(
     turn: dict[str, Any] | None = None,
     traits: Traits | None = None,
 ) -> str:
-    """An answer as the base is taught it and gives it: tool calls as its chat template writes them, no thoughts in
-    front of it where the template has closed its place for them. `turn`: the message whose text `answer` is, where it
+    """An answer as the base is trained on it and generates it: tool calls as its chat template writes them, without
+    leading reasoning if the template closes its own reasoning block. `turn`: the message whose text is `answer`, if it
     has calls."""
     if not tokenizer.chat_template:
         return answer
@@ -216,7 +216,7 @@ def written_answer(
 
 
 def asking(tokenizer: Any) -> dict[str, Any]:
-    """What the code on a card has to know of the base's tokenizer to ask and to stop as it was trained
+    """What the code on a card needs to know about the base's tokenizer to build prompts and stop as in training
     (`snippet.write`)."""
     traits = traits_of(tokenizer)
     return {
@@ -228,11 +228,11 @@ def asking(tokenizer: Any) -> dict[str, Any]:
 
 
 def encode_answers(tokenizer: Any, answers: list[str]) -> list[list[int]]:
-    """Token ids of each answer with the end token behind it: exactly what is trained."""
+    """Token ids of each answer plus the end token: exactly what is trained."""
     if not answers:
         return []
     end = end_token(tokenizer)
-    # A space after "Answer:", and after a chat template whatever white space it writes there itself.
+    # A space after "Answer:"; after a chat template, the white space it writes there itself.
     space = traits_of(tokenizer).space
     texts = [space + answer.strip() for answer in answers]
     return [ids + [end] for ids in tokenizer(texts, add_special_tokens=False)["input_ids"]]

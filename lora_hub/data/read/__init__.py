@@ -1,4 +1,4 @@
-"""Any file -> a table."""
+"""Reads any file into a table."""
 
 __all__ = [
     "archive_members",

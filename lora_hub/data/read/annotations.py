@@ -1,11 +1,11 @@
-"""Labels as people gave them in an annotation tool: several of one row become one, or none, and what was left open is
-told by row.
+"""Labels from an annotation tool: several annotators' labels of a row become one or none, and open cases are reported
+by row.
 
     export = Export("Label Studio", frame, places)
-    export.set_labels("sentiment", [[["Positive"]], [["Positive"], ["Negative"]]])  # of each row, one an annotator
-    export.table(table)  # the table, with what it took away as problems
+    export.set_labels("sentiment", [[["Positive"]], [["Positive"], ["Negative"]]])  # one list for each annotator
+    export.table(table)  # the table, with the removed rows as problems
 
-A tool's own file (`label_studio`, `prodigy`) says which rows nobody vouches for and which labels each annotator gave.
+Each tool's module (`label_studio`, `prodigy`) says which rows are not approved and which labels each annotator gave.
 """
 
 from collections import Counter
@@ -20,18 +20,18 @@ from lora_hub.core.schema import Problem
 from lora_hub.data.tables.table import Question, Table, row_problem
 from lora_hub.data.tables.value_text import label_text
 
-# So many of the labelled rows may have several labels before several are what a label of this data is.
+# The share of labelled rows with several labels above which this data counts as multi-label.
 FEW_SEVERAL = 0.3
 
 
-# What is longer is a text that somebody wrote.
+# Anything longer is free text.
 LONGEST_LABEL = 100
 
 
 @dataclass
 class Export:
-    """tool: its name. frame: the columns that may be learnt from or asked, one row for each thing that was annotated.
-    places: which data row of the file (from 1) each one was. aside: the tool's own columns, which are not kept."""
+    """tool: its name. frame: the columns that may be inputs or answers, one row for each annotated item. places: the
+    data row of the file (from 1) for each. aside: the tool's own columns, which are dropped."""
 
     tool: str
     frame: polars.DataFrame
@@ -43,9 +43,9 @@ class Export:
     questions: dict[str, Question] = field(default_factory=dict)
 
     def set_labels(self, column: str, given: Sequence[Sequence[Sequence[str]]]) -> None:
-        """The column of labels. given: for each row the answers of its annotators, each a list of labels. Annotators
-        that differ are outvoted by more than half of them; else the row has no label. So has a row with several where
-        nearly all have one."""
+        """Sets a column of labels. given: for each row the answers of its annotators, each a list of labels. If
+        annotators differ, a majority of more than half decides; otherwise the row has no label. If nearly all rows have
+        one label, a row with several has none either."""
         chosen: list[tuple[str, ...]] = []
         split, outvoted = [], []
         for place, answers in zip(self.places, given, strict=True):
@@ -92,8 +92,8 @@ class Export:
             )
 
     def set_texts(self, column: str, given: Sequence[Sequence[Sequence[str]]]) -> None:
-        """The column of texts that annotators wrote: of each row the first one's, for there is no vote on words. given:
-        as above, each text in its paragraphs."""
+        """Sets a column of texts that annotators wrote, taking the first annotator's text of each row, since texts
+        cannot be voted on. given: as above, each text as a list of paragraphs."""
         texts = [["\n".join(parts) for parts in answers if parts] for answers in given]
         others = [place for place, written in zip(self.places, texts, strict=True) if len(set(written)) > 1]
         self.questions[column] = Question(set())
@@ -146,7 +146,7 @@ class Export:
             self.tell("annotators-outvoted", outvoted, said, severity="info", column=column)
 
     def leave_out(self, code: str, out: Sequence[bool], said: Message, *, hint: Message = NOTHING) -> None:
-        """Takes rows away and tells which. said: with a place for their `count`."""
+        """Removes rows and reports which. said: a sentence with a placeholder for their `count`."""
         gone = [place for place, is_out in zip(self.places, out, strict=True) if is_out]
         if not gone:
             return
@@ -156,7 +156,7 @@ class Export:
         self.places = [place for place, is_out in zip(self.places, out, strict=True) if not is_out]
 
     def tell_spans(self, kinds: Iterable[str]) -> None:
-        """kinds: what the marked parts of texts are called; nothing is told where there are none."""
+        """kinds: the names of the marked text spans; nothing is reported if there are none."""
         if kinds := sorted(kinds):
             self.tell(
                 "spans",
@@ -174,14 +174,14 @@ class Export:
         severity: str = "warning",
         column: str = "",
     ) -> None:
-        """column: of the question that it is about, where it is about one."""
+        """column: the column of the question concerned, if any."""
         told = self.questions[column].problems if column else self.problems
         told.append(row_problem(code, severity, said, places, hint=hint))
 
     def table(self, table: Table) -> Table:
-        """`table` with what is left of it. Raises DataError where nothing is."""
+        """`table` with its remaining rows. Raises DataError if none are left."""
         questions = dict(self.questions)
-        if len(questions) == 1:  # the one thing that was asked: rows without it are of no use, and have been told
+        if len(questions) == 1:  # the only question: rows without it are useless, and have been reported
             only = questions.popitem()[1]
             self.problems += only.problems
             self.frame = self.frame.filter(

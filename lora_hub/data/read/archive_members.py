@@ -1,7 +1,7 @@
-"""What the files of an archive are to each other: a train and a test file, one text in two languages, a folder for each
+"""How the files of an archive belong together: a train and a test file, one text in two languages, a folder for each
 class, or several tables of which one is read.
 
-`choose_members(members, name, chosen)` decides by names alone and gives a `Plan`; reading is `read`'s work.
+`choose_members(members, name, chosen)` decides by names alone and returns a `Plan`; `read` does the reading.
 """
 
 import re
@@ -31,15 +31,15 @@ LANGUAGE = re.compile(r"^[a-z]{2,3}([_-][a-z]{2,4})?$")
 NOT_LANGUAGES = set(
     "csv tsv tab txt xls ods htm pdf md doc zip tar gz bz2 xz pq arrow json log dat data raw bin idx npy pkl pt".split()
 )
-# Folders of texts that nobody gave a class (IMDB's train/unsup).
+# Folders of unlabelled texts (IMDB's train/unsup).
 UNLABELLED = {"unsup", "unsupervised", "unlabeled", "unlabelled", "no_label"}
 
 
 @dataclass
 class Plan:
-    """What to read. `main`, `test`: one member each, or for texts in two languages one for each language in
-    `languages`, or for a folder for each class all its files. `choices`: names to choose from; `left`: data that is not
-    read."""
+    """What to read. `main`, `test`: one member each; or for texts in two languages, one for each language in
+    `languages`; or for a folder for each class, all its files. `choices`: names to choose from; `left`: data that is
+    not read."""
 
     main: list[Member]
     test: list[Member] = field(default_factory=list)
@@ -50,16 +50,16 @@ class Plan:
     left: list[str] = field(default_factory=list)
     empty: list[str] = field(default_factory=list)
     several: bool = False
-    labels: dict[str, str] = field(default_factory=dict)  # of a folder for each class: a member's name -> its class
+    labels: dict[str, str] = field(default_factory=dict)  # for a folder for each class: a member's name -> its class
 
     def named(self, members: list[Member]) -> str:
-        """What `choices` calls these members."""
+        """The names of these members in `choices`."""
         if self.kind == "parallel":
             return next(stem for stem in self.choices if members[0].name.startswith(stem + "."))
         return members[0].name
 
     def problems(self) -> list[Problem]:
-        """What was read of the archive, what could have been, and what was left out."""
+        """Reports what was read from the archive, what could have been read, and what was left out."""
         main, test = several(_names(self.main, self.kind), most=5), several(_names(self.test, self.kind), most=5)
         if self.test:
             read = _("Read {main} to train on and {test} to test on.", main=main, test=test)
@@ -87,7 +87,7 @@ def _names(members: list[Member], kind: str) -> list[str]:
 
 
 def split_of(name: str) -> str:
-    """train, test, validation or empty, by a file's, folder's or sheet's name; the last part of a path that says it
+    """train, test, validation or empty, by the name of a file, folder or sheet; in a path, the last part that says it
     decides."""
     for part in reversed(PurePosixPath(name.lower()).parts):
         for split, pattern in (("train", TRAIN), ("test", TEST), ("validation", VALIDATION)):
@@ -97,7 +97,7 @@ def split_of(name: str) -> str:
 
 
 def pick_split(names: Iterable[str]) -> tuple[str, str]:
-    """The name to train on and the name to test on among names, where one of each stands out; empty texts where not."""
+    """The name to train on and the name to test on, if exactly one of each stands out; otherwise empty texts."""
     found = defaultdict(list)
     for name in names:
         found[split_of(name)].append(name)
@@ -112,20 +112,20 @@ def pick_split(names: Iterable[str]) -> tuple[str, str]:
 
 
 def test_member(names: Iterable[str]) -> str:
-    """The one name among several that says test; empty where there is none, or more than one."""
+    """The only name that says test; empty if there is none, or more than one."""
     found = [name for name in names if split_of(name) == "test"]
     return found[0] if len(found) == 1 else ""
 
 
 def language_of(name: str) -> str:
-    """The language that a file's last suffix names, as Moses' files have it (train.fa); else empty."""
+    """The language that a file's last suffix names, as in Moses' files (train.fa); else empty."""
     base = re.sub(r"\.(gz|bz2|xz|zst)$", "", PurePosixPath(name.lower()).name)
     suffix = base.rpartition(".")[2] if "." in base else ""
     return suffix if LANGUAGE.match(suffix) and suffix not in NOT_LANGUAGES else ""
 
 
 def choose_members(members: list[Member], name: str, *, chosen: str = "") -> Plan:
-    """Raises DataError where there is no data file, where `chosen` is none of them, or where they are locked."""
+    """Raises DataError if there is no data file, if `chosen` is none of them, or if they are encrypted."""
     if not members:
         raise DataError(
             _("The archive {name} holds no data file."),
@@ -164,7 +164,7 @@ def choose_members(members: list[Member], name: str, *, chosen: str = "") -> Pla
 
 
 def _shown(name: str) -> str:
-    """Without the steps upwards that a malicious archive has: nothing is written to disk by a member's name."""
+    """Without the ".." steps of a malicious archive, for display; nothing is written to disk under a member's name."""
     return "/".join(part for part in name.replace("\\", "/").split("/") if part not in ("..", ".", ""))
 
 
@@ -199,7 +199,7 @@ def _files(data: list[Member], name: str, chosen: str) -> Plan:
 
 
 def _parts_of(names: list[str]) -> list[str]:
-    """The names in order where they differ in their numbers only (train-00000-of-00002.parquet): parts of one table."""
+    """The names in order if they differ only in their numbers (train-00000-of-00002.parquet): parts of one table."""
     same = len({re.sub(r"\d+", "#", name) for name in names}) == 1 and len(names) == len(set(names))
     return (
         sorted(names)
@@ -209,7 +209,7 @@ def _parts_of(names: list[str]) -> list[str]:
 
 
 def _parallel(data: list[Member], chosen: str, name: str) -> Plan | None:
-    """Files that differ in their last suffix only, which is a language's."""
+    """Files that differ only in their last suffix, which is a language."""
     groups: dict[str, dict[str, Member]] = defaultdict(dict)
     for member in data:
         if language := language_of(member.name):
@@ -238,14 +238,14 @@ def _parallel(data: list[Member], chosen: str, name: str) -> Plan | None:
 
 
 def _classes(data: list[Member]) -> Plan | None:
-    """A folder for each class with a text in each file (pos/1.txt, neg/2.txt), perhaps in or around train/ and test/.
-    What stands in no such folder is left."""
+    """A folder for each class with one text in each file (pos/1.txt, neg/2.txt), possibly inside or around train/ and
+    test/. Files outside such folders are left out."""
     files = [(member, PurePosixPath(_shown(member.name)).parts[:-1]) for member in data if _is_text(member)]
     files = [(member, folders) for member, folders in files if folders]
     placed = [(member, *_placed(folders)) for member, folders in files]
     deepest = max((len(names) for _, _, names in placed), default=0)
     is_split = any(split and len(names) == deepest > 0 for _, split, names in placed)
-    if not is_split:  # a class may be called train
+    if not is_split:  # a class may be named train
         placed = [(member, "", folders) for member, folders in files]
         deepest = max((len(names) for _, _, names in placed), default=0)
     placed = [(member, split, names) for member, split, names in placed if len(names) == deepest > 0]
@@ -279,8 +279,8 @@ def _placed(folders: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
 
 
 def _level(paths: list[tuple[str, ...]]) -> int:
-    """Which of the folders, by place from the end, are the classes: the last, but where those come again under each of
-    the ones above (pos/a, pos/b, neg/a, neg/b)."""
+    """Which of the folders, counted from the end, are the classes: the last one, unless those names repeat under each
+    of the folders above (pos/a, pos/b, neg/a, neg/b)."""
     if not paths or len(paths[0]) < 2:
         return -1
     under: dict[str, set[str]] = defaultdict(set)

@@ -1,5 +1,5 @@
-"""Tables of several files of an archive: a text in two languages, a line each; or a folder for each class, a text in
-each file; and the part of a split that is scored."""
+"""Tables from several files of an archive: a text in two languages, one line for each text; or a folder for each class,
+one text in each file. Also selects the part of a split that is scored."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,8 +20,8 @@ from lora_hub.data.tables.table import Table
 def read_plan(
     plan: Plan, sources: Sequence[Source], encoding: str, limit: int, name: str, members: Sequence[Member] = ()
 ) -> Table:
-    """`sources`: what `plan.main` (or `members`, where they are others) hold. Raises DataError where files that belong
-    together have not as many lines."""
+    """`sources`: the contents of `plan.main` (or `members`, if given). Raises DataError if files that belong together
+    differ in their number of lines."""
     members = members or plan.main
     read = [decode(_unpacked(source, limit), encoding) for source in sources]
     problems = [problem for decoded in read[:2] for problem in decoded.problems]
@@ -55,7 +55,7 @@ def read_plan(
 
 
 def join_parts(tables: list[Table], name: str) -> Table:
-    """One table of parts that have the same columns. Raises DataError where they have not."""
+    """One table from parts with the same columns. Raises DataError if their columns differ."""
     first = tables[0]
     if any(table.columns != first.columns or table.frame.dtypes != first.frame.dtypes for table in tables):
         raise DataError(
@@ -64,15 +64,14 @@ def join_parts(tables: list[Table], name: str) -> Table:
             name=name,
         )
     first.frame = polars.concat([table.frame for table in tables])
-    first.row_numbers = None  # rows are counted through all parts
+    first.row_numbers = None  # rows are numbered across all parts
     told = {problem.code for problem in first.problems}
     first.problems += [problem for table in tables[1:] for problem in table.problems if problem.code not in told]
     return first
 
 
 def test_part(table: Table) -> Table:
-    """What is scored of a file that was brought to score on: of a train and a test part the test part, which is
-    told."""
+    """The part to score in a file given as test data: of a train and a test part, the test part, which is reported."""
     test = table.test
     if test is None:
         return table
@@ -90,7 +89,7 @@ def test_part(table: Table) -> Table:
         train=table.rows,
     )
     told = Problem(code="test-part", severity="info", count=test.rows, said=said)
-    # What the file was read with, for reading it again.
+    # The options the file was read with, to read it again.
     kept = {name: getattr(table, name) for name in ("format", "encoding", "delimiter", "sheet", "sheets")}
     return replace(test, **kept, problems=[*test.problems, told])
 
@@ -101,6 +100,6 @@ def _unpacked(source: Source, limit: int) -> Source:
 
 
 def _lines(text: str) -> list[str]:
-    """Without the empty last one. Only line ends count: a text may hold other separators."""
+    """Without the empty last line. Only line breaks count: a text may contain other separators."""
     lines = text.replace("\r\n", "\n").split("\n")
     return lines[:-1] if lines and not lines[-1] else lines

@@ -1,6 +1,6 @@
-"""Packed files: gz, bz2, xz, zst and lz4 of one file; zip and tar of several. Unpacked in memory, never to disk by a
-name from the archive, and never past the limit. Which members are the train and the test file is `archive_members`'
-work."""
+"""Compressed files: gz, bz2, xz, zst and lz4 of one file; zip and tar of several. They are unpacked in memory, never to
+disk under a name from the archive, and never beyond the limit. `archive_members` decides which members are the train
+and the test file."""
 
 import bz2
 import gzip
@@ -21,7 +21,7 @@ from lora_hub.core.errors import DataError
 from lora_hub.core.messages import _
 from lora_hub.data.read.source import CHUNK, Source
 
-# What a damaged archive makes the library raise.
+# What the libraries raise for a damaged archive.
 DAMAGED = (
     zipfile.BadZipFile,
     tarfile.TarError,
@@ -43,7 +43,7 @@ ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 
 @dataclass(frozen=True)
 class Member:
-    """A file in an archive. `name`: with its folders; `read(limit)`: at most so many bytes of it."""
+    """A file in an archive. `name`: with its folders; `read(limit)`: at most that many bytes of it."""
 
     name: str
     size: int
@@ -56,7 +56,7 @@ class Member:
 
 
 def packing(head: bytes) -> str:
-    """gz, bz2, xz, lzma, zstd or lz4 by the first bytes; empty where it is none of them."""
+    """gz, bz2, xz, lzma, zstd or lz4 by the first bytes; empty if it is none of them."""
     if head[:2] == b"\x1f\x8b":
         return "gz"
     if head[:3] == b"BZh" and head[4:10] == b"1AY&SY":
@@ -69,7 +69,7 @@ def packing(head: bytes) -> str:
 
 
 def unpack(source: Source, kind: str, limit: int) -> Source:
-    """The one file in it. Raises DataError where it is damaged or unpacks to more than `limit` bytes."""
+    """The single file in it. Raises DataError if it is damaged or unpacks to more than `limit` bytes."""
     parts, size = [], 0
     try:
         with source.open() as packed, _reader(packed, kind) as file:
@@ -96,7 +96,7 @@ def _reader(packed: BinaryIO, kind: str) -> BinaryIO:
 
 
 def check_size(source: Source, limit: int) -> None:
-    """Raises DataError where a zip (a workbook is one) says that it unpacks to more than `limit` bytes."""
+    """Raises DataError if a zip (a workbook is one) declares more than `limit` unpacked bytes."""
     try:
         with source.open() as file, zipfile.ZipFile(file) as archive:
             if sum(member.file_size for member in archive.infolist()) > limit:
@@ -111,8 +111,8 @@ def is_tar(head: bytes) -> bool:
 
 @contextmanager
 def open_members(source: Source, limit: int) -> Iterator[list[Member]]:
-    """The files of a zip or tar, to be read inside the `with`. Folders, links and devices are passed over. Raises
-    DataError for a damaged archive and one that unpacks to more than `limit` bytes."""
+    """The files of a zip or tar, to be read inside the `with`. Skips folders, links and devices. Raises DataError for a
+    damaged archive and for one that unpacks to more than `limit` bytes."""
     try:
         with source.open() as file:
             if is_tar(source.head(512)):

@@ -1,9 +1,9 @@
-"""Exports of Argilla: records as `to_json` writes them (fields, responses and suggestions nested in each), as its
-server and its first version did (a list of responses, each with its values and its status), and flat
-(`label.responses`, `label.responses.status`; before that a list of {user_id, value, status} a cell).
+"""Exports of Argilla, in three forms: records from `to_json` (each with nested fields, responses and suggestions);
+records from its server and first version (a list of responses, each with values and status); and flat tables
+(`label.responses`, `label.responses.status`; in the first version a list of {user_id, value, status} in each cell).
 
-Only what was submitted counts: discarded responses and drafts do not, and suggestions are a model's. Marked parts of a
-text (spans) are no label of the text. Format: docs.argilla.io, `rg.Dataset.records`.
+Only submitted responses count. Discarded responses and drafts do not, and suggestions come from a model. Marked spans
+of a text are not a label of the text. Format: docs.argilla.io, `rg.Dataset.records`.
 """
 
 import re
@@ -25,7 +25,7 @@ Answers = dict[str, list[tuple[str, Any]]]  # question -> (status, value) of eac
 
 
 def read_argilla(frame: polars.DataFrame) -> Export | None:
-    """None where the frame is no export of this tool."""
+    """None if the frame is not an export of this tool."""
     columns = frame.schema
     if "fields" in columns and "responses" in columns and is_nested(columns["fields"]):
         fields = frame["fields"].to_list()
@@ -42,7 +42,7 @@ def read_argilla(frame: polars.DataFrame) -> Export | None:
 
 
 def _holds_responses(cells: list) -> bool:
-    """Lists of {user_id, value, status}, as the first version wrote a question's column."""
+    """Lists of {user_id, value, status}: a question's column in the first version."""
     given = [one for cell in cells if cell is not None for one in (cell if isinstance(cell, list) else [None])]
     return bool(given) and all(isinstance(one, dict) and {"user_id", "value", "status"} <= set(one) for one in given)
 
@@ -135,7 +135,7 @@ def _read_flat(frame: polars.DataFrame, questions: list[str]) -> Export:
 
 
 def _cells(frame: polars.DataFrame, name: str) -> list:
-    """The column's values, lists and objects that stand in texts (CSV) as such."""
+    """The column's values, with lists and objects that a CSV holds as text parsed."""
     if name not in frame.columns:
         return [None] * frame.height
     return [(listed(cell) or cell) if isinstance(cell, str) else cell for cell in frame[name].to_list()]
@@ -190,7 +190,7 @@ def _export(
 
 
 def _names(value: Any, question: str, spans: set[str]) -> list[str]:
-    """The labels of one response: a label, several, a rating, or a ranking (the order is its label)."""
+    """The labels of one response: a label, several, a rating, or a ranking (its order is the label)."""
     if not isinstance(value, list):
         return [text] if (text := value_text(value)) else []
     if any(isinstance(one, dict) and one.get("start") is not None for one in value):

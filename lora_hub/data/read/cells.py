@@ -1,5 +1,4 @@
-"""A table from cells of text that a file format gave: empty edges away, title rows and header found, days without
-midnight."""
+"""Builds a table from text cells: removes empty edges, finds title rows and header, and strips midnight from dates."""
 
 import re
 
@@ -15,7 +14,7 @@ from lora_hub.data.tables.table import Table, row_problem
 
 
 def table_of_form(rows: list[list[str]], left: int, form: str) -> Table:
-    """The table of rows that `text_forms` read. `left`: lines that were no part of it."""
+    """The table from rows that `text_forms` read. `left`: lines that were not part of it."""
     width = max(len(row) for row in rows)
     columns = {f"f{index}": [row[index] if index < len(row) else None for row in rows] for index in range(width)}
     frame = polars.DataFrame(columns, schema=dict.fromkeys(columns, polars.String))
@@ -43,8 +42,8 @@ def apply_layout(frame: polars.DataFrame, layout: Layout) -> polars.DataFrame:
 
 
 def without_empty_edges(frame: polars.DataFrame, name: str) -> tuple[polars.DataFrame, list[Problem]]:
-    """The table without a column that has neither name nor value at its right, and at its left, too, and without empty
-    rows at its end, as spreadsheets save them."""
+    """The table without a right or left column that has neither name nor value, and without empty rows at its end, as
+    spreadsheets save them."""
 
     def bare(column: str) -> bool:
         return bool(re.fullmatch(r"column_\d+_*", column)) and not _is_filled(frame[column])
@@ -52,8 +51,8 @@ def without_empty_edges(frame: polars.DataFrame, name: str) -> tuple[polars.Data
     columns = list(frame.columns)
     if frame.height and not any(_is_filled(series) for series in frame.get_columns()):
         raise DataError(_("{name} has no cell with a value in it."), _("Choose a file with data in it."), name=name)
-    # One at the right: a delimiter ends every line; one at the left, too: it also begins them. More than that somebody
-    # left open.
+    # One on the right: a delimiter ends every line. One on the left too: it also begins every line. More were left
+    # empty on purpose.
     if len(columns) > 2 and bare(columns[-1]) and not bare(columns[-2]):
         columns.pop()
         if len(columns) > 2 and bare(columns[0]) and not bare(columns[1]):
@@ -69,13 +68,13 @@ def without_empty_edges(frame: polars.DataFrame, name: str) -> tuple[polars.Data
 
 
 def _is_filled(series: polars.Series) -> bool:
-    """Whether any cell of a text column holds more than spaces; most columns show it in their first rows."""
+    """Whether any cell of a text column holds more than spaces; in most columns the first rows show it."""
     return any(bool((part.str.strip_chars() != "").any()) for part in (series.head(1_000), series.slice(1_000)))
 
 
 def table_of_cells(frame: polars.DataFrame, name: str, kind: str, *, is_headed: bool = False) -> Table:
-    """The table of a sheet's cells: empty rows and columns at its edges dropped, title rows and header found.
-    `name`: the file's; `is_headed`: the first row is known to be the header."""
+    """The table from a sheet's cells: empty edge rows and columns dropped, title rows and header found. `name`: the
+    file's; `is_headed`: the first row is known to be the header."""
     check_size(name, columns=frame.width)
     if is_headed:
         names, problems = name_columns(frame.row(0))
@@ -86,7 +85,7 @@ def table_of_cells(frame: polars.DataFrame, name: str, kind: str, *, is_headed: 
 
 
 def cells_of(frame: polars.DataFrame) -> polars.DataFrame:
-    """The cells without the rows and columns that hold nothing."""
+    """The cells without empty rows and columns."""
     if not frame.width:
         return frame
     filled = frame.select(polars.all().is_not_null() & (polars.all().str.strip_chars() != ""))
@@ -98,7 +97,7 @@ def cells_of(frame: polars.DataFrame) -> polars.DataFrame:
 
 
 def _plain_dates(series: polars.Series) -> polars.Series:
-    """Days without the midnight, and times without the day, that the file format adds to them."""
+    """Dates without midnight, and times without the date, which the file format adds to them."""
     if not series.head(SAMPLE_ROWS).str.contains(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d").any():
         return series
     if not series.str.contains(

@@ -1,12 +1,12 @@
-"""Which single- or multi-byte code page a text without Unicode is in: `guess(sample)`.
+"""Guesses which single- or multi-byte code page a non-Unicode text is in: `guess(sample)`.
 
-charset-normalizer decides among the scripts; within a family (Latin, Cyrillic, Arabic) it guesses by chance (latin-1 as
-cp1250, KOI8-R as cp1251), so there the letters decide that come out: the page whose letters are those of real texts.
+charset-normalizer chooses among the scripts. Within a family (Latin, Cyrillic, Arabic) its guess is arbitrary (latin-1
+as cp1250, KOI8-R as cp1251). There the decoded letters decide: the page whose letters match real texts wins.
 """
 
 import re
 
-# The letters that texts in each Latin code page are made of. Only bytes that two pages read differently are counted.
+# The letters of real texts in each Latin code page. Only bytes that two pages decode differently count.
 WEST = set("éèêëàâäçñóöôòíîïúüùûáåæøßãõÉÈÊÀÂÄÇÑÓÖÔÍÎÚÜÁÅÆØÃÕœŒ€£°§«»“”‘’„–—…•™©®·ºª¿¡½¼´\xa0")
 MIDDLE = set("ąćęłńóśźżáčďéěíňřšťúůýžäöüßőűăâîşţđô„”“’‘–—…°§«»€\xa0")
 LATIN = {
@@ -19,9 +19,9 @@ LATIN = {
     "mac_roman": WEST,
     "cp850": WEST,
 }
-OLD = ("mac_roman", "cp850")  # pages of old systems, which need more evidence
+OLD = ("mac_roman", "cp850")  # old systems' code pages, which need more evidence
 CYRILLIC = ("cp1251", "koi8_r", "cp866", "iso8859_5", "mac_cyrillic")
-# Seven of ten letters of a Russian, Bulgarian or Ukrainian text; a page that swaps capitals and small letters shows
+# Seven of ten letters in a Russian, Bulgarian or Ukrainian text; a page that swaps capitals and small letters yields
 # few.
 COMMON_CYRILLIC = set("оеаинтсрвлкд")
 COMMON_ARABIC = set("اليىمنروتهدبسكک")
@@ -32,7 +32,7 @@ NOT_LATIN = re.compile(
     r"cp1251|cp1253|cp1255|cp1256|cp866|cp855|cp864|cp720|cp874|koi8|iso8859_[567]$|iso8859_8|iso8859_11|tis_620|mac_cyr|"
     r"big5|gb|hz|euc|shift|johab|cp93|cp94|cp95|iso2022|utf|ptcp|kz"
 )
-# Rare extensions that charset-normalizer names first, and the page that people know.
+# Rare code pages that charset-normalizer prefers, and the common page for each.
 PLAIN = {
     "euc_jis_2004": "euc_jp",
     "euc_jisx0213": "euc_jp",
@@ -43,7 +43,7 @@ PLAIN = {
 
 
 def guess(sample: bytes) -> str:
-    """Python's name of the codec that `sample` (lines with bytes beyond ASCII, not UTF-8) is most probably in."""
+    """Python's name of the most probable codec of `sample` (lines with bytes beyond ASCII, not UTF-8)."""
     from charset_normalizer import from_bytes
 
     arabic = max(("cp1256", "iso8859_6"), key=lambda name: _share(ARABIC, decodes(sample, name)))
@@ -87,7 +87,8 @@ def _small(text: str) -> int:
 
 
 def _middle(sample: bytes) -> str:
-    """Windows-1250 or ISO 8859-2, which differ in a few letters: Polish has the one of a byte, Czech the other."""
+    """Windows-1250 or ISO 8859-2, which differ in a few bytes: Polish uses one letter of such a byte, Czech the
+    other."""
     text = decodes(sample, "iso8859_2")
     if _common(text, "iso8859_2") < _common(decodes(sample, "cp1250"), "cp1250"):
         return "cp1250"
@@ -104,7 +105,7 @@ def _share(pattern: re.Pattern, text: str) -> float:
 
 
 def _is_arabic(text: str) -> bool:
-    """Words of Arabic letters, and as many of the common ones among them as Arabic and Persian texts have."""
+    """Whether there are words of Arabic letters, with as many common letters as in Arabic and Persian texts."""
     letters = "".join(ARABIC.findall(text))
     return _share(ARABIC, text) > 0.7 and sum(letter in COMMON_ARABIC for letter in letters) > 0.6 * len(letters)
 
@@ -127,7 +128,7 @@ def _is_chinese(text: str) -> bool:
 
 
 def _advantage(sample: bytes, name: str) -> float:
-    """How much better (-1 to 1) the bytes read in this code page than in windows-1252, by the common letters gained."""
+    """How much better (-1 to 1) this code page decodes the bytes than windows-1252, by the common letters gained."""
     usual, other = sample.decode("cp1252", errors="replace"), decodes(sample, name)
     differing = [(left, right) for left, right in zip(usual, other, strict=False) if left != right]
     if not differing:

@@ -1,4 +1,5 @@
-"""Parquet and Arrow files. Class numbers become the class names where the file carries them (datasets' ClassLabel)."""
+"""Reads Parquet and Arrow files. Class numbers become class names if the file contains the names (datasets'
+ClassLabel)."""
 
 import json
 
@@ -48,7 +49,7 @@ def read_parquet(source: Source, *, limit: int) -> Table:
 
 
 def read_arrow(source: Source, *, limit: int) -> Table:
-    """An Arrow file or stream (what `datasets` keeps on disk)."""
+    """Reads an Arrow file or stream (the format `datasets` keeps on disk)."""
     import pyarrow
     from pyarrow import ipc
 
@@ -57,8 +58,7 @@ def read_arrow(source: Source, *, limit: int) -> Table:
             reader = ipc.open_file(file) if source.head(6) == b"ARROW1" else ipc.open_stream(file)
             names = _class_names(reader.schema.metadata)
             table = reader.read_all()
-        # Without this, lengths that a damaged file claims are believed, and the process is killed when they are
-        # followed.
+        # Without this, a damaged file's false lengths are trusted, and the process is killed when they are used.
         table.validate(full=True)
         _check(source, table.num_rows, table.num_columns, table.nbytes, limit)
         if len(set(table.column_names)) < table.num_columns:
@@ -139,7 +139,7 @@ def _table(frame: polars.DataFrame, kind: str, names: dict[str, list[str]]) -> T
 
 
 def _without_bytes(frame: polars.DataFrame) -> tuple[polars.DataFrame, list[str]]:
-    """Columns of bytes that are all UTF-8 become text; the others (images, sound) are dropped and named."""
+    """Byte columns that are all UTF-8 become text; the others (images, sound) are dropped and reported."""
     dropped, texts = [], []
     for series in frame.get_columns():
         if series.dtype == polars.Binary:
@@ -153,7 +153,7 @@ def _without_bytes(frame: polars.DataFrame) -> tuple[polars.DataFrame, list[str]
 
 
 def _holds_bytes(dtype: polars.DataType) -> bool:
-    """Whether there are bytes anywhere inside a nested column, as in a list of images."""
+    """Whether a nested column contains bytes anywhere, as in a list of images."""
     if isinstance(dtype, polars.Struct):
         return any(_holds_bytes(field.dtype) for field in dtype.fields)
     return _holds_bytes(dtype.inner) if isinstance(dtype, (polars.List, polars.Array)) else dtype == polars.Binary

@@ -1,8 +1,8 @@
-"""CSV and its relatives: comma, semicolon, tab, pipe, and plain text with one column.
+"""Reads CSV and similar: comma, semicolon, tab, pipe, and plain text with one column.
 
-How: the dialect is decided on a sample; one pass over the bytes checks that every quotation mark stands where RFC 4180
-allows it (vectorised, a fraction of a second per 100 MB); then pyarrow's strict parser reads the whole. Only where the
-pass or the parser finds a line at fault does Python's csv module read it again, record by record, to say which line and
+A sample decides the dialect. One pass over the bytes checks that every quotation mark is where RFC 4180 allows it
+(vectorised, a fraction of a second per 100 MB). Then pyarrow's strict parser reads the whole file. Only if the pass or
+the parser finds a faulty line does Python's csv module read the file again, record by record, to report which line and
 why.
 """
 
@@ -27,13 +27,13 @@ from lora_hub.data.tables.limits import MAX_COLUMNS, check_size
 from lora_hub.data.tables.table import Table
 
 SAMPLE, LONGEST_SAMPLE = 256 << 10, 16 << 20  # bytes
-NEVER = "\x02"  # the delimiter of a file with one column
+NEVER = "\x02"  # the delimiter for a file with one column
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """`quote` is empty where quotation marks are part of the text; `escape`: a backslash where \\" stands for a quote;
-    `skip_space`: spaces between a delimiter and a quotation mark are no part of the cell."""
+    """`quote`: empty if quotation marks are part of the text. `escape`: a backslash if \\" stands for a quote.
+    `skip_space`: spaces between a delimiter and a quotation mark are not part of the cell."""
 
     delimiter: str
     quote: str = '"'
@@ -41,7 +41,7 @@ class Dialect:
     skip_space: bool = False
 
     def reader(self, lines):
-        """Python's csv reader of this dialect."""
+        """Python's csv reader with this dialect."""
         quoting = csv.QUOTE_MINIMAL if self.quote else csv.QUOTE_NONE
         return csv.reader(
             lines,
@@ -61,7 +61,7 @@ def read_delimited(source: Source, *, delimiter: str = "", skip_broken: bool = F
     text = _sample_text(source)
     if not text.strip():
         raise DataError(_("{name} holds nothing but blank lines."), _("Choose another file."), name=source.name)
-    if said := re.match(r"(?i)\"?sep=([^\r\n\"]{1,3})\"?[\r\n]+", text):  # Excel's own hint, above the header
+    if said := re.match(r"(?i)\"?sep=([^\r\n\"]{1,3})\"?[\r\n]+", text):  # Excel's own delimiter hint, above the header
         delimiter = delimiter or said[1]
         source, text = _without_start(source, text, said.end())
     source, text, problems = _without_comments(source, text)
@@ -99,14 +99,14 @@ def _unnamed(frame: polars.DataFrame) -> bool:
 
 
 def _without_start(source: Source, text: str, characters: int) -> tuple[Source, str]:
-    """The file and its sample without their first characters."""
+    """The file and its sample without their first `count` characters."""
     start = len(text[:characters].encode())
     return Source(source.name, data=source.read().removeprefix(b"\xef\xbb\xbf")[start:]), text[characters:]
 
 
 def _without_comments(source: Source, text: str) -> tuple[Source, str, list[Problem]]:
-    """Lines above the header that begin with #. One alone that has the next line's cells is the header itself (#id,
-    text)."""
+    """Skips lines above the header that begin with #. A single such line with as many cells as the next is the header
+    itself (#id, text)."""
     found = re.match(r"(?:#[^\r\n]*[\r\n]+)+", text)
     if not found or found.end() >= len(text.rstrip()):
         return source, text, []
@@ -118,7 +118,7 @@ def _without_comments(source: Source, text: str) -> tuple[Source, str, list[Prob
             rows = list(csv.reader(below, delimiter=delimiter))
             if not is_header(rows[0], rows[1:]):
                 if not is_header(next(csv.reader([comments[-1].lstrip("# ")], delimiter=delimiter)), rows):
-                    return source, text, []  # a text that begins with #
+                    return source, text, []  # text that begins with #
                 end = text.index(comments.pop())
                 end += re.match("#+ ?", text[end:]).end()
             break
@@ -131,7 +131,7 @@ def _without_comments(source: Source, text: str) -> tuple[Source, str, list[Prob
 
 
 def _plain_delimiter(source: Source, sample: str, delimiter: str) -> tuple[Dialect, Source, str]:
-    """The file, and its sample, with a delimiter of one byte, which no text holds, in place of a longer one."""
+    """The file and its sample, with a longer delimiter replaced by one byte that no text contains."""
     text = source.read().decode("utf-8", errors="replace").removeprefix("\ufeff")
     plain = next((mark for mark in "\x1f\x1e\x1d\x1c\x01" if mark not in text), "")
     if not plain:
@@ -150,32 +150,32 @@ def _sample_text(source: Source) -> str:
     if source.size <= SAMPLE:
         return text
     if text.lstrip().startswith('"') and not _ends_a_record(text):
-        # One long text is all that the sample holds of the first record.
+        # The sample holds only one long text of the first record.
         text = source.head(LONGEST_SAMPLE).decode("utf-8", errors="ignore").removeprefix("\ufeff")
     cut = max(text.rfind("\n"), text.rfind("\r"))
     return text[: cut + 1] if cut > 0 else text
 
 
 def _ends_a_record(text: str) -> bool:
-    """Whether a line ends outside of quotation marks."""
+    """Whether a line ends outside quotation marks."""
     parts = text.split('"')
     return any("\n" in part or "\r" in part for part in parts[::2])
 
 
 def _one_quoted_column(text: str) -> bool:
-    """A CSV of one column whose texts are quoted, rather than plain lines of text."""
+    """Whether it is a CSV of one column with quoted texts, rather than plain lines of text."""
     lines = [line for line in re.split(r"[\r\n]+", text) if line]
     opened = sum(line.startswith('"') for line in lines)
     return opened >= 0.5 * (len(lines) - 1) and opened > 0 and (text.rstrip().endswith('"') or is_quoted(text, NEVER))
 
 
 def _settle_quotes(source: Source, dialect: Dialect, text: str) -> tuple[Dialect, bool]:
-    """The dialect with its quoting decided, and whether every quotation mark of the file is sound under it. text: the
+    """The dialect with its quoting decided, and whether every quotation mark in the file is valid under it. text: the
     file's sample."""
     if not dialect.quote:
         return dialect, True
     if dialect.skip_space:
-        return dialect, False  # pyarrow knows no such cells
+        return dialect, False  # pyarrow does not support such cells
     if quotes_are_sound(source, dialect):
         return dialect, True
     if dialect.quote == '"':
@@ -198,7 +198,7 @@ def quotes_are_sound(source: Source, dialect: Dialect) -> bool:
     after_closing = before_opening
     count = 0
     last_position, offset, previous = -2, 0, 10
-    pending = False  # a closing mark was the last byte of the chunk before
+    pending = False  # the previous chunk ended with a closing mark
     for chunk in source.chunks():
         data = numpy.frombuffer(chunk, dtype=numpy.uint8)
         if offset == 0 and chunk.startswith(b"\xef\xbb\xbf"):
@@ -217,7 +217,7 @@ def quotes_are_sound(source: Source, dialect: Dialect) -> bool:
             left = numpy.where(opening > 0, data[numpy.maximum(opening - 1, 0)], previous)
             if not before_opening[left].all():
                 return False
-            # a mark that reopens after a quote must follow it at once: the quote on its left has to be the closing one
+            # a reopening mark must follow the closing quote directly
             inner = opening[(left == quote)]
             if len(inner):
                 before = numpy.isin(inner - 1, positions, assume_unique=True)
@@ -237,7 +237,8 @@ def quotes_are_sound(source: Source, dialect: Dialect) -> bool:
 
 
 def _regular_lines(source: Source, delimiter: str) -> bool:
-    """Every line has the same number of delimiters, quotation marks or not: then the marks are part of the texts."""
+    """Whether every line has the same number of delimiters even if quotation marks are ignored; then the marks are part
+    of the texts."""
     mark = delimiter.encode()
     widths: set[int] = set()
     with source.open() as file:
@@ -251,7 +252,7 @@ def _regular_lines(source: Source, delimiter: str) -> bool:
 
 
 def _parse(source: Source, dialect: Dialect, text: str) -> polars.DataFrame | None:
-    """All cells as text, by pyarrow; None where a record has another number of cells than the first. text: the file's
+    """All cells as text, by pyarrow; None if a record has a different number of cells from the first. text: the file's
     sample."""
     import pyarrow
     from pyarrow import csv as arrow_csv
@@ -266,7 +267,7 @@ def _parse(source: Source, dialect: Dialect, text: str) -> polars.DataFrame | No
         escape_char=dialect.escape or False,
         newlines_in_values=bool(dialect.quote),
     )
-    # One thread: measured on two cores, several take twice the CPU and are hardly sooner.
+    # One thread: on two cores, several threads took twice the CPU and were hardly faster.
     read = arrow_csv.ReadOptions(
         autogenerate_column_names=True, use_threads=False, block_size=min(4 << 20, max(1 << 16, source.size + 1))
     )
@@ -279,19 +280,19 @@ def _parse(source: Source, dialect: Dialect, text: str) -> polars.DataFrame | No
         try:
             return polars.from_arrow(arrow_csv.read_csv(data, read, parse, convert))
         except pyarrow.ArrowInvalid as error:
-            # No Python callback for such rows: pyarrow's threads may call it after the interpreter has begun to end.
+            # No Python callback for such rows: pyarrow's threads may call it while the interpreter shuts down.
             if "straddling" in str(error) and read.block_size < 1 << 30:
-                read.block_size *= 8  # one text longer than a block
+                read.block_size *= 8  # a text longer than a block
                 continue
             return None
 
 
 def _width(text: str, dialect: Dialect) -> int:
-    """How many cells the first record has; the most there may be where it does not end in the sample."""
+    """Number of cells in the first record; the maximum possible if it does not end in the sample."""
     try:
         for record in dialect.reader(io.StringIO(text, newline="")):
             if record:
                 return len(record)
-    except csv.Error:  # it goes on behind the sample
+    except csv.Error:  # it continues after the sample
         return MAX_COLUMNS
     return 1

@@ -1,7 +1,7 @@
-"""Which encoding a text file is in, and its text as UTF-8.
+"""Detects a text file's encoding and converts the text to UTF-8.
 
-Strict UTF-8 first, then byte order marks, then UTF-16 and UTF-32 by their zero bytes, then detection (`code_pages`).
-What was decided is told beside the preview, and a person can name another.
+Order: strict UTF-8, byte order marks, UTF-16 and UTF-32 by their zero bytes, then detection (`code_pages`). The result
+is shown beside the preview, and a person can choose another encoding.
 """
 
 import codecs
@@ -23,7 +23,7 @@ BOMS = (
 )
 SAMPLE = 64 << 10
 FEW = 0.02  # of the bytes beyond ASCII
-# Names people know, by Python's own name of the codec.
+# Common names, by Python's name of the codec.
 SHOWN = {
     "cp1252": "windows-1252",
     "cp1250": "windows-1250",
@@ -44,7 +44,7 @@ SHOWN = {
 
 @dataclass
 class Decoded:
-    """`source` is UTF-8, with or without a mark."""
+    """`source` is UTF-8, with or without a byte order mark."""
 
     source: Source
     encoding: str
@@ -53,7 +53,7 @@ class Decoded:
 
 def decode(source: Source, encoding: str = "") -> Decoded:
     """The text of `source` as UTF-8. `encoding`: what the person chose; empty: detected. Raises DataError naming the
-    line where the bytes are not in the chosen encoding."""
+    line if the bytes are not valid in the chosen encoding."""
     if encoding:
         return _decode_chosen(source, encoding)
     head = source.head(4)
@@ -94,12 +94,12 @@ def _damage(data: bytes) -> float:
 
 
 def _repair_utf8(source: Source, name: str) -> Decoded:
-    """UTF-8 with a few damaged bytes: replaced by U+FFFD, and told by line."""
+    """UTF-8 with a few damaged bytes: they become U+FFFD and are reported by line."""
     return _with_replacements(source, source.read().decode("utf-8", errors="replace"), name)
 
 
 def _transcode_wide(source: Source, name: str) -> Decoded:
-    """UTF-16 or UTF-32; halves of characters are replaced by U+FFFD, and told by line."""
+    """UTF-16 or UTF-32; half characters become U+FFFD and are reported by line."""
     try:
         return _transcode(source, name)
     except ValueError:
@@ -137,7 +137,7 @@ def _decode_chosen(source: Source, encoding: str) -> Decoded:
         if _damage(source.read()) < FEW:
             return _repair_utf8(source, name)
         raise _undecodable(source, encoding, "utf-8")
-    # A shown name may stand for the wider page that was found: shift_jis for windows-932.
+    # A shown name may mean the larger code page that was detected: shift_jis for windows-932.
     for codec in dict.fromkeys(
         (next((codec for codec, told in SHOWN.items() if told == encoding), encoding), encoding)
     ):
@@ -172,7 +172,7 @@ def _undecodable(source: Source, encoding: str, name: str) -> DataError:
 
 
 def _transcode(source: Source, encoding: str) -> Decoded:
-    """Raises UnicodeDecodeError (a ValueError) where the bytes are not in `encoding`."""
+    """Raises UnicodeDecodeError (a ValueError) if the bytes are not in `encoding`."""
     text = source.read().decode(encoding)
     if not isinstance(text, str):
         raise ValueError(encoding)
@@ -181,18 +181,18 @@ def _transcode(source: Source, encoding: str) -> Decoded:
 
 
 def shown(encoding: str) -> str:
-    """The name people know an encoding by."""
+    """The common name of an encoding."""
     return SHOWN.get(encoding, encoding.replace("_", "-") if encoding.startswith(("iso", "utf", "mac")) else encoding)
 
 
 def _wide_without_mark(head: bytes) -> str:
-    """UTF-16 or UTF-32 without a mark. Line ends, spaces and delimiters have a zero beside them in any script; read in
-    the other byte order they are rare characters instead."""
+    """UTF-16 or UTF-32 without a byte order mark. Line breaks, spaces and delimiters have a zero byte in any script; in
+    the wrong byte order they become rare characters."""
     head = head[: len(head) // 4 * 4]
     if len(head) < 8 or b"\0" not in head:
         return ""
     if head.count(0) < 0.3 * len(head) and not any(byte < 9 for byte in set(head) - {0}):
-        return ""  # a text with a few zeros in it: in UTF-16, letters other than Latin ones have control bytes
+        return ""  # a text with a few zero bytes: in UTF-16, non-Latin letters have control bytes
     quarters = [head[place::4].count(0) * 4 / len(head) for place in range(4)]
     if min(quarters[:2]) > 0.95 and quarters[3] < 0.5:
         return "utf-32-be"
@@ -205,7 +205,7 @@ def _wide_without_mark(head: bytes) -> str:
 
 
 def _marks(head: bytes, name: str) -> float:
-    """Share of characters that every table has; nothing where the bytes do not read as text in `name`."""
+    """Share of characters that every table contains; zero if the bytes are not valid text in `name`."""
     text = head.decode(name, errors="replace")
     odd = sum(character < " " and character not in "\t\r\n" or character == "\ufffd" for character in text[:-1])
     if odd > 0.02 * len(text):

@@ -1,4 +1,4 @@
-"""Which annotation tools' exports are known. A tool is a file of its own and a line here.
+"""The supported annotation tools. Each tool has its own module and one line here.
 
 table = read_export(table)      the table as the tool means it; as it is where no tool wrote it
 """
@@ -11,7 +11,7 @@ from lora_hub.data.read import argilla, label_studio, prodigy
 from lora_hub.data.read.annotations import Export
 from lora_hub.data.tables.table import Table
 
-# What reads a tool's tables: None where the table is none of them.
+# The reader of each tool, which returns None for other tables.
 TOOLS: tuple[Callable[[polars.DataFrame], Export | None], ...] = (
     label_studio.read_label_studio,
     prodigy.read_prodigy,
@@ -20,8 +20,8 @@ TOOLS: tuple[Callable[[polars.DataFrame], Export | None], ...] = (
 
 
 def read_export(table: Table) -> Table:
-    """Rows that nobody vouches for are left out, labels of several people become one, and what was left open is told by
-    row."""
+    """Removes rows that annotators did not approve, merges several annotators' labels into one, and reports open cases
+    by row."""
     for read in TOOLS:
         export = read(table.frame)
         if export is not None:

@@ -1,8 +1,8 @@
-"""What the reader reads, named in one place: the page's step 2, the refusals and README say it from here, and `read`
-finds its readers here.
+"""All supported formats in one place: the page's step 2, the refusals and README take them from here, and `read` finds
+its readers here.
 
-TABLES      each kind of file, in the order in which people have them
-PACKED      what a file may be packed as
+    TABLES      each kind of file, the commonest first
+    PACKED      what a file may be compressed with
 """
 
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ PACKED = ("zip", "tar", "gz", "bz2", "xz", "zst", "lz4")
 
 
 def readers(*, binary: bool, delimiter: str = "") -> list[str]:
-    """The modules to be asked, each once, in order. delimiter: what a person named."""
+    """The modules to try, each once, in order. delimiter: what a person chose."""
     return list(
         dict.fromkeys(
             one.reader
@@ -56,7 +56,7 @@ def readers(*, binary: bool, delimiter: str = "") -> list[str]:
     )
 
 
-# What a refusal advises.
+# The advice in a refusal.
 FORMATS = _(
     "Use one of these: {formats}, or one of them packed ({packed}).",
     formats=several([one.title for one in TABLES]),

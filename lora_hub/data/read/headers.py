@@ -1,6 +1,6 @@
-"""Where a table begins: title rows above the header, whether the first row is a header at all, and the columns' names.
+"""Finds where a table begins: title rows above the header, whether the first row is a header, and the columns' names.
 
-Works on cells (lists of text) and knows no file format, so that a CSV and a spreadsheet are judged alike.
+Works on cells (lists of text) and knows no file format, so a CSV and a spreadsheet are treated alike.
 """
 
 import re
@@ -15,11 +15,11 @@ from lora_hub.data.tables.value_text import NUMBER
 
 Cells = Sequence[str | None]
 TITLE_ROWS = 20
-# Around a name: spaces, quotation marks, and marks of direction that a person neither sees nor can type.
+# Stripped from names: spaces, quotation marks, and invisible direction marks.
 AROUND = " \t\r\n\"'\u00a0\ufeff\u200b\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 _IMPORT_ID = re.compile(r"\{\s*\"?'?ImportId")
 DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}\b")
-# Names that a header of a training table is made of; one of them in the first row decides.
+# Typical column names of training tables; one of them in the first row decides.
 HEADER_WORDS = set(
     "text texts label labels category class sentence sentence1 sentence2 sent1 sent2 review comment message messages "
     "question answer answers context passage instruction input inputs output outputs prompt completion response source "
@@ -33,8 +33,8 @@ HEADER_WORDS = set(
 
 @dataclass
 class Layout:
-    """`skip`: rows above the header. `header`: there is one, at row `skip`. `names`: the columns' names, one for each.
-    `more`: rows below the header that belong to it."""
+    """`skip`: rows above the header. `header`: whether row `skip` is a header. `names`: the columns' names. `more`:
+    rows below the header that belong to it."""
 
     skip: int
     header: bool
@@ -104,7 +104,7 @@ def _second_header(top: list[str], rest: Sequence[Cells]) -> tuple[list[str], in
     under = [
         place for place, cell in enumerate(named) if place and second[place] and (not cell or cell == named[place - 1])
     ]
-    # Where a name is missing (or there twice) one stands below, where none stands below there is a name.
+    # Every missing or repeated name has a name below it, and every column without one below has a name.
     whole = all(cell or second[place] for place, cell in enumerate(named))
     if under and whole and named[0] and is_header(second, data):
         over = list(named)
@@ -123,7 +123,7 @@ def _second_header(top: list[str], rest: Sequence[Cells]) -> tuple[list[str], in
 
 
 def _has_texts(names: Cells, rows: Sequence[Cells]) -> bool:
-    """Whether a column holds texts, much longer than the name above them."""
+    """Whether a column holds texts much longer than the name above them."""
     for place, name in enumerate(names):
         lengths = sorted(len(row[place].strip()) for row in rows if place < len(row) and not _empty(row[place]))
         if lengths and lengths[len(lengths) // 2] > max(12, 2 * len(name or "")):
@@ -152,7 +152,7 @@ def _below_header(count: int, first: Cells) -> Problem:
 
 
 def left_above(count: int, shown: str) -> Problem:
-    """`count` rows of titles or comments above the header; `shown`: what they say."""
+    """`count` rows of titles or comments above the header; `shown`: their text."""
     said = _n("{count} row above the header left out.", "{count} rows above the header left out.", count=count)
     if shown:
         said = _n(
@@ -165,7 +165,7 @@ def left_above(count: int, shown: str) -> Problem:
 
 
 def name_columns(cells: Cells) -> tuple[list[str], list[Problem]]:
-    """Distinct, non-empty names. An empty one becomes column_N, the second "text" becomes text_2; both are told."""
+    """Distinct, non-empty names. An empty one becomes column_N, the second "text" becomes text_2; both are reported."""
     names: dict[str, None] = {}
     unnamed, repeated = [], []
     cleaned = [re.sub(r"\s+", " ", (cell or "").strip(AROUND)) for cell in cells]
@@ -202,7 +202,7 @@ def name_columns(cells: Cells) -> tuple[list[str], list[Problem]]:
 
 
 def is_header(first: Cells, rest: Sequence[Cells]) -> bool:
-    """Whether `first` names the columns of `rest`, by the words in it and by how it differs from what is below."""
+    """Whether `first` names the columns of `rest`, by its words and by how it differs from the rows below."""
     cells = [(cell or "").strip() for cell in first]
     filled = [cell for cell in cells if cell]
     if not filled:
@@ -248,7 +248,7 @@ def is_header(first: Cells, rest: Sequence[Cells]) -> bool:
 
 
 def _is_years(filled: list[str], rest: Sequence[Cells]) -> bool:
-    """1999, 2000, 2001: one year after the other above cells that are none."""
+    """Consecutive years (1999, 2000, 2001) above cells that are not years."""
     if len(filled) < 3 or not all(re.fullmatch(r"(1[3-4]|19|20)\d\d", cell) for cell in filled):
         return False
     years = [int(cell) for cell in filled]
@@ -257,7 +257,7 @@ def _is_years(filled: list[str], rest: Sequence[Cells]) -> bool:
 
 
 def _title_rows(sample: Sequence[Cells], width: int) -> int:
-    """Rows above the header: much emptier than the rows below them."""
+    """Rows above the header: much emptier than the rows below."""
     if width < 2 or len(sample) < 2:
         return 0
     counts = [sum(not _empty(cell) for cell in row) for row in sample]
@@ -270,14 +270,15 @@ def _title_rows(sample: Sequence[Cells], width: int) -> int:
         skip += 1
     if counts[skip] < max(2, 0.5 * usual):
         return 0
-    # A row of one repeated word above the true header ("province, province, ...") is a title, too.
+    # A row of one repeated word above the real header ("province, province, ...") is a title too.
     if skip and len({cell for cell in sample[skip] if not _empty(cell)}) == 1 and skip + 1 < len(sample):
         skip += 1
     return skip
 
 
 def _occurs_below(cells: list[str], rest: Sequence[Cells], share: float) -> bool:
-    """The first row's words are values of the table: `label` as one of the labels, a header repeated every few rows."""
+    """Whether the first row's words are values of the table: `label` as one of the labels, or a header repeated every
+    few rows."""
     if not rest:
         return False
     hits = sum(

@@ -1,8 +1,9 @@
-"""Tables in HTML and in Excel's XML of 2003, which people have under the name .xls. Nothing is fetched and no script is
-run.
+"""Reads tables in HTML and in Excel's XML of 2003, which often have the suffix .xls. Fetches nothing and runs no
+script.
 
-Why not lxml: it is twice as fast, and gives up without a word where elements stand 256 deep in each other. A page whose
-cells leave <b> open is one: of 3,000 rows it gives 512, each with the texts of the next ones in it."""
+Why not lxml: it is twice as fast, but stops silently at 256 nested elements. A page whose cells leave <b> open is such
+a case: of 3,000 rows it returns 512, each with the texts of the following rows in it.
+"""
 
 import re
 from collections import Counter
@@ -20,7 +21,7 @@ from lora_hub.data.read.spreadsheets import choose_sheet
 from lora_hub.data.tables.limits import MAX_COLUMNS, check_size
 from lora_hub.data.tables.table import Table
 
-# Excel's XML says the same with other words.
+# Excel's XML has other names for the same elements.
 TAGS = {
     "worksheet": "table",
     "row": "tr",
@@ -37,7 +38,7 @@ MAX_CELLS = 20_000_000
 
 @dataclass
 class _Grid:
-    """The rows of one table, its name where it has one, and what is open of it."""
+    """The rows of one table, its name if it has one, and its open elements."""
 
     name: str = ""
     rows: list[list[str]] = field(default_factory=list)
@@ -46,7 +47,7 @@ class _Grid:
     down: int = 1
     hanging: dict[int, tuple[int, str]] = field(
         default_factory=dict
-    )  # column -> rows still to fill from above, and the text
+    )  # column -> rows still to fill from above, and text
     reached: int = 0  # cells that were filled from above
 
     def end_cell(self) -> None:
@@ -66,7 +67,7 @@ class _Grid:
             self._reach_down(self.rows[-1])
 
     def _reach_down(self, row: list[str]) -> None:
-        """Cells of rows above that span to here."""
+        """Cells of earlier rows that span down to here."""
         while len(row) in self.hanging:
             left, text = self.hanging.pop(len(row))
             if left > 1:
@@ -76,7 +77,7 @@ class _Grid:
 
 
 class _Rows(HTMLParser):
-    """The cells of every table of a page. A table inside a cell is one of its own."""
+    """The cells of every table of a page. A table inside a cell is separate."""
 
     def __init__(self, excel: bool) -> None:
         super().__init__(convert_charrefs=True)
@@ -84,7 +85,7 @@ class _Rows(HTMLParser):
         self.tables: list[_Grid] = []
         self.open: list[_Grid] = []
         self.hidden: list[str] = []  # tags opened since the hidden one, itself first
-        self.within: Counter[str] = Counter()  # how often each of them is open
+        self.within: Counter[str] = Counter()  # how many of each are open
         self.cells = 0
 
     def handle_starttag(self, tag: str, attrs: list) -> None:
@@ -123,7 +124,7 @@ class _Rows(HTMLParser):
                 grid.rows.append([])
             grid.cell = []
             place = named.get("ss:index") or ""
-            if place.isascii() and place.isdigit() and len(place) < 5:  # empty cells before it are left out of the file
+            if place.isascii() and place.isdigit() and len(place) < 5:  # the file omits empty cells before it
                 grid.rows[-1] += [""] * (int(place) - 1 - len(grid.rows[-1]))
             grid.span, grid.down = _span(attrs, "colspan"), _span(attrs, "rowspan")
             self.cells += grid.span + grid.reached
@@ -182,7 +183,7 @@ def read(source: Source, options: dict) -> Table:
 
 
 def is_html(start: str) -> bool:
-    """Whether a text begins as a page, a table alone, or Excel's or OpenDocument's XML does."""
+    """Whether a text begins like a page, a bare table, or the XML of Excel or OpenDocument."""
     lowered = re.sub(r"^(<!--.*?-->\s*)+", "", start.lower(), flags=re.DOTALL)
     if lowered[:1] != "<":
         return False
@@ -194,7 +195,7 @@ def is_html(start: str) -> bool:
 
 
 def read_html(source: Source, *, sheet: str = "") -> Table:
-    """The largest table of UTF-8 HTML, or the sheet of Excel's XML. Raises DataError where there is none."""
+    """The largest table of UTF-8 HTML, or the sheet of Excel's XML. Raises DataError if there is none."""
     text = source.read().decode("utf-8", errors="replace")
     start = text[: 64 << 10]
     excel = (

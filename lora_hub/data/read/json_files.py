@@ -1,6 +1,5 @@
-"""JSON files: which are JSONL, and documents, strict first, then with what people's files have that JSON has not:
-comments, commas before a closing bracket, Python's quotes, NaN, bare line breaks in a text. What a document holds is
-`json_shapes`' work."""
+"""Reads JSON files: JSONL, and documents. Documents are parsed strictly first, then with common deviations from JSON:
+comments, trailing commas, Python's quotes, NaN, bare line breaks in a text. `json_shapes` interprets a document."""
 
 import json
 import re
@@ -19,11 +18,11 @@ from lora_hub.data.tables.table import Table
 STRING = r'"(?:[^"\\]|\\.)*"'
 COMMENT = re.compile(rf"({STRING})|//[^\r\n]*|/\*.*?\*/", re.DOTALL)
 LAST_COMMA = re.compile(rf"({STRING})|,(?=\s*[\]}}])")
-LENIENT = 64 << 20  # bytes of a document that is read leniently
+LENIENT = 64 << 20  # bytes of a document that is parsed leniently
 
 
 def begins(source: Source, start: str) -> bool:
-    return not start.startswith("<") and looks_like_json(start)  # a page can hold lines of JSON
+    return not start.startswith("<") and looks_like_json(start)  # a page can contain lines of JSON
 
 
 def read(source: Source, options: dict) -> Table:
@@ -31,7 +30,7 @@ def read(source: Source, options: dict) -> Table:
 
 
 def looks_like_json(head: str) -> bool:
-    """By the beginning of a file. A first line that is broken, a comment, or lines of JSON texts do not hide it."""
+    """Decides by the beginning of a file, even if the first line is broken, a comment, or a JSON text."""
     start = re.sub(r"^(//[^\r\n]*\s*|/\*.*?\*/\s*)+", "", head.lstrip("\ufeff\x1e \t\r\n"), flags=re.DOTALL)
     if start[:1] in ("{", "["):
         return True
@@ -48,7 +47,7 @@ def looks_like_json(head: str) -> bool:
 
 
 def _is_piece(line: str) -> bool:
-    """Whether a line may be one end of an object: that was cut off in front, or behind."""
+    """Whether a line may be one end of an object that was cut off at the start or the end."""
     return line[0] == "{" or line[-1] == "}"
 
 
@@ -104,7 +103,7 @@ def _read_json(source: Source, *, skip_broken: bool) -> Table:
 
 
 def _load_leniently(text: str) -> tuple[Any, Message] | None:
-    """The value, and what had to be passed over; None where the text is no JSON even so."""
+    """The value, and what had to be ignored; None if the text is not JSON even then."""
     try:
         return strict_json.load(text, strict=False), _("line breaks or tabs inside texts")
     except (json.JSONDecodeError, RecursionError):
@@ -137,7 +136,7 @@ def _text(source: Source) -> str:
 
 
 def _is_lines(source: Source) -> bool:
-    """More than one line, and lines that each begin and end as a JSON value does."""
+    """More than one line, each of which begins and ends like a JSON value."""
     head = source.head(1 << 20).decode("utf-8", errors="ignore").removeprefix("\ufeff")
     lines = [line.strip() for line in re.split(r"[\r\n]+", head) if line.strip()]
     if source.size > 1 << 20:
@@ -153,13 +152,13 @@ def _is_lines(source: Source) -> bool:
     if lines[0][0] == "[" and not _parses(lines[0]):
         return False
     if lines[0][0] in "{[" and _parses(lines[0]) and sum(map(_parses, lines)) > 0.5 * len(lines):
-        return True  # objects, and lines of other values that are told by number
+        return True  # objects, and lines of other values, which are reported by number
     return whole > 0.5 * len(lines) and (_parses(lines[0]) or any(_parses(line) for line in lines[1:]))
 
 
 def _has_rows(text: str) -> bool:
-    """Lines that are objects by themselves, among others that are pieces of such: JSONL of which many lines are cut
-    off. A document has a comma behind all but the last of the objects in it that have a line of their own."""
+    """Whether lines are complete objects, among others that are pieces of objects: JSONL with many lines cut off. In a
+    document, a comma follows every object on its own line except the last."""
     lines = [line.strip() for line in re.split(r"[\r\n]+", text) if line.strip()]
     begun = sum(line[0] == "{" for line in lines)
     return 2 * begun >= len(lines) and sum(line[0] == "{" and line[-1] == "}" and _parses(line) for line in lines) > 1

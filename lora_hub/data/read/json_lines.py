@@ -1,9 +1,9 @@
-"""JSONL: one object a line, a million of them in about a second.
+"""Reads JSONL: one object on each line, a million lines in about a second.
 
-Rows of texts are parsed by pyarrow (measured: half of polars' time). Other flat rows go through orjson, a block of
-lines at a time, so that memory holds text and not a million dicts. Conversations of flat turns go through polars, which
-keeps them compact; rows with other nested values are kept as Python's, just as they stand. Where a block does not
-parse, its lines are read one by one and every broken one is told by its number.
+pyarrow parses rows of texts (measured: half of polars' time). orjson parses other flat rows, one block of lines at a
+time, so that memory holds text and not a million dicts. polars parses conversations of flat turns and keeps them
+compact. Rows with other nested values stay Python objects, unchanged. If a block does not parse, its lines are read one
+by one, and every broken one is reported by its number.
 """
 
 import json
@@ -29,16 +29,15 @@ from lora_hub.data.tables.value_text import value_text
 BLOCK = 4 << 20
 DEEPEST = 48
 TOLD = 8
-MAX_MISSING = 50_000_000  # cells that rows of different keys leave empty
+MAX_MISSING = 50_000_000  # empty cells caused by rows with different keys
 
 
 class _NotFlat(Exception):
-    """A row that is not an object of scalars: another reader's work."""
+    """A row that is not an object of scalars, for another reader."""
 
 
 def read_lines(source: Source, *, skip_broken: bool = False) -> Table:
-    """The table of UTF-8 JSONL. Blank lines are passed over. Raises DataError naming broken lines, unless
-    `skip_broken`."""
+    """The table of UTF-8 JSONL. Skips blank lines. Raises DataError naming broken lines, unless `skip_broken`."""
     frame = _read_texts(source)
     if frame is not None:
         return Table(frame, "jsonl")
@@ -65,7 +64,7 @@ def read_lines(source: Source, *, skip_broken: bool = False) -> Table:
 
 
 def broken_lines(name: str, broken: list[tuple[int, Message]], skip_broken: bool) -> list[Problem]:
-    """One warning for lines left out; DataError where they must not be."""
+    """One warning for the lines left out; a DataError if leaving out is not allowed."""
     if not broken:
         return []
     lines = several(
@@ -90,7 +89,7 @@ def broken_lines(name: str, broken: list[tuple[int, Message]], skip_broken: bool
 
 
 def _read_texts(source: Source) -> polars.DataFrame | None:
-    """Rows whose values are texts or null, all of them with the keys of the first rows; None for any other file."""
+    """Rows whose values are texts or null, all with the keys of the first rows; None for any other file."""
     import pyarrow
     from pyarrow import json as arrow_json
 
@@ -135,7 +134,7 @@ def _read_flat(source: Source) -> tuple[polars.DataFrame, list[tuple[int, Messag
         first += block.count(b"\n")
         if not rows:
             continue
-        shapes = dict.fromkeys(map(tuple, rows))  # the keys of each kind of row
+        shapes = dict.fromkeys(map(tuple, rows))  # the keys of each row form
         keys = list(dict.fromkeys(key for shape in shapes for key in shape))
         names |= dict.fromkeys(keys)
         check_size(source.name, columns=len(names))
@@ -147,7 +146,7 @@ def _read_flat(source: Source) -> tuple[polars.DataFrame, list[tuple[int, Messag
                 count=len(names),
             )
         if column_names(keys) != keys:
-            raise _NotFlat  # a key that is no name: empty, or half a surrogate pair
+            raise _NotFlat  # a key that is not a valid name: empty, or half a surrogate pair
         if len(shapes) == 1:
             columns = [_column(key, list(map(itemgetter(key), rows))) for key in keys]
         else:
@@ -160,7 +159,7 @@ def _read_flat(source: Source) -> tuple[polars.DataFrame, list[tuple[int, Messag
 
 
 def _blocks(source: Source) -> Iterator[bytes]:
-    """Whole lines, about `BLOCK` bytes of them at a time, without the byte order mark."""
+    """Whole lines, about `BLOCK` bytes at a time, without the byte order mark."""
     rest = b""
     start = True
     for chunk in source.chunks(BLOCK):
@@ -182,7 +181,7 @@ def _rows(block: bytes, first: int, broken: list[tuple[int, Message]]) -> list[d
     """The rows of a block of lines; `first`: the number of its first line."""
     body = block.rstrip()
     try:
-        # No JSON text holds a bare line break, so the lines of a sound block are an array's items.
+        # JSON text contains no bare line break, so the lines of a valid block form an array's items.
         rows = orjson.loads(b"[" + body.replace(b"\n", b",") + b"]")
     except orjson.JSONDecodeError:
         rows = None
@@ -201,12 +200,12 @@ def _column(name: str, values: list) -> polars.Series:
     if list in kinds or dict in kinds:
         raise _NotFlat
     if float in kinds and any(type(value) is float and abs(value) >= 2**53 for value in values):
-        raise _NotFlat  # orjson makes a float of a whole number beyond 64 bits
+        raise _NotFlat  # orjson turns a whole number beyond 64 bits into a float
     if not kinds <= {str, type(None)}:
         values = [value_text(value) for value in values]
     try:
         return polars.Series(name, values, dtype=polars.String)
-    except UnicodeEncodeError:  # half a surrogate pair, which no text holds
+    except UnicodeEncodeError:  # half a surrogate pair, which text cannot contain
         return polars.Series(name, [value_text(value) for value in values], dtype=polars.String)
 
 
@@ -229,8 +228,8 @@ def _lines(source: Source) -> list[str]:
 
 
 def _read_nested(source: Source) -> polars.DataFrame | None:
-    """None where polars refuses, or would change a value (`_are_turns`): a text in one row and a list in the next, half
-    a surrogate pair."""
+    """None if polars refuses or would change a value (`_are_turns`): a text in one row and a list in the next, half a
+    surrogate pair."""
     if source.head(3) == b"\xef\xbb\xbf" or not source.head(64).lstrip().startswith(b"{"):
         return None
     if any(map(_is_deep, source.chunks())):
@@ -273,7 +272,7 @@ def _with_plain_texts(frame: polars.DataFrame, source: Source) -> polars.DataFra
 
 
 def _keys_kept(frame: polars.DataFrame) -> int:
-    """How many values a frame of turns has that are not null: what was written, where nothing is null or twice."""
+    """The number of non-null values in a frame of turns: equal to those written, if nothing is null or duplicate."""
     count = 0
     for series in frame.get_columns():
         count += series.len() - series.null_count()
@@ -285,8 +284,8 @@ def _keys_kept(frame: polars.DataFrame) -> int:
 
 
 def _are_turns(dtype: polars.DataType) -> bool:
-    """Lists of flat objects with a speaker. Of other nested values polars makes one type for all rows: keys that a row
-    has not become nulls in it, and a number beside a text becomes a text, which is another value than the file's."""
+    """Lists of flat objects with a speaker. For other nested values polars uses one type for all rows. It fills missing
+    keys with nulls and turns a number beside a text into a text, which changes the file's values."""
     if not isinstance(dtype, polars.List) or not isinstance(dtype.inner, polars.Struct):
         return False
     fields = dtype.inner.fields
@@ -296,7 +295,7 @@ def _are_turns(dtype: polars.DataType) -> bool:
 
 
 def _is_deep(chunk: bytes) -> bool:
-    """Brackets deeper than `DEEPEST` in a line: polars takes time and memory that double with every few levels."""
+    """Whether a line nests brackets deeper than `DEEPEST`; polars' time and memory double with every few levels."""
     data = numpy.frombuffer(chunk, dtype=numpy.uint8)
     steps = ((data == 91) | (data == 123)).astype(numpy.int8) - ((data == 93) | (data == 125)).astype(numpy.int8)
     depth = numpy.cumsum(steps, dtype=numpy.int32)
@@ -307,8 +306,7 @@ def _is_deep(chunk: bytes) -> bool:
 
 
 def _mixes(series: polars.Series) -> bool:
-    """Texts inside a nested column that begin as JSON does: polars writes a list as text where other rows have a
-    text."""
+    """Whether texts in a nested column begin like JSON; polars writes a list as text if other rows have a text."""
     if isinstance(series.dtype, (polars.List, polars.Array)):
         return _mixes(series.explode())
     if isinstance(series.dtype, polars.Struct):

@@ -1,5 +1,4 @@
-"""Rows from JSON values of any shape: objects, lists, single values; and well-known nestings as columns of their
-own."""
+"""Rows from JSON values of any form: objects, lists, single values. Common nested values become separate columns."""
 
 from typing import Any
 
@@ -17,10 +16,10 @@ LABELS = ("label", "labels", "category", "intent", "cats")
 
 
 def table_of_values(values: list, name: str, *, skip_broken: bool = False) -> Table:
-    """The table of an array's values. Raises DataError where they are no rows, naming those that are none among others,
-    which are left out with `skip_broken`."""
+    """The table of an array's values. Raises DataError if they are not rows, naming the exceptions, which `skip_broken`
+    leaves out."""
     if values and isinstance(values[0], str) and all(isinstance(value, str) and value[:1] == "{" for value in values):
-        values = _loaded(values) or values  # JSON as a text in JSON
+        values = _loaded(values) or values  # JSON text inside JSON
     if not values:
         raise DataError(_("{name} has no rows."), _("Choose a file with data in it."), name=name)
     objects = [value for value in values if isinstance(value, dict)]
@@ -86,8 +85,8 @@ def _loaded(values: list[str]) -> list | None:
 
 
 def frame_of(rows: list[dict], name: str) -> polars.DataFrame:
-    """Rows of any shape as a frame: columns in the order they first occur, scalars as text, nested values kept. name:
-    the file's."""
+    """Rows of any form as a frame: columns in order of first occurrence, scalars as text, nested values unchanged.
+    name: the file's."""
     keys = list(dict.fromkeys(key for row in rows for key in row))
     check_size(name, columns=len(keys))
     columns = []
@@ -104,7 +103,7 @@ def frame_of(rows: list[dict], name: str) -> polars.DataFrame:
 
 
 def column_names(keys: list[str]) -> list[str]:
-    """Keys as names of columns: none is empty, none has half a surrogate pair, all differ."""
+    """Keys as column names: none is empty, none has half a surrogate pair, all differ."""
     names: dict[str, None] = {}
     given = set(keys)
     for place, key in enumerate(keys, 1):
@@ -120,9 +119,9 @@ def _nested(name: str, values: list) -> polars.Series:
 
 
 def flatten_known(frame: polars.DataFrame) -> polars.DataFrame:
-    """Columns of their own for well-known nestings: `translation: {en, fa}` becomes en and fa; `answers: {text: [...]}`
-    (SQuAD on the Hub) gains the column `answer`, its first text; rows with messages and rows with conversations are
-    one."""
+    """Separate columns for common nested values. `translation: {en, fa}` becomes en and fa. `answers: {text: [...]}`
+    (SQuAD on the Hub) gains the column `answer`, its first text. Rows with messages and rows with conversations share
+    one column."""
     if {"messages", "conversations"} <= set(frame.columns):
         frame = _one_chat_column(frame)
     for name, dtype in zip(frame.columns, frame.dtypes, strict=True):
@@ -152,7 +151,7 @@ def flatten_known(frame: polars.DataFrame) -> polars.DataFrame:
 
 
 def _is_singles(series: polars.Series) -> bool:
-    """Lists of one value or none: a label as labelling tools (doccano) write it."""
+    """Lists of at most one value: a label as labelling tools (doccano) write it."""
     if series.dtype != polars.Object and not isinstance(series.dtype, polars.List):
         return False
     return all(
@@ -165,7 +164,7 @@ def _is_singles(series: polars.Series) -> bool:
 
 
 def _one_chat_column(frame: polars.DataFrame) -> polars.DataFrame:
-    """A file put together of two dialects: each row has the one column or the other."""
+    """A file combined from two formats: each row has one column or the other."""
     pairs = list(zip(frame["messages"].to_list(), frame["conversations"].to_list(), strict=True))
     if any(left is not None and right is not None for left, right in pairs):
         return frame

@@ -1,5 +1,5 @@
-"""What a JSON document holds: arrays, wrapped arrays (however deep), splits, objects of columns or of rows, pandas'
-forms, SQuAD's nesting."""
+"""Interprets a JSON document: arrays, wrapped arrays (at any depth), splits, objects of columns or of rows, pandas'
+formats, SQuAD's nesting."""
 
 import re
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from lora_hub.data.read.archive_members import pick_split
 from lora_hub.data.read.json_rows import frame_of, table_of_values
 from lora_hub.data.tables.table import Table
 
-# Keys that hold the rows of a wrapped file, in the order they are looked for.
+# Keys that hold the rows of a wrapped file, in order of preference.
 ROW_KEYS = (
     "data",
     "rows",
@@ -40,7 +40,7 @@ DEEPEST = 5
 
 
 def table_of_document(value: Any, name: str, *, skip_broken: bool = False) -> Table:
-    """Raises DataError where the value holds no rows."""
+    """Raises DataError if the value holds no rows."""
     if isinstance(value, list):
         return table_of_values(value, name, skip_broken=skip_broken)
     if not isinstance(value, dict):
@@ -158,8 +158,8 @@ def _from_lists_by_label(lists: dict[str, list], name: str) -> Table:
 
 
 def _inside(value: dict) -> str:
-    """The key under which rows lie deeper down: the only one with an object, or one that is named so. Empty where the
-    object is a row itself."""
+    """The key under which the rows are nested: the only one with an object, or one with such a name. Empty if the
+    object itself is a row."""
     objects = [
         key for key, item in value.items() if isinstance(item, dict) and any(True for _ in _row_lists(item, DEEPEST))
     ]
@@ -193,7 +193,7 @@ def _from_objects(value: dict[str, dict], name: str) -> Table:
 
 
 def _squad(value: dict) -> list[dict] | None:
-    """Rows of SQuAD's nesting: data > paragraphs > qas. A question without an answer has an empty one."""
+    """Rows of SQuAD's nesting: data > paragraphs > qas. A question without an answer gets an empty one."""
     articles = value.get("data", value.get("paragraphs"))
     if not isinstance(articles, list) or not articles:
         return None

@@ -1,8 +1,7 @@
-"""Exports of Label Studio: JSON (`data` and `annotations`), JSON-MIN and CSV (one row an annotation).
+"""Exports of Label Studio: JSON (`data` and `annotations`), JSON-MIN and CSV (one row for each annotation).
 
-Skipped annotations (`was_cancelled`) count for nothing; where one is marked as ground truth, it alone counts;
-predictions are no annotations. Marked parts of a text (spans) are no label of the text. Format:
-labelstud.io/guide/export.
+Skipped annotations (`was_cancelled`) do not count. If one is marked as ground truth, only that one counts. Predictions
+are not annotations. Marked spans of a text are not a label of the text. Format: labelstud.io/guide/export.
 """
 
 from collections import defaultdict
@@ -18,7 +17,7 @@ from lora_hub.data.tables.table import is_nested
 from lora_hub.data.tables.value_text import listed, value_text
 
 NAME = "Label Studio"
-# What the tool writes beside the data and the labels, in its several formats.
+# The tool's own columns beside data and labels, in all its formats.
 OWN = (
     "annotation_id annotator lead_time was_cancelled ground_truth total_annotations cancelled_annotations "
     "total_predictions completed_by "
@@ -30,7 +29,7 @@ OWN = (
     "predictions_results predictions_score "
     "predictions_model_versions avg_lead_time draft_exists updates"
 ).split()
-# Two of these tell a flat export.
+# Two of these identify a flat export.
 FLAT = {
     "annotation_id",
     "annotator",
@@ -41,12 +40,12 @@ FLAT = {
     "total_annotations",
     "completed_by",
 }
-# Where a result's value stands, by the kind of control it was given with.
+# The key of a result's value, by the type of its control.
 KINDS = ("choices", "taxonomy", "rating", "number", "datetime", "selected", "text")
 
 
 def read_label_studio(frame: polars.DataFrame) -> Export | None:
-    """None where the frame is no export of this tool."""
+    """None if the frame is not an export of this tool."""
     columns = frame.schema
     notes = next(
         (name for name in ("annotations", "completions") if name in columns and is_nested(columns[name])), None
@@ -61,7 +60,7 @@ def read_label_studio(frame: polars.DataFrame) -> Export | None:
 
 
 def _read_tasks(frame: polars.DataFrame, tasks: list[dict], notes: list[list | None]) -> Export:
-    results: list[list[dict[str, list[str]]]] = []  # of each task, of each annotation that counts: control -> labels
+    results: list[list[dict[str, list[str]]]] = []  # for each task and each annotation that counts: control -> labels
     spans: set[str] = set()
     texts: set[str] = set()
     for given in notes:
@@ -88,8 +87,8 @@ def _read_tasks(frame: polars.DataFrame, tasks: list[dict], notes: list[list | N
 
 
 def _results(results: Sequence[Any], texts: set[str], spans: set[str]) -> dict[str, list[str]]:
-    """The labels of one annotation by control; controls that write text go to `texts`, those that marked parts of one
-    to `spans`."""
+    """The labels of one annotation by control. Controls for free text go to `texts`, controls that mark spans to
+    `spans`."""
     found: dict[str, list[str]] = {}
     for result in results:
         value = result.get("value") if isinstance(result, dict) else None
@@ -108,10 +107,10 @@ def _results(results: Sequence[Any], texts: set[str], spans: set[str]) -> dict[s
 
 
 def _labels(value: dict) -> list[str]:
-    """The labels in one value, whichever kind of control gave them."""
+    """The labels in one value, from any type of control."""
     found = next((value[kind] for kind in KINDS if value.get(kind) is not None), None)
     if isinstance(found, list):
-        # A taxonomy's label is a path.
+        # A taxonomy label is a path.
         return [" / ".join(map(str, one)) if isinstance(one, list) else str(one) for one in found]
     return [] if found is None or isinstance(found, dict) else [str(found)]
 
@@ -137,7 +136,7 @@ def _leave_out(export: Export, out: Sequence[bool]) -> None:
 
 
 def _read_flat(frame: polars.DataFrame) -> Export:
-    """One row an annotation: those of one task (`id`) are its annotators' answers."""
+    """One row for each annotation; the rows of one task (`id`) are its annotators' answers."""
     rows = frame.height
     aside = [name for name in frame.columns if name in OWN]
     skipped = _skipped(frame)
@@ -172,7 +171,7 @@ def _flags(frame: polars.DataFrame, name: str) -> list[bool]:
 
 
 def _skipped(frame: polars.DataFrame) -> list[bool]:
-    """Skipped themselves, or of tasks of which every annotation was."""
+    """Rows that were skipped, or whose task had all its annotations skipped."""
     skipped = _flags(frame, "was_cancelled")
     if {"cancelled_annotations", "total_annotations"} <= set(frame.columns):
         counts = zip(
@@ -197,8 +196,8 @@ def _count(text: str | None) -> float:
 
 
 def _cell(cell: Any, name: str, spans: set[str]) -> tuple[list[str], bool]:
-    """The labels in a cell, and whether they stood in a value of the tool's: {"choices": [...]}, [{"rating": 4}]. None
-    for spans."""
+    """The labels in a cell, and whether they were in one of the tool's values: {"choices": [...]}, [{"rating": 4}].
+    None for spans."""
     value = listed(cell) if isinstance(cell, str) else cell
     if isinstance(value, (list, dict)):
         values = [

@@ -1,5 +1,5 @@
-"""Merged cells of a workbook. A file format keeps the value of a merged cell in its first cell only and leaves the
-others empty, while a person sees it beside every row.
+"""Merged cells of a workbook. The file keeps the value of a merged cell only in its first cell and leaves the others
+empty, while a person sees it beside every row.
 
     merges_of(source, "xlsx", sheets)   the merged ranges of each, counted from its first row and column that hold
                                         something
@@ -26,9 +26,9 @@ from lora_hub.data.read.headers import left_above, told_header
 from lora_hub.data.read.source import Source
 from lora_hub.data.tables.table import row_problem
 
-Range = tuple[tuple[int, int], tuple[int, int]]  # (row, column) of the first cell and of the last
+Range = tuple[tuple[int, int], tuple[int, int]]  # (row, column) of the first and the last cell
 TABLE = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
-# A header is not deeper, and a sheet of OpenDocument no larger.
+# Maximum depth of a header, and size of an OpenDocument sheet.
 DEEPEST, MOST_ROWS, MOST_COLUMNS = 4, 1 << 20, 1 << 14
 
 
@@ -43,7 +43,8 @@ class Merge:
 
 
 def merges_of(source: Source, kind: str, sheets: Iterable[str]) -> dict[str, list[Merge]]:
-    """Of those sheets that have any. `kind`: xlsx or ods; xls tells it elsewhere (`old_workbooks`), xlsb not at all."""
+    """The sheets that have merged ranges. `kind`: xlsx or ods; xls provides them elsewhere (`old_workbooks`), xlsb not
+    at all."""
     if kind == "xlsx":
         sheets = workbook_cells.sheets_with_merges(source, sheets)
     spanned = _open_document_ranges(source) if kind == "ods" else {}
@@ -61,14 +62,14 @@ def merges_of(source: Source, kind: str, sheets: Iterable[str]) -> dict[str, lis
 
 
 def counted_from(ranges: Iterable[Range], start: Sequence[int] | None) -> list[Merge]:
-    """((top, left), (bottom, right)) of the sheet as merges of the cells that begin at `start` (row, column)."""
+    """((top, left), (bottom, right)) of the sheet as ranges relative to `start` (row, column)."""
     row, column = start or (0, 0)
     moved = [(first[0] - row, first[1] - column, last[0] - row, last[1] - column) for first, last in ranges]
     return sorted(Merge(*corners) for corners in moved if min(corners[:2]) >= 0)
 
 
 def _open_document_ranges(source: Source) -> dict[str, list[Range]]:
-    """What cells of content.xml span, by sheet; repeated rows and cells are counted, never made."""
+    """Ranges that cells of content.xml span, by sheet; repeated rows and cells are counted, never created."""
     found: dict[str, list[Range]] = defaultdict(list)
     try:
         with source.open() as file, zipfile.ZipFile(file) as archive, archive.open("content.xml") as content:
@@ -101,7 +102,8 @@ def _count(element: xml.Element, name: str, most: int) -> int:
 
 @dataclass(frozen=True)
 class Unmerged:
-    """frame: the cells with their values filled in. is_headed: its first row is the header, put together of several."""
+    """frame: the cells with their values filled in. is_headed: its first row is the header, combined from several
+    rows."""
 
     frame: polars.DataFrame
     problems: list[Problem]
@@ -109,7 +111,7 @@ class Unmerged:
 
 
 def unmerged(frame: polars.DataFrame, merges: Sequence[Merge]) -> Unmerged:
-    """`frame`: the cells of a sheet before its empty rows and columns are taken away."""
+    """`frame`: the cells of a sheet before empty rows and columns are removed."""
     merges = [merge for merge in merges if merge.top < frame.height and merge.left < frame.width]
     if not merges:
         return Unmerged(frame, [])
@@ -139,8 +141,8 @@ def unmerged(frame: polars.DataFrame, merges: Sequence[Merge]) -> Unmerged:
 
 
 def _header_rows(frame: polars.DataFrame, merges: Sequence[Merge]) -> tuple[int, int]:
-    """The first and the last row of a header that merged cells make one: names over several columns, or cells that are
-    all as deep. Both the same where there is none. A title over the whole width is none."""
+    """The first and the last row of a header made of merged cells: names over several columns, or cells all equally
+    deep. Both are the same if there is none. A title across the full width does not count."""
     above = frame.head(20).rows()
     filled = [row for row, cells in enumerate(above) if any(cells)]
     wide = [merge for merge in merges if merge.right > merge.left]
@@ -162,7 +164,7 @@ def _header_rows(frame: polars.DataFrame, merges: Sequence[Merge]) -> tuple[int,
 
 
 def _joined_header(frame: polars.DataFrame, merges: Sequence[Merge], first: int, last: int) -> list[str | None]:
-    """One name a column: the names over it, from the top, each once."""
+    """One name for each column: the names above it from the top, each once."""
     rows = [list(row) for row in frame.slice(first, last - first + 1).rows()]
     for merge in merges:
         if first <= merge.top <= last:
@@ -176,8 +178,8 @@ def _joined_header(frame: polars.DataFrame, merges: Sequence[Merge], first: int,
 
 
 def _filled_down(frame: polars.DataFrame, merges: Sequence[Merge]) -> tuple[polars.DataFrame, int]:
-    """Each value repeated in the empty cells that are merged with it, in its own column; ranges that overlap, as only a
-    damaged file has them, count once."""
+    """Repeats each value in the empty cells merged with it, in its own column. Overlapping ranges, which only damaged
+    files have, count once."""
     by_column: dict[int, list[Merge]] = defaultdict(list)
     for merge in merges:
         if merge.bottom > merge.top:

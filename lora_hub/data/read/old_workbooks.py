@@ -1,5 +1,5 @@
-"""Excel's files of 1997 to 2003 (.xls), read in a process of its own: a damaged one makes the parser below fastexcel
-ask for any number of terabytes, which ends the process it runs in. That must not be the page's server."""
+"""Reads Excel files of 1997 to 2003 (.xls) in a separate process. A damaged file can make fastexcel's parser request
+terabytes, which kills its process; that must not be the page's server."""
 
 import io
 import json
@@ -44,8 +44,8 @@ except fastexcel.FastExcelError as error:
 
 
 def read_sheets(source: Source) -> tuple[dict[str, polars.DataFrame], set[str], dict[str, list[Merge]], str]:
-    """The cells of every sheet, the names of hidden sheets, the merged cells, and what the parser refused with (empty:
-    nothing). Raises DataError where the process ended, which only a damaged file brings about."""
+    """The cells of every sheet, the names of hidden sheets, the merged cells, and the parser's error (empty: none).
+    Raises DataError if the process died, which only a damaged file causes."""
     try:
         done = subprocess.run(
             [sys.executable, "-I", "-c", CHILD, str(MEMORY)], input=source.read(), capture_output=True, timeout=SECONDS

@@ -1,10 +1,9 @@
-"""Exports of Prodigy (`prodigy db-out`): each row has the button that was pressed in `answer`.
+"""Exports of Prodigy (`prodigy db-out`). In each row, `answer` is the button that was pressed.
 
-`accept` holds the ids of the options that were chosen (`choice`), which are the labels where they are words (POS), and
-where they are numbers `options` tells what each says; a binary
-question has its label in `label`, which `answer` accepts or rejects; marked parts (`spans`) are no label of the text.
-What was rejected or ignored is no example of anything, but where there is one label only: what is not it, is its other
-class. Format: prodi.gy/docs/api-interfaces.
+`accept` holds the ids of the chosen options (`choice`). The ids are the labels if they are words (POS); if they are
+numbers, `options` gives the text of each. A binary question has its label in `label`, which `answer` accepts or
+rejects. Marked `spans` are not a label of the text. Rejected or ignored rows are not examples, except with a single
+label, where a rejected row belongs to the other class. Format: prodi.gy/docs/api-interfaces.
 """
 
 import re
@@ -24,7 +23,7 @@ OWN = ("answer", "options", "tokens", "config", "priority", "score")
 
 
 def read_prodigy(frame: polars.DataFrame) -> Export | None:
-    """None where the frame is no export of this tool."""
+    """None if the frame is not an export of this tool."""
     columns = frame.schema
     if "answer" not in columns or is_nested(columns["answer"]):
         return None
@@ -36,7 +35,7 @@ def read_prodigy(frame: polars.DataFrame) -> Export | None:
     aside = [name for name in frame.columns if name in OWN or name.startswith("_")]
     column = "accept" if "accept" in columns else "label" if "label" in columns else ""
     if not column and "spans" not in columns:
-        # Nothing was asked but whether: the button itself is the answer.
+        # A yes/no question: the button itself is the answer.
         aside.remove("answer")
         return _made(frame, aside, [button in ("", "ignore") for button in buttons], buttons)
     labels = [_labels(value) for value in frame[column].to_list()] if column else []
@@ -64,15 +63,14 @@ def _labels(value: Any) -> list[str]:
 
 
 def _are_words(labels: list[list[str]]) -> bool:
-    """Whether the ids say something themselves, as those do that somebody wrote as labels: not all are numbers or
-    hashes."""
+    """Whether the ids are meaningful labels that a person wrote: not all numbers or hashes."""
     ids = {name for one in labels for name in one}
     return any(re.search(r"[^\W\d_]", name) and not re.fullmatch(r"[0-9a-fA-F-]{8,}", name) for name in ids)
 
 
 def _option_texts(chosen: list[str], options: Any) -> list[str]:
-    """The options that were chosen, by what they say: `accept` names them by `id`, which may be a number. An option
-    that says nothing, as a picture, or the same as another, is its id."""
+    """The texts of the chosen options: `accept` names them by `id`, which may be a number. An option without a text,
+    such as a picture, or with a repeated one keeps its id."""
     given = listed(options) if isinstance(options, str) else options
     given = [one for one in given if isinstance(one, dict)] if isinstance(given, list) else []
     said = {str(value_text(one.get("id"))): str(value_text(one.get("text")) or "").strip() for one in given}
@@ -100,7 +98,7 @@ def _made(frame: polars.DataFrame, aside: list[str], out: list[bool], buttons: l
 
 
 def _set_labels(frame: polars.DataFrame, export: Export, column: str, labels: list[list[str]]) -> None:
-    """The labels of each text; several sessions that saw the same one are its annotators, and its first row stands for
+    """The labels of each text. Several sessions that saw the same text are its annotators, and its first row represents
     them."""
     places = [place - 1 for place in export.places]
     keys = (

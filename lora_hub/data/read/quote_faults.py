@@ -1,4 +1,4 @@
-"""Quotation marks of a delimited file that do not pair up: what is said of the rows that they may have damaged.
+"""Unpaired quotation marks in a delimited file, and the rows they may have damaged.
 
 is_quoted(sample, ",")               whether quotation marks are there to quote cells, or are a part of the texts
 find_quote_faults(frame, ",", ...)   rows with a mark that opens or closes nothing, and rows that were read into
@@ -14,14 +14,14 @@ from lora_hub.core.messages import _, _n
 from lora_hub.core.schema import Problem
 from lora_hub.data.tables.table import row_problem
 
-# Of the cells with a mark, how many have one at both ends where marks quote: some may be damaged, but not nearly all.
+# The share of cells with a mark that have one at both ends, if marks quote: some may be damaged, but not nearly all.
 QUOTED_SHARE = 0.25
-SHORT = 40  # characters of a label, which tells where a row ends
+SHORT = 40  # characters of a label, which shows where a row ends
 
 
 def is_quoted(text: str, delimiter: str) -> bool:
-    """Whether cells of this beginning of a file are quoted, even where other marks do not pair up. For files in which
-    every line has as many delimiters, so that the marks may as well be a part of the texts."""
+    """Whether cells in the beginning of a file are quoted, even if other marks are unpaired. For files in which every
+    line has the same number of delimiters, so that the marks may also be part of the texts."""
     marked = [
         cell for line in re.split(r"[\r\n]+", text) if '"' in line for cell in line.split(delimiter) if '"' in cell
     ]
@@ -30,8 +30,8 @@ def is_quoted(text: str, delimiter: str) -> bool:
 
 
 def find_quote_faults(frame: polars.DataFrame, delimiter: str, *, quote: str, sound: bool) -> list[Problem]:
-    """`frame`: the rows below the header. quote: the mark that quotes cells; empty where none does. sound: each of
-    these marks was seen to open or close a cell."""
+    """`frame`: the rows below the header. quote: the mark that quotes cells; empty if none does. sound: every mark was
+    found to open or close a cell."""
     marks = [mark for mark in "\"'" if not sound or mark != quote]
     return [
         one for one in (_loose_marks(frame, marks, bool(quote)), _rows_in_cells(frame, delimiter)) if one is not None
@@ -39,7 +39,7 @@ def find_quote_faults(frame: polars.DataFrame, delimiter: str, *, quote: str, so
 
 
 def _loose_marks(frame: polars.DataFrame, marks: list[str], quoted: bool) -> Problem | None:
-    """Cells with a mark at one end that has no other. Behind a number it may mean inches, where marks do not quote."""
+    """Cells with an unpaired mark at one end. After a number it may mean inches, if marks do not quote."""
     hits = polars.zeros(frame.height, polars.Boolean, eager=True)
     behind = r"\s*" if quoted else r"[^\d\s]\s*"
     for mark in marks:
@@ -77,8 +77,8 @@ def _are_wrapped(frame: polars.DataFrame, mark: str) -> bool:
 
 
 def _rows_in_cells(frame: polars.DataFrame, delimiter: str) -> Problem | None:
-    """Cells over several lines that were rows of their own: they end, or begin, as rows of this file do, with one of
-    its labels."""
+    """Cells over several lines that were separate rows: they end or begin with one of this file's labels, as its rows
+    do."""
     if frame.width < 2 or len(delimiter) != 1:
         return None
     hits: set[int] = set()
@@ -115,8 +115,7 @@ def _rows_in_cells(frame: polars.DataFrame, delimiter: str) -> Problem | None:
 
 
 def _beside(cells: polars.Series, delimiter: str, width: int, place: int) -> list[list[str]]:
-    """For each cell what would stand in the row's last cell (in its first one, where `place` is the last) if lines of
-    it were rows."""
+    """For each cell, the content of the row's last cell (the first, if `place` is the last) if its lines were rows."""
     found: list[list[str]] = []
     for cell in cells.to_list():
         lines = cell.replace("\r\n", "\n").split("\n")
@@ -138,6 +137,6 @@ def _beside(cells: polars.Series, delimiter: str, width: int, place: int) -> lis
 
 
 def _labels(series: polars.Series) -> set[str]:
-    """The values of a column that come again and again."""
+    """The values of a column that repeat."""
     counts = series.drop_nulls().value_counts(name="count").filter(polars.col("count") > 2)
     return {value for value in counts.to_series(0).to_list() if 0 < len(value) <= SHORT}

@@ -1,8 +1,7 @@
-"""Delimited files with lines at fault, read record by record with Python's csv module.
+"""Reads delimited files with faulty lines, record by record with Python's csv module.
 
-A short record is padded and told. A record with more cells than the header, or with a quotation mark that is never
-closed, cannot be placed in columns by guessing: it is refused by line number, and left out only where the person says
-so.
+A short record is padded and reported. A record with more cells than the header, or with an unclosed quotation mark,
+cannot be assigned to columns. It is refused by line number, and left out only if the person says so.
 """
 
 import csv
@@ -29,8 +28,8 @@ TEXT_AFTER = _("has text after a closing quotation mark")
 def read_ragged(
     source: Source, dialect: "Dialect", *, skip_broken: bool
 ) -> tuple[polars.DataFrame, list[Problem], list[int]]:
-    """All records, header included, as a frame of text, and the places (from 0) of those that are too short. Raises
-    DataError naming lines and reasons."""
+    """All records, including the header, as a frame of text, and the positions (from 0) of those that are too short.
+    Raises DataError naming lines and reasons."""
     lines = _lines(source)
     records, starts, faults = _records(lines, dialect)
     if not records:
@@ -86,7 +85,7 @@ def read_ragged(
 
 
 def short_rows(places: list[int], first_row: int) -> list[Problem]:
-    """`places` of short records; those above `first_row` are titles and the header."""
+    """`places`: positions of short records; those above `first_row` are titles and the header."""
     rows = [place - first_row + 1 for place in places if place >= first_row]
     if not rows:
         return []
@@ -99,8 +98,8 @@ def short_rows(places: list[int], first_row: int) -> list[Problem]:
 
 
 def _square(records: list[list[str]]) -> list[list[str]]:
-    """Records with one cell more than the header, all of them: a delimiter at the end of every line, or row names (R,
-    pandas) under a header that has none for them. Row names are all different."""
+    """Records that all have one cell more than the header: a delimiter at the end of every line, or row names (R,
+    pandas) without a header. Row names are all different."""
     wider = len(records[0]) + 1
     body = records[1:]
     if len(body) < 2 or wider < 3 or any(len(record) != wider for record in body):
@@ -121,19 +120,19 @@ def _lines(source: Source) -> list[str]:
 
 
 def _odd_breaks(text: str) -> bool:
-    """str.splitlines also breaks at separators that are part of a text (U+2028, form feed, ...)."""
+    """str.splitlines also breaks at characters that are part of a text (U+2028, form feed, ...)."""
     return any(mark in text for mark in "\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029")
 
 
 class _Doomed(Exception):
-    """A record goes on into lines from which an earlier one came to no end."""
+    """A record continues into lines in which an earlier one found no end."""
 
 
 class _Feed:
-    """The lines from `at` on, one by one, for a csv reader. A record that is still open where an earlier one was open,
-    too, reads on as that one did and fails where that one failed: there it is ended, or lines that open a quotation
-    mark each would be read to the end of the file again and again. `begin`: where the record under way begins;
-    `doomed`: up to which line (not included) records were seen to fail."""
+    """The lines from `at` on, one by one, for a csv reader. If a record is still open where an earlier one was open
+    too, it would read on and fail in the same place, so it is stopped there. Otherwise lines that each open a quotation
+    mark would be read to the end of the file again and again. `begin`: where the current record begins; `doomed`: up to
+    which line (exclusive) records are known to fail."""
 
     def __init__(self, lines: list[str]) -> None:
         self.lines = lines
@@ -152,8 +151,8 @@ class _Feed:
 
 
 def _records(lines: list[str], dialect: "Dialect") -> tuple[list[list[str]], list[int], list[tuple[int, Message]]]:
-    """Records, the line (from 1) each begins at, and faults. After a fault, reading goes on with the line after it;
-    every line is read at most three times, whatever the faults."""
+    """Records, the line (from 1) where each begins, and faults. After a fault, reading continues with the next line;
+    every line is read at most three times."""
     records: list[list[str]] = []
     starts: list[int] = []
     faults: list[tuple[int, Message]] = []
@@ -181,8 +180,7 @@ def _records(lines: list[str], dialect: "Dialect") -> tuple[list[list[str]], lis
 
 
 def _literal(line: str, dialect: "Dialect", records: list[list[str]]) -> list[str] | None:
-    """The cells of a line such as `"Hello" he said,ham`: quotation marks that pair up within their cell are part of
-    it."""
+    """The cells of a line such as `"Hello" he said,ham`: quotation marks paired within their cell are part of it."""
     cells = line.rstrip("\r\n").split(dialect.delimiter)
     width = len(records[0]) if records else len(cells)
     if len(cells) != width or any(cell.count(dialect.quote) % 2 for cell in cells):
@@ -192,7 +190,7 @@ def _literal(line: str, dialect: "Dialect", records: list[list[str]]) -> list[st
 
 
 def _table_width(records: list[list[str]]) -> int:
-    """As many cells as the header has; where the first lines are titles, as most records have."""
+    """The number of cells in the header; if the first lines are titles, that of most records."""
     width, count = Counter(len(record) for record in records).most_common(1)[0]
     first = len(records[0])
     if (

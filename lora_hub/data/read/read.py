@@ -1,9 +1,10 @@
-"""Any file a person has becomes a `Table`, or a DataError that says why not. Content decides, never the file's name.
+"""Turns any file into a `Table`, or raises a DataError with the reason. Decides by content, never by the file's name.
 
     table = read_table(Path("spam.csv"))
     table.rows, table.columns, table.encoding, table.problems
 
-Nothing is executed or fetched. Limits: `settings.max_upload_bytes()` for the file and for what an archive unpacks to.
+Executes and fetches nothing. Limits: `settings.max_upload_bytes()` for the file and for the unpacked size of an
+archive.
 """
 
 import re
@@ -32,7 +33,7 @@ from lora_hub.data.tables.table import Table
 
 __all__ = ["Table", "read_table"]
 
-MAX_PARTS = 1_000  # tables of an archive: each is looked at by itself, 6 ms at least
+MAX_PARTS = 1_000  # tables of an archive: each is checked separately, at least 6 ms
 
 
 def read_table(
@@ -44,11 +45,10 @@ def read_table(
     skip_broken: bool = False,
     is_test: bool = False,
 ) -> Table:
-    """The table in a file. `encoding`, `delimiter`, `sheet` (of a workbook, or the file of an archive): what a person
-    chose;
-    empty: decided by content. `skip_broken`: go on without lines that cannot be read. `is_test`: the file is to be
-    scored on, so that of a train and a test part the test part is the table. Raises DataError, whose message names line
-    and reason."""
+    """The table in a file. `encoding`, `delimiter`, `sheet` (of a workbook, or the file of an archive): the person's
+    choice; empty: decided by content. `skip_broken`: leave out lines that cannot be read. `is_test`: the file will be
+    scored, so of a train and a test part, the test part is the table. Raises DataError whose message names line and
+    reason."""
     path = Path(path)
     if path.is_dir():
         raise DataError(
@@ -113,7 +113,7 @@ def _read(source: Source, options: dict, limit: int, *, depth: int = 0) -> Table
 
 
 def _reader(name: str) -> Any:
-    """A module that `formats.TABLES` names."""
+    """A module named in `formats.TABLES`."""
     return import_module(f"lora_hub.data.read.{name}")
 
 
@@ -150,7 +150,7 @@ def _is_xml(start: str, whole: bool) -> bool:
 
 
 def _delimiter(chosen: str) -> str:
-    """What a person may write for a delimiter: the characters themselves, or a name."""
+    """A delimiter as a person writes it: the characters themselves, or a name."""
     names = {
         "tab": "\t",
         "\\t": "\t",
@@ -172,8 +172,8 @@ def _delimiter(chosen: str) -> str:
 
 
 def _without_nul(source: Source, name: str) -> tuple[Source, list[Problem]]:
-    """NUL is never part of a text. A few are left out and told by line; many mean that this is no text. Those at the
-    end, and the end-of-file mark of old systems there, are padding."""
+    """NUL is never part of a text. A few are removed and reported by line; many mean that this is not text. NULs at the
+    end, and old systems' end-of-file mark there, are padding."""
     with source.open() as file:
         file.seek(max(0, source.size - 4096))
         padding = re.search(rb"[\0\x1a]+[\r\n]*\Z", file.read())
@@ -197,8 +197,8 @@ def _without_nul(source: Source, name: str) -> tuple[Source, list[Problem]]:
 
 
 def _read_archive(source: Source, options: dict, limit: int, depth: int) -> Table:
-    """One file of an archive, or a train and a test file, which are a split; or texts in two languages, or a folder a
-    class."""
+    """Reads one file of an archive; or a train and a test file, which form a split; or texts in two languages; or a
+    folder for each class."""
     with archives.open_members(source, limit) as members:
         plan = archive_members.choose_members(members, source.name, chosen=options["sheet"])
         parts = len(plan.main) + len(plan.test)
@@ -218,7 +218,7 @@ def _read_archive(source: Source, options: dict, limit: int, depth: int) -> Tabl
         )
         table = _read(main[0], inner, limit, depth=depth + 1)
         if test:
-            # What was chosen for the one file need not fit the other.
+            # Options chosen for one file need not fit the other.
             table.test = _read(test[0], {**inner, "encoding": "", "delimiter": "", "sheet": ""}, limit, depth=depth + 1)
     elif plan.kind == "parts":
         table = join_parts([_read(part, options, limit, depth=depth + 1) for part in main], source.name)

@@ -1,5 +1,5 @@
-"""What is recognised in order to be refused in words: pictures, programs, databases, documents. By content, never by
-name."""
+"""Recognizes files that must be refused with an explanation: pictures, programs, databases, documents. By content,
+never by name."""
 
 from lora_hub.core.errors import DataError
 from lora_hub.core.messages import _
@@ -7,7 +7,7 @@ from lora_hub.data.read.formats import FORMATS
 from lora_hub.data.read.source import Source
 
 PICKLE = _("a Python pickle, which could run code")
-# First bytes, and what they are.
+# First bytes, and the format they identify.
 BINARY = {
     b"%PDF": _("a PDF document"),
     b"\x89PNG": _("an image"),
@@ -52,7 +52,7 @@ BINARY = {
     b"wOFF": _("a font"),
     b"OTTO": _("a font"),
 }
-# The same for beginnings that a text may have, too.
+# The same for beginnings that a text may also have.
 MAYBE = {
     b"GIF8": _("an image"),
     b"RIFF": _("a media file"),
@@ -68,8 +68,7 @@ OTHER_FEATHER = _("Save it as Parquet, or as Feather of version 2.")
 
 
 def refuse_binary(source: Source, head: bytes) -> None:
-    """Raises DataError where the first bytes are those of a known kind of file that is no table, or of no text at
-    all."""
+    """Raises DataError if the first bytes identify a file that is neither a table nor text."""
     bare = head.lstrip(b" \t\r\n\xef\xbb\xbf")
     for start, what in BINARY.items():
         if head.startswith(start) or (start in (b"%PDF", b"{\\rtf") and bare.startswith(start)):
@@ -94,7 +93,7 @@ def refuse_binary(source: Source, head: bytes) -> None:
 
 
 def refuse_noise(source: Source) -> None:
-    """Raises DataError where a file that is not Unicode is full of control characters: no text is."""
+    """Raises DataError if a non-Unicode file is full of control characters, which no text is."""
     head = source.head(64 << 10)
     controls = [byte for byte in head if byte < 32 and byte not in (9, 10, 13, 0) or byte == 127]
     if len(set(controls)) >= 3 and len(controls) > 0.01 * len(head):
@@ -110,7 +109,7 @@ def _is_text(head: bytes) -> bool:
 
 
 def refuse_zip(source: Source, names: set[str]) -> None:
-    """Raises DataError where the names inside a zip are those of a document or of a program."""
+    """Raises DataError if the names inside a zip are those of a document or a program."""
     from lora_hub.data.read import archives
 
     word, slides = any(name.startswith("word/") for name in names), any(name.startswith("ppt/") for name in names)

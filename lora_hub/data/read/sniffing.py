@@ -1,5 +1,5 @@
-"""Which delimiter cuts a text into columns: the four that most files have, and the rarer ones (::, ||, ~, Persian
-commas, spaces between quoted cells), which count only where every line agrees."""
+"""Finds the delimiter that splits a text into columns. The four commonest are tried, and rarer ones (::, ||, ~, Persian
+commas, spaces between quoted cells) only count if every line agrees."""
 
 import csv
 import io
@@ -32,7 +32,7 @@ SAMPLE_ROWS = 300
 
 
 def sniff_delimiter(text: str) -> str:
-    """The delimiter that cuts the sample into rows of one width; empty where none does (one column)."""
+    """The delimiter that splits the sample into rows of equal width; empty if none does (one column)."""
     best, best_score = "", 0.0
     for delimiter in DELIMITERS:
         score = max(_regularity(text, delimiter, '"'), _regularity(text, delimiter, ""))
@@ -58,8 +58,8 @@ def _lines(text: str) -> list[str]:
 
 
 def _rare(text: str) -> str:
-    """A rare delimiter that every line has as often as the first; empty where there is none. In prose, commas are
-    followed by a space and their number differs."""
+    """A rare delimiter that occurs equally often in every line; empty if there is none. In prose, a space follows each
+    comma, and the number of commas varies."""
     lines = _lines(text)
     if len(lines) < 2:
         return ""
@@ -81,8 +81,8 @@ def _agree(text: str, delimiter: str) -> bool:
 
 
 def _spaced(text: str) -> bool:
-    """Cells between single spaces, as R writes them: most are quoted, or one column of at least three holds numbers
-    only. The header may lack the cell above the row names."""
+    """Cells separated by single spaces, as R writes them: most are quoted, or one of at least three columns holds only
+    numbers. The header may lack the cell above the row names."""
     lines = _lines(text)
     if len(lines) < 3 or "  " in text or "\t" in text or re.search(r'"[,;|] ', text):
         return False
@@ -98,8 +98,8 @@ def _spaced(text: str) -> bool:
 
 
 def _regularity(text: str, delimiter: str, quote: str) -> float:
-    """Share of records with the commonest number of cells, worth more where the first record agrees and there are many
-    cells, less where the delimiter is followed by a space, as commas in prose are."""
+    """Share of records with the commonest number of cells. It counts more if the first record agrees and there are many
+    cells, and less if a space follows the delimiter, as after commas in prose."""
     if delimiter not in text:
         return 0.0
     reader = csv.reader(
@@ -115,7 +115,7 @@ def _regularity(text: str, delimiter: str, quote: str) -> float:
         if len(records) > SAMPLE_ROWS:
             break
     if len(records) > 1 and not text.endswith(("\n", "\r")):
-        records.pop()  # the sample may end in the middle of it
+        records.pop()  # the sample may end inside it
     widths = Counter(len(record) for record in records)
     width, count = max(widths.items(), key=lambda item: (item[1], item[0]))
     if width < 2:
@@ -131,17 +131,17 @@ def _regularity(text: str, delimiter: str, quote: str) -> float:
 
 
 def skips_spaces(text: str, delimiter: str) -> bool:
-    """Whether quoted cells stand behind a space after the delimiter: `"a", "b, c"`."""
+    """Whether a space precedes quoted cells after the delimiter: `"a", "b, c"`."""
     opened = len(re.findall(rf'{re.escape(delimiter)} +"', text))
     lines = _lines(text)
     return opened >= 0.5 * max(1, len(lines) - 1) and '"' in text and f'{delimiter}"' not in text.replace('""', "")
 
 
 def is_single_quoted(text: str, delimiter: str) -> bool:
-    """Whether cells are quoted with ' instead of ": they pair up, and under them every row has the header's width."""
+    """Whether cells are quoted with ' instead of ": the marks are paired, and with them every row has the header's
+    width."""
     edge = re.escape(delimiter)
-    # Two looks, one for each end of a cell: a pattern for the whole cell would try every mark of a line with every
-    # other.
+    # Two patterns, one for each end of a cell: one for the whole cell would try every pair of marks in a line.
     opened, closed = re.search(rf"(?m)(?:^|{edge})'", text), re.search(rf"(?m)'(?={edge}|$)", text)
     if '"' in text or not opened or not closed:
         return False

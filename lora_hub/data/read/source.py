@@ -1,6 +1,6 @@
-"""The bytes a reader works on: a file on disk or what an archive or another encoding unpacked to, in memory.
+"""The bytes a reader works on: a file on disk, or data in memory from an archive or another encoding.
 
-Readers go over `chunks()` where they can, so that a 500 MB file is never held twice.
+Readers use `chunks()` where they can, so that a 500 MB file is never in memory twice.
 """
 
 import io
@@ -14,7 +14,7 @@ CHUNK = 1 << 20
 
 @dataclass
 class Source:
-    """Either `path` or `data`. `name` is what people call it."""
+    """Either `path` or `data`. `name`: the name shown to people."""
 
     name: str
     path: Path | None = None

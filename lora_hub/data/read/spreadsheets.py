@@ -1,5 +1,5 @@
-"""Excel and OpenDocument sheets, by fastexcel: which sheet, title rows, and refusals in words. Formulas are never
-evaluated: the values that the file was saved with are read."""
+"""Reads Excel and OpenDocument sheets with fastexcel: chooses the sheet, skips title rows, explains refusals. Never
+evaluates formulas: uses the values saved in the file."""
 
 import os
 import sys
@@ -21,7 +21,7 @@ from lora_hub.data.read.refusals import refuse_zip
 from lora_hub.data.read.source import Source
 from lora_hub.data.tables.table import Table
 
-# Names of streams inside documents of the same family as .xls, and what they are.
+# Names of streams in documents related to .xls, and what they mean.
 STREAMS = {
     "WordDocument": _("a Word document"),
     "PowerPoint Document": _("a presentation"),
@@ -44,9 +44,9 @@ def read(source: Source, options: dict) -> Table:
 
 
 def read_workbook(source: Source, kind: str, *, sheet: str = "") -> Table:
-    """`kind`: xlsx, xlsb, xls or ods. The chosen sheet; else one named train, with the one named test beside it; else
-    the first that holds a table. Raises DataError for an encrypted, empty or damaged workbook, and for a sheet that
-    there is not."""
+    """`kind`: xlsx, xlsb, xls or ods. Reads the chosen sheet; else the one named train, with the one named test; else
+    the first that holds a table. Raises DataError for an encrypted, empty or damaged workbook, and for an unknown
+    sheet."""
     if kind == "xlsx":
         workbook_cells.refuse_stray_cells(source)
     if kind == "xls" and any(
@@ -94,7 +94,7 @@ def _read_sheets(source: Source, kind: str) -> tuple[dict[str, polars.DataFrame]
 
     with _panics_in_words(source):
         try:
-            # A path's name would decide the format; bytes are judged by what they hold.
+            # For a path, the name would decide the format; for bytes, the content does.
             named_so = source.path is not None and source.path.suffix.lower() == f".{kind}"
             book = fastexcel.read_excel(str(source.path) if named_so else source.read())
             loaded = [book.load_sheet(name, header_row=None, dtypes="string") for name in book.sheet_names]
@@ -108,8 +108,8 @@ def _read_sheets(source: Source, kind: str) -> tuple[dict[str, polars.DataFrame]
 def choose_sheet(
     sheets: dict[str, polars.DataFrame], name: str, kind: str, *, sheet: str = "", headed: Collection[str] = ()
 ) -> Table:
-    """The table of one of several sheets' cells, by name; all of them hold something. A sheet named train and one named
-    test are a split. `name`: the file's. `headed`: sheets whose first row is known to be the header."""
+    """The table of one of several non-empty sheets, by name. A sheet named train and one named test form a split.
+    `name`: the file's. `headed`: sheets whose first row is known to be the header."""
     train, test = pick_split(sheets)
     if any(sheets[name].height < 2 for name in (train, test) if name):
         train = test = ""
@@ -136,8 +136,8 @@ def choose_sheet(
 
 @contextmanager
 def _panics_in_words(source: Source) -> Iterator[None]:
-    """A damaged file can make the parser below fastexcel panic: it prints a trace of its own and raises what is no
-    Exception."""
+    """Turns a panic of fastexcel's parser on a damaged file into an error message. The parser prints its own trace and
+    raises something that is not an Exception."""
     try:
         with _held_back_stderr():
             yield
@@ -153,8 +153,8 @@ def _panics_in_words(source: Source) -> Iterator[None]:
 
 @contextmanager
 def _held_back_stderr() -> Iterator[None]:
-    """What the parser prints reaches nobody at a terminal. Only in the main thread, which is the command line's: in the
-    page's threads standard error is the server's log, and swapping it there would take it from the other threads."""
+    """Hides what the parser prints from the terminal. Only in the main thread (the command line): in the page, standard
+    error is the server's log, and redirecting it would affect the other threads."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -204,7 +204,7 @@ def _in_words(source: Source, error: str) -> DataError:
 def _is_locked(data: bytes) -> bool:
     """Whether an .xls is encrypted: a FILEPASS record among its first ones ([MS-XLS] 2.4.117). Excel writes it for a
     workbook that is merely protected, too, with a password that everybody knows."""
-    at = data.find(b"\x09\x08\x10\x00\x00\x06\x05\x00")  # BOF of the workbook's globals
+    at = data.find(b"\x09\x08\x10\x00\x00\x06\x05\x00")  # BOF record of the workbook's globals
     for _record in range(8):
         if at < 0 or at + 4 > len(data):
             return False
@@ -215,7 +215,7 @@ def _is_locked(data: bytes) -> bool:
 
 
 def workbook_kind(source: Source) -> str:
-    """xlsx, xlsb or ods where a zip archive is a workbook; else empty."""
+    """xlsx, xlsb or ods if a zip archive is a workbook; else empty."""
     with source.open() as file:
         try:
             with zipfile.ZipFile(file) as archive:

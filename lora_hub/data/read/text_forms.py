@@ -1,9 +1,8 @@
-"""Text files that look like no table but are a known form: read where they hold rows, refused in words where they do
-not.
+"""Known text formats that do not look like a table: read if they hold rows, refused with an explanation if not.
 
-`form_of(text)` knows a Markdown or drawn table, a fastText file, and columns that stand under each other by spaces;
-`read_form(text, form)` gives their rows; `refuse_form(text, name)` raises DataError for subtitles, chat exports, SQL
-dumps and the like.
+`form_of(text)` recognizes a Markdown or drawn table, a fastText file, and columns aligned by spaces. `read_form(text,
+form)` returns their rows. `refuse_form(text, name)` raises DataError for subtitles, chat exports, SQL dumps and the
+like.
 """
 
 import re
@@ -15,7 +14,7 @@ from lora_hub.data.read.cells import table_of_form
 from lora_hub.data.read.source import Source
 from lora_hub.data.tables.table import Table
 
-START = 64 << 10  # bytes of a file by which its form is known
+START = 64 << 10  # bytes of a file that identify its format
 USE = _("Save the data as CSV, JSONL or Excel, one example a row.")
 CHAT = _("A chat has messages but no answers to learn. Make a table with a column of inputs and one of answers.")
 # Possessive (*+): a comment or a space is read in one way only, or a beginning made of many would be read in every way
@@ -128,7 +127,7 @@ def _whole_lines(source: Source, start: str) -> str:
 
 
 def refuse_form(text: str, name: str) -> None:
-    """Raises DataError where `text` (the beginning of a file) is a known form that is no table."""
+    """Raises DataError if `text` (the beginning of a file) is in a known format that is not a table."""
     lines = [line for line in text.splitlines()[:200] if line.strip()]
     start = text.lstrip("\ufeff \t\r\n").replace("\r\n", "\n")[:4_000]
     for what, beginning, line, share, hint in REFUSED:
@@ -143,7 +142,7 @@ def refuse_form(text: str, name: str) -> None:
 
 
 def form_of(text: str) -> str:
-    """fasttext, markdown (drawn tables, too) or aligned, by the beginning of a file; empty where it is none of them."""
+    """fasttext, markdown (drawn tables too) or aligned, by the beginning of a file; empty if it is none of them."""
     head = [line for line in _lines(text)[:2_000] if line.strip()]
     if head and sum(line.startswith("__label__") for line in head) >= 0.95 * len(head):
         return "fasttext"
@@ -153,8 +152,8 @@ def form_of(text: str) -> str:
 
 
 def read_form(text: str, form: str) -> tuple[list[list[str]], int] | None:
-    """The rows of a whole text, the header's first where there is one, and how many lines were no part of it. `form`:
-    what `form_of` said. None where the rest of the text is not as its beginning promised."""
+    """The rows of a whole text, the header's first if there is one, and how many lines were not part of it. `form`:
+    from `form_of`. None if the rest of the text does not match its beginning."""
     if form == "fasttext":
         return _fasttext(_lines(text))
     if form == "markdown":
@@ -179,7 +178,7 @@ def _fasttext(lines: list[str]) -> tuple[list[list[str]], int]:
 
 
 def _piped(lines: list[str]) -> tuple[list[list[str]], int] | None:
-    """The table with the most rows; lines around it are no part of it."""
+    """The table with the most rows; surrounding lines are not part of it."""
     tables: list[list[list[str]]] = [[]]
     left = 0
     for line in lines:
@@ -202,8 +201,8 @@ def _piped(lines: list[str]) -> tuple[list[list[str]], int] | None:
 
 
 def _is_aligned(head: list[str]) -> bool:
-    """Every line has as many cells as the first, with two spaces or more between them, which begin at the same places
-    (or end there, as numbers do)."""
+    """Whether every line has as many cells as the first, separated by two or more spaces, and starting (or, for
+    numbers, ending) at the same positions."""
     if len(head) < 3 or any("\t" in line for line in head[:50]):
         return False
     widths = {len(re.split(r" {2,}", line.strip())) for line in head}

@@ -1,8 +1,8 @@
-"""What fastexcel does not say about an xlsx: a stray cell at the far end of a sheet, which would make it ask for more
-memory than there is, and cells whose value it leaves out: formulas that were saved without a value, and errors such as
-#N/A.
+"""What fastexcel does not report about an xlsx. A stray cell at the far end of a sheet makes it request too much
+memory. It also leaves out some cells' values: formulas saved without a value, and errors such as #N/A.
 
-Why not openpyxl: it takes 23 seconds for a sheet that takes 0.3 here. calamine tells none of this."""
+Why not openpyxl: it takes 23 seconds for a sheet that takes 0.3 here. calamine reports none of this.
+"""
 
 import html
 import re
@@ -17,14 +17,13 @@ from lora_hub.data.read.source import CHUNK, Source
 from lora_hub.data.tables.limits import MAX_ROWS
 
 SHEET_ROWS = 1 << 20  # as many as a sheet may have (ECMA-376, 18.3.1.73)
-MAX_CELLS = 40_000_000  # about 1 GB in the reader below fastexcel, which keeps a sheet as a full rectangle
+MAX_CELLS = 40_000_000  # about 1 GB in fastexcel's reader, which keeps a sheet as a full rectangle
 PLACE = re.compile(rb'<c r="([A-Z]{2,3})\d')
 ROW = re.compile(rb'<(?:c|row) [^>]*?\br="[A-Z]{0,3}(\d{1,7})"')
 
 
 def refuse_stray_cells(source: Source) -> None:
-    """Raises DataError where a sheet's rows times columns are more than can be held, though few of the cells are
-    filled."""
+    """Raises DataError if a sheet's rows times columns exceed the limit, though few of the cells are filled."""
     for name, path in _paths(source):
         columns, rows, begun = 26, 0, 0
         tail = b""
@@ -43,7 +42,7 @@ def refuse_stray_cells(source: Source) -> None:
             for letters in set(PLACE.findall(data)):
                 columns = max(columns, _number(letters))
             tail = data[-4096:]
-            # The last row of the chunk is the largest so far: rows stand in order, but for damaged files.
+            # The last row of the chunk is the largest so far: rows are in order, except in damaged files.
             if found := ROW.findall(tail):
                 rows = max(rows, int(found[-1]))
         if rows * columns > MAX_CELLS:
@@ -61,7 +60,7 @@ def refuse_stray_cells(source: Source) -> None:
 
 
 def unread_cells(source: Source, sheet: str) -> list[Problem]:
-    """Cells of a sheet that came out empty: formulas without a saved value, and error values."""
+    """Cells of a sheet that were read as empty: formulas without a saved value, and error values."""
     path = dict(_paths(source)).get(sheet, "")
     formulas = errors = 0
     tail = b""
@@ -94,8 +93,7 @@ def unread_cells(source: Source, sheet: str) -> list[Problem]:
 
 
 def sheets_with_merges(source: Source, names: Iterable[str]) -> list[str]:
-    """Those of these sheets in which cells are merged. A text could hold the word, too: a look too many does no
-    harm."""
+    """The sheets that have merged cells. A text could contain the word too: an unnecessary check does no harm."""
     paths = dict(_paths(source))
     return [name for name in names if _holds(source, paths.get(name, ""), b"mergeCell ")]
 

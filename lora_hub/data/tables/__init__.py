@@ -1,1 +1,1 @@
-"""What a table is, its cells as texts, and how a finding about its rows is written down."""
+"""Tables, their cells as text, and findings about their rows."""

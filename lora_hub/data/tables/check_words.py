@@ -1,4 +1,4 @@
-"""Languages and scripts, as the checks and the proposals name them.
+"""Names of languages and scripts, for checks and proposals.
 
 language("Persian")     Persian
 script("cjk")           Chinese, Japanese or Korean
@@ -36,7 +36,7 @@ _SCRIPTS = {
 
 
 def language(name: str) -> Message:
-    """The language that goes by this name in the code; one that is not known by the name itself."""
+    """The translatable name of a language from its name in the code; an unknown one is returned unchanged."""
     return _LANGUAGES.get(name) or as_message(name)
 
 

@@ -1,4 +1,4 @@
-"""What Python's JSON parser says is wrong, as a message.
+"""The error messages of Python's JSON parser, translatable.
 
 json_reason("Expecting value")      expecting value
 """
@@ -24,6 +24,6 @@ _JSON = {
 
 
 def json_reason(text: str) -> Message:
-    """What is not known stays as the parser says it."""
+    """An unknown message is returned as the parser gives it."""
     text = text.lower()
     return next((said for words, said in _JSON.items() if text.startswith(words)), None) or as_message(text)

@@ -1,6 +1,6 @@
-"""A finding: what a check of the pre-flight says, and all the rows that it says it of.
+"""A finding: the result of a pre-flight check, with all the rows it affects.
 
-A `Problem` carries at most ten example rows, because it is shown and kept; a mend needs all of them.
+A `Problem` carries at most ten example rows, because it is displayed and stored; a mend needs all of them.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,7 +18,7 @@ NO_ROWS = polars.Series("row", [], dtype=polars.UInt32)
 
 @dataclass(frozen=True)
 class Finding:
-    """`rows`: numbers (UInt32, from 1, as in the file) of all the rows that the problem is about."""
+    """`rows`: numbers (UInt32, from 1, as in the file) of all affected rows."""
 
     problem: Problem
     rows: polars.Series = field(default_factory=lambda: NO_ROWS)
@@ -37,7 +37,7 @@ def finding(
     rows: polars.Series | Sequence[int] = (),
     count: int | None = None,
 ) -> Finding:
-    """A Finding whose Problem shows the first ten rows. `count`: where it is not the number of rows."""
+    """A Finding whose Problem shows the first ten rows. `count`: if it is not the number of rows."""
     series = rows if isinstance(rows, polars.Series) else polars.Series("row", list(rows), dtype=polars.UInt32)
     shown = tuple(series.head(SHOWN_ROWS).to_list())
     problem = Problem(

@@ -1,4 +1,4 @@
-"""When two labels are one for a person, and when one cell holds several.
+"""Decides when two labels are the same to a person, and when one cell holds several.
 
 normal_label("YES. ") == normal_label("yes")           True: case, spaces, marks, digits and letter forms aside
 near_groups({"0": 12, "0.0": 9, "false": 3})           [("0", ["0.0", "false"])]: the commonest spelling and the others
@@ -11,7 +11,7 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
-# What Arabic keyboards write for Persian letters, and the forms of alef, heh and hamza that people mix.
+# What Arabic keyboards produce for Persian letters, and the forms of alef, heh and hamza that people mix up.
 _LETTERS = str.maketrans(
     {
         "ي": "ی",
@@ -57,11 +57,12 @@ _SOFT = re.compile(r"[/&#+]")
 
 
 def normal_label(label: str) -> str:
-    """One text for all spellings of a label. Empty for one that is nothing but marks: it is like no other.
+    """One normalized text for all spellings of a label. Empty for one made only of punctuation, which equals no other.
 
-    A minus or plus at the end is a part of it (the grades A-, A and A+ are three), and so are marks such as those of C#
-    and C++. Of numbers only whole ones have spellings (1, 1.0, +1): 1.1 and 1.10 may be two versions, 007 and 7 two
-    codes."""
+    A trailing minus or plus is part of the label (the grades A-, A and A+ are three), and so are characters such as
+    those of C# and C++. Of numbers, only whole ones have several spellings (1, 1.0, +1): 1.1 and 1.10 may be two
+    versions, 007 and 7 two codes.
+    """
     text = unicodedata.normalize("NFKC", html.unescape(label)).casefold().translate(_LETTERS)
     text = _UNSEEN.sub("", unicodedata.normalize("NFKC", text))
     # Digits of other scripts: NFKC knows the full-width ones only.
@@ -79,7 +80,7 @@ def normal_label(label: str) -> str:
 
 def _number(sign: str, whole: str, part: str) -> str:
     if len(part) == 3 and whole != "0" and len(whole) < 4:
-        return sign.strip("+") + whole + "." + part  # 1,000 or 1.000: a thousand or one, nobody knows
+        return sign.strip("+") + whole + "." + part  # 1,000 or 1.000: a thousand or one, unclear
     sign = sign.strip("+")
     if part.strip("0"):
         return f"{sign}{whole}.{part}"  # as it stands: 1.1 and 1.10 may be versions
@@ -91,8 +92,8 @@ def _between_digits(found: re.Match) -> bool:
 
 
 def near_groups(counts: dict[str, int]) -> list[tuple[str, list[str]]]:
-    """Labels that are the same for a person: (commonest spelling, the others). The same labels in another order count
-    as one."""
+    """Labels that are the same to a person: (commonest spelling, the others). The same labels in another order count as
+    one."""
     groups: dict[str, list[str]] = defaultdict(list)
     for label in sorted(counts, key=lambda label: -counts[label]):
         groups[_key(label)].append(label)
@@ -100,7 +101,7 @@ def near_groups(counts: dict[str, int]) -> list[tuple[str, list[str]]]:
 
 
 def nearest(label: str, known: Iterable[str]) -> str:
-    """The one of `known` that `label` is another spelling of; "" where there is none."""
+    """The one of `known` that `label` is another spelling of; "" if there is none."""
     wanted = _key(label)
     return next((other for other in known if wanted and other != label and _key(other) == wanted), "")
 
@@ -116,7 +117,7 @@ def _key(label: str) -> str:
     ):
         return whole
     normal = list(filter(None, map(normal_label, parts)))
-    # Marks of classes (0,0,1), numbers that come twice and pairs with a slash (en/fa) say something by their order.
+    # In class marks (0,0,1), repeated numbers and pairs with a slash (en/fa), the order has a meaning.
     return "\0".join(
         normal
         if "/" in label
@@ -128,21 +129,21 @@ def _key(label: str) -> str:
 
 
 def parts_of(label: str) -> list[str]:
-    """The pieces between commas, semicolons, slashes and the like; the label itself where there are none. Of "#price
-    #staff" each loses its mark."""
+    """The parts between commas, semicolons, slashes and the like; the label itself if there are none. In "#price
+    #staff", each part loses its #."""
     text = html.unescape(label).strip()
     parts = _SEPARATORS.split(text.lstrip("#") if " #" in text else text)
     return [part for part in parts if part] or [label]
 
 
 def one_line(label: str) -> str:
-    """A label that was written on several lines, on one."""
+    """A label over several lines, joined into one line."""
     return " ".join(label.split()) if len(label.splitlines()) > 1 else label
 
 
 def combinations(labels: Iterable[str]) -> dict[str, list[str]]:
-    """Labels that are made of others: every part stands alone elsewhere, or in another combination, too. An option that
-    merely has a comma in it ("Arts, culture") is none."""
+    """Labels made of others: every part also occurs alone, or in another combination. An option that merely contains a
+    comma ("Arts, culture") is not one."""
     labels = list(labels)
     split = {
         label: parts

@@ -1,4 +1,4 @@
-"""What labels are about, by their words: spam or not, a feeling, or something else.
+"""Classifies labels by their words: spam or not, sentiment, or something else.
 
 kind_of(["gut", "schlecht"], "label")      "sentiment"
 """
@@ -9,7 +9,7 @@ from lora_hub.data.tables.label_forms import normal_label
 
 # Words that say what labels are about, whole; and beginnings of such, where a language bends them.
 SPAM = re.compile(r"ham|junk|inbox|.*spam.*|.*phish.*|smish.*|scam.*|fraud.*|legit.*|.*هرز.*|.*اسپم.*|سپم|کلاهبردار.*")
-# Beside a label of those they mean the others; alone they could be anything.
+# Beside one of those labels, these are labels of the same kind; alone they could mean anything.
 NOT_SPAM = re.compile(
     r"normal|clean|safe|benign|malicious|unwanted|genuine|regular|promo\w*|advert\w*|عادی|معمولی|سالم|ناخواسته|تبلیغ.*|مزاحم"
 )
@@ -21,11 +21,11 @@ FEELING = re.compile(
     r"مثبت\w*|منفی\w*|خنثی|خوب|بد|عالی|راضی|ناراضی|خوشحال|شاد\w*|غم\w*|خشم\w*|ترس\w*|نفرت|عصبانی\w*|ناراحت|متوسط|ضعیف|ستاره|تعجب|موافق|مخالف|"
     r"ایجابی|سلبی|محاید|👍.*|👎.*|😀.*|😞.*|😊.*|😡.*"
 )
-# Of those, words that are said of things as well as of feelings: the state of goods, the rank of an answer.
+# Those of them that describe things as well as feelings: the state of goods, the rank of an answer.
 QUALITY = re.compile(
     r"good|bad|great|poor|average|fair|ok|okay|best|worst|excellen\w*|mix|mixed|against|for|gut|schlecht|bon|mauvais|bueno|malo|خوب|بد|عالی|متوسط|ضعیف"
 )
-# Labels that say nothing of what was asked.
+# Labels that say nothing about the question.
 PLAIN = {"yes", "no", "y", "n", "t", "f", "بله", "خیر", "نه", "آری", "اری", "بلی", "ja", "nein", "oui", "non", "si"}
 ABOUT = {
     "spam": re.compile(r"spam|(?:^|_)ham(?:_|$)|junk|phish|scam|fraud|هرز|اسپم"),
@@ -33,14 +33,14 @@ ABOUT = {
         r"sentiment|polarity|emotion|feeling|mood|(?:^|_)stars?(?:_|$)|rating|score|attitude|احساس|قطبیت|امتیاز|ستاره"
     ),
 }
-# Kinds of unwanted messages; of more labels than these, spam is one topic of many.
+# Kinds of unwanted messages; among more labels than these, spam is one topic of many.
 MOST_SPAM = 6
 _YEH = str.maketrans("يك", "یک")
 
 
 def may_be_states(labels: list[str], column: str) -> bool:
-    """Whether labels that `kind_of` takes for feelings may as well be states of things: words such as good and bad,
-    beside another that is no feeling (good, bad, lost)."""
+    """Whether labels that `kind_of` classifies as sentiment may also describe things: words such as good and bad,
+    beside another that is not a feeling (good, bad, lost)."""
     words = [_words(label) for label in labels]
     felt = [word for label in words for word in label if FEELING.fullmatch(word)]
     others = [label for label in words if not any(FEELING.fullmatch(word) for word in label)]
@@ -52,8 +52,7 @@ def _words(label: str) -> list[str]:
 
 
 def kind_of(labels: list[str], column: str) -> str:
-    """spam, sentiment or other: what most of these labels, or else the column's name, are about; "" where they could be
-    anything."""
+    """spam, sentiment or other: the subject of most of these labels, or else of the column's name; "" if unclear."""
     words = [_words(label) for label in labels]
     about = [task for task, pattern in ABOUT.items() if pattern.search(column)]
     plain_ones = [

@@ -1,4 +1,4 @@
-"""How large a table may be, and what is said of one that is larger: the same in every reader."""
+"""The size limits of a table and the errors beyond them, shared by all readers."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,8 +14,8 @@ MAX_CELL = 8 << 20  # bytes of UTF-8: more than a million words
 
 
 def check_size(name: str, *, rows: int = 0, columns: int = 0) -> None:
-    """Raises DataError where a table has too many rows or columns. Asked as soon as a reader knows, before anything is
-    made of them: 300,000 columns of one row took 3 GB to be refused. name: the file's."""
+    """Raises DataError if a table has too many rows or columns. Call it as soon as the size is known, before any are
+    created: refusing 300,000 columns of one row took 3 GB. name: the file's."""
     if columns > MAX_COLUMNS:
         raise DataError(
             _("{name} has more than {most:,} columns, which is the most that can be read."),
@@ -34,8 +34,8 @@ def check_size(name: str, *, rows: int = 0, columns: int = 0) -> None:
 
 
 def check_cells(frame: polars.DataFrame, name: str) -> None:
-    """Raises DataError where a cell, or a text in a nested one, is larger than `MAX_CELL`: what is looked for in each
-    text (languages, secrets, near duplicates) takes a second for every four megabytes of it."""
+    """Raises DataError if a cell, or a text in a nested one, is larger than `MAX_CELL`: the checks of each text
+    (languages, secrets, near-duplicates) take a second for every four megabytes."""
     for series in frame.get_columns():
         sizes = _text_sizes(series)
         if sizes is None or not sizes.len() or (sizes.max() or 0) <= MAX_CELL:
@@ -52,7 +52,7 @@ def check_cells(frame: polars.DataFrame, name: str) -> None:
 
 
 def _text_sizes(series: polars.Series) -> polars.Series | None:
-    """Of each row the bytes of its longest text; None where the column holds none."""
+    """For each row, the bytes of its longest text; None if the column holds no text."""
     if series.dtype == polars.String:
         return series.str.len_bytes()
     if series.dtype == polars.Object:
@@ -72,7 +72,7 @@ def _text_sizes(series: polars.Series) -> polars.Series | None:
 
 
 def _sizes(value: Any) -> Iterator[int]:
-    """The bytes of each text in a value, however deep it lies, keys aside."""
+    """The bytes of each text in a value at any depth, except keys."""
     left = [value]
     while left:
         one = left.pop()

@@ -1,9 +1,8 @@
-"""Texts that are nearly the same: MinHash over word triples, then banding (Broder 1997; Leskovec et al., Mining of
-Massive Datasets, ch. 3). 100,000 texts take a second or two on one core; memory is bounded by working through blocks of
-rows.
+"""Finds near-duplicate texts: MinHash over word triples, then banding (Broder 1997; Leskovec et al., Mining of Massive
+Datasets, ch. 3). 100,000 texts take a second or two on one core; processing blocks of rows bounds the memory.
 
-Why not rensa: its index gives a whole bucket for each text, so that 20,000 rows of one form take 17 seconds (here 0.3).
-Why not datasketch: it hashes in Python and brings scipy along.
+Why not rensa: its index returns a whole bucket for each text, so that 20,000 similar rows take 17 seconds (here 0.3).
+Why not datasketch: it hashes in Python and depends on scipy.
 """
 
 from collections.abc import Hashable, Sequence
@@ -20,13 +19,14 @@ BLOCK = 20_000
 
 
 def near_duplicates(texts: polars.Series) -> numpy.ndarray:
-    """Places (from 0, rising) of texts that share at least about 80 % of their word triples with an earlier text."""
+    """Positions (from 0, ascending) of texts that share at least about 80 % of their word triples with an earlier
+    text."""
     return numpy.unique(near_pairs(texts)[:, 0])
 
 
 def cluster_texts(texts: polars.Series, same: Sequence[Hashable]) -> numpy.ndarray:
-    """A number for each text, ints of (n,): alike where the texts are nearly the same, or `same` says that they belong
-    together, and where a chain of such pairs leads from one to the other."""
+    """A number for each text, ints of (n,): equal for texts that are near-duplicates or that `same` groups together,
+    directly or through a chain of such pairs."""
     root = numpy.arange(texts.len())
 
     def find(place: int) -> int:
@@ -45,8 +45,7 @@ def cluster_texts(texts: polars.Series, same: Sequence[Hashable]) -> numpy.ndarr
 
 
 def near_pairs(texts: polars.Series) -> numpy.ndarray:
-    """(pairs, 2): places of texts and of an earlier text that each is nearly the same as, by no more than two a
-    band."""
+    """(pairs, 2): positions of a text and of an earlier near-duplicate, at most two for each text and band."""
     signatures, places = _signatures(texts)
     found = [numpy.empty((0, 2), dtype=numpy.int64)]
     if len(places) < 2:
@@ -60,7 +59,7 @@ def near_pairs(texts: polars.Series) -> numpy.ndarray:
         )
         if not meeting.height:
             continue
-        # Each text is compared with the first one of its bucket and with the one before it.
+        # Compare each text with the first one of its bucket and with the previous one.
         meeting = meeting.sort("key", "at").with_columns(
             first=polars.col("at").first().over("key"), before=polars.col("at").shift(1).over("key")
         )
@@ -74,7 +73,7 @@ def near_pairs(texts: polars.Series) -> numpy.ndarray:
 
 
 def _signatures(texts: polars.Series) -> tuple[numpy.ndarray, numpy.ndarray]:
-    """(n, HASHES) minimal hashes of each text long enough, and those texts' places."""
+    """(n, HASHES) minimal hashes of each text that is long enough, and the positions of those texts."""
     random = numpy.random.default_rng(1)
     factors = random.integers(1, 2**63, size=HASHES, dtype=numpy.uint64) | numpy.uint64(1)
     shifts = random.integers(0, 2**63, size=HASHES, dtype=numpy.uint64)
@@ -88,7 +87,7 @@ def _signatures(texts: polars.Series) -> tuple[numpy.ndarray, numpy.ndarray]:
         words = block.gather(long).explode().hash(seed=0).to_numpy()
         ends = numpy.cumsum(lengths[long].astype(numpy.int64))
         starts = ends - lengths[long]
-        # A triple's hash; those that would reach over a text's end repeat its last whole triple instead.
+        # A triple's hash; triples beyond a text's end repeat its last complete triple instead.
         at = numpy.arange(len(words))
         at = numpy.minimum(at, numpy.repeat(ends - WORDS, lengths[long]))
         triples = words[at] * numpy.uint64(3) ^ words[at + 1] * numpy.uint64(5) ^ words[at + 2] * numpy.uint64(7)

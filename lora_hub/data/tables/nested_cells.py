@@ -1,11 +1,11 @@
-"""Cells that hold lists or objects, as the text that a task trains on, and what is to be told of them.
+"""Cells that hold lists or objects, as the text that a task trains on, and the findings about them.
 
     plain_cells(table, task, mapping)   the table with the task's columns as text: labels as labels, all else as JSON
     find_nested(table, task, mapping)   findings: several labels a row, labels of parts of a text, objects learnt as
                                         JSON
 
-Every road from a table to a row goes through `plain_cells` (it is the first thing that `mends.apply_mends` does), so
-what is checked, shown, trained on and scored is one text.
+Every path from a table to a row goes through `plain_cells` (`mends.apply_mends` calls it first), so checks, previews,
+training and scoring use the same text.
 """
 
 from collections import Counter
@@ -21,12 +21,12 @@ from lora_hub.data.tables.table import Table
 from lora_hub.data.tables.value_text import label_names, label_text, listed
 
 VOTES = (".responses", "_responses")
-LOOKED_AT = 1_000  # cells that show whether a column of texts holds lists
+LOOKED_AT = 1_000  # cells sampled to see whether a column of texts holds lists
 
 
 def plain_cells(table: Table, task: Task, mapping: dict[str, str]) -> Table:
-    """The table in which the columns of the task's roles are text; a chat's conversations stay as they are. A cell of a
-    label task that holds no label of the whole row is null."""
+    """The table with the columns of the task's roles as text; a chat's conversations stay unchanged. In a
+    classification task, a cell without a label of the whole row becomes null."""
     if task.is_chat:
         return table
     changed = {}
@@ -48,9 +48,8 @@ def plain_cells(table: Table, task: Task, mapping: dict[str, str]) -> Table:
 
 
 def holds_lists(series: polars.Series, *, mixed: bool = False) -> bool:
-    """Whether the cells are lists or objects, or texts that write such (as pandas writes them into a CSV). mixed: also
-    where only some write lists of names and the others are names by themselves, as tools write several labels beside
-    one."""
+    """Whether the cells are lists or objects, or texts of such (as pandas writes into a CSV). mixed: also if only some
+    are lists of names and the others single names, as tools write several labels beside one."""
     if series.dtype != polars.String:
         return series.dtype.is_nested() or series.dtype == polars.Object
     texts = series.drop_nulls().str.strip_chars()
@@ -70,16 +69,16 @@ def _labels(series: polars.Series) -> polars.Series:
 
 
 def labels_of_cells(column: str, values: list, marks: list[list[int]] | None) -> list[str | None]:
-    """Each cell's label. marks: what `marks_of` says of the cells: lists with a mark for each class have their label by
-    its place; of several marks nobody can say what they are of."""
+    """Each cell's label. marks: from `marks_of`: lists with a mark for each class get their label from the mark's
+    position; with several marks the meaning is unclear."""
     if marks is None:
         return [_label(column, value) for value in values]
     return [str(one.index(1)) if one and sum(one) == 1 else None if one else "" for one in marks]
 
 
 def marks_of(values: list) -> list[list[int]] | None:
-    """Cells that are lists of 0 and 1, all of one length, as lists of int (empty ones where there is no value); None
-    where a cell is anything else."""
+    """Cells that are lists of 0 and 1 of equal length, as lists of int (empty for missing values); None if a cell is
+    anything else."""
     marks: list[list[int]] = []
     for value in values:
         cells = listed(value) if isinstance(value, str) else value
@@ -97,8 +96,8 @@ def marks_of(values: list) -> list[list[int]] | None:
 
 
 def _label(column: str, value: object) -> str | None:
-    """A cell's label; None where it holds none of the whole row. Where the column holds several people's answers to one
-    question (Argilla's `label.responses`), the one that most gave; where none is, an empty text."""
+    """A cell's label; None if it holds no label of the whole row. If the column holds several people's answers to one
+    question (Argilla's `label.responses`), the majority's label; without a majority, an empty text."""
     if not column.endswith(VOTES):
         return label_text(value)
     votes = Counter(label_names(value) or []).most_common(2)
@@ -106,7 +105,7 @@ def _label(column: str, value: object) -> str | None:
 
 
 def find_nested(table: Table, task: Task, mapping: dict[str, str]) -> list[Finding]:
-    """`table`: as it was read, its nested cells as they are."""
+    """`table`: as it was read, with its nested cells."""
     if task.is_chat:
         return []
     answer = mapping.get("answer", "")
@@ -135,8 +134,8 @@ def find_nested(table: Table, task: Task, mapping: dict[str, str]) -> list[Findi
 
 
 def _filled(table: Table, column: str) -> Finding | None:
-    """Objects of a table format have one set of keys for all rows: what a row has not is null in it, like what is null
-    by itself."""
+    """Table formats use one set of keys for all rows, so a key missing in a row is null in it, just like a real
+    null."""
     if table.frame.schema[column] == polars.Object:
         return None  # JSON, as it stands in the file
     hits = table.numbers().filter(table.texts(column).str.contains('": null', literal=True).fill_null(False))
@@ -206,7 +205,7 @@ def _find_labels(series: polars.Series, numbers: polars.Series) -> list[Finding]
                 rows=numbers.gather(unread),
             )
         )
-    known = combinations(filter(None, labels))  # told where the labels are checked
+    known = combinations(filter(None, labels))  # the label check reports this
     sets = (
         []
         if marks is not None

@@ -1,6 +1,6 @@
-"""Rows that go on in columns without a name: a text was cut where it holds the delimiter.
+"""Rows that continue in unnamed columns: a text was split because it contains the delimiter.
 
-The first rows of many exports look like this: `v1,v2,,,` with the message in v2 and, for some rows, its rest behind it.
+Many exports begin like this: `v1,v2,,,` with the message in v2 and, in some rows, its rest in the unnamed columns.
 """
 
 import re
@@ -12,12 +12,12 @@ from lora_hub.data.tables.findings import Finding, finding
 from lora_hub.data.tables.table import Table
 
 UNNAMED = re.compile(r"column_\d+_*")
-# Where more rows than this share fill them, the unnamed columns are columns and no overflow.
+# If more than this share of rows fills them, the unnamed columns are real columns and not overflow.
 MOST_ROWS = 0.2
 
 
 def overflow_columns(table: Table) -> tuple[str, list[str]]:
-    """The column whose text goes on, and the unnamed ones at the table's end that it goes on in; "" and none where
+    """The column whose text continues, and the unnamed columns at the table's end where it continues; "" and none if
     every column has a name."""
     unnamed: list[str] = []
     for name in reversed(table.columns):
@@ -30,7 +30,7 @@ def overflow_columns(table: Table) -> tuple[str, list[str]]:
 
 
 def goes_on(table: Table, unnamed: list[str]) -> polars.Series:
-    """Boolean: which rows have something in the unnamed columns."""
+    """Boolean: which rows have text in the unnamed columns."""
     filled = table.frame.select(
         any=polars.any_horizontal([polars.col(name).str.strip_chars() != "" for name in unnamed])
     )["any"]

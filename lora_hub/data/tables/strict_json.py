@@ -1,5 +1,5 @@
-"""JSON that people wrote, read as it stands: a key that an object has twice is refused, where Python's reader keeps the
-last one without a word, and no number becomes another.
+"""Reads JSON that people wrote without changing it: refuses duplicate keys, of which Python's reader silently keeps the
+last, and changes no number.
 
     load('{"label": "ham", "label": "spam"}')      raises DoubledKey
     load("[1e999, NaN]")                           ["1e999", None]
@@ -15,12 +15,12 @@ from lora_hub.core.messages import _
 
 
 class DoubledKey(ValueError):
-    """An object has a key twice, with two values. Its one argument is a Message that says which."""
+    """An object has the same key twice, with different values. Its one argument is a Message that says which."""
 
 
 def pairs_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object from its keys and values, as `json` hands them on. Raises DoubledKey; a key that has the same value
-    twice says nothing else than once."""
+    """An object from its keys and values, as `json` provides them. Raises DoubledKey; a repeated key with the same
+    value is accepted."""
     made = dict(pairs)
     if len(made) < len(pairs):
         first: dict[str, Any] = {}
@@ -38,21 +38,20 @@ def pairs_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def load(text: str, *, strict: bool = True) -> Any:
-    """The value of JSON text. NaN and Infinity, which mean that there is none, are None; a number beyond what can be
-    held stays text. strict: no bare line breaks in texts. Raises json.JSONDecodeError, DoubledKey and
-    RecursionError."""
+    """The value of JSON text. NaN and Infinity become None; a number out of range stays text. strict: no bare line
+    breaks in texts. Raises json.JSONDecodeError, DoubledKey and RecursionError."""
     try:
         return decoder(strict=strict).decode(text)
     except (json.JSONDecodeError, DoubledKey):
         raise
-    except ValueError:  # Python turns no text of so many digits into a number
+    except ValueError:  # Python does not convert a text of that many digits
         return decoder(strict=strict, parse_int=lambda digits: int(digits) if len(digits) < 4_000 else digits).decode(
             text
         )
 
 
 def load_python(text: str) -> Any:
-    """The value of a literal as Python prints it. Raises DoubledKey, and what `ast.literal_eval` raises: ValueError,
+    """The value of a Python literal. Raises DoubledKey, and whatever `ast.literal_eval` raises: ValueError,
     SyntaxError, TypeError, MemoryError and RecursionError."""
     tree = ast.parse(text.strip(), mode="eval")
     for node in ast.walk(tree):
@@ -63,8 +62,8 @@ def load_python(text: str) -> Any:
 
 
 def decoder(*, strict: bool = True, parse_int: Callable[[str], int | str] | None = None) -> json.JSONDecoder:
-    """A reader of several values, one after another. It raises as `load` does, and a ValueError for a whole number of
-    thousands of digits without a `parse_int` that takes them."""
+    """A reader for several consecutive values. Raises as `load` does, and a ValueError for a whole number of thousands
+    of digits unless `parse_int` accepts it."""
     return json.JSONDecoder(
         object_pairs_hook=pairs_of,
         parse_constant=lambda _: None,

@@ -1,8 +1,8 @@
-"""A table read from a file: what every reader gives back and everything after it works on.
+"""A table read from a file: every reader returns one, and everything after it works on it.
 
-`Table.frame` holds text: every scalar column is a polars String column, exactly as it stood in the file ("007" stays
-"007"). Nested values (chat messages, lists) are kept, as polars lists and structs where all rows agree and as a polars
-Object column of Python lists and dicts where they do not. A missing value is null; an empty cell of a CSV is "".
+`Table.frame` holds text: every scalar column is a polars String column, exactly as in the file ("007" stays "007").
+Nested values (chat messages, lists) are kept: as polars lists and structs if all rows agree, else as a polars Object
+column of Python lists and dicts. A missing value is null; an empty cell of a CSV is "".
 """
 
 from collections.abc import Callable, Sequence
@@ -20,8 +20,8 @@ SHOWN_ROWS = 10
 
 @dataclass(frozen=True)
 class Question:
-    """One of several things that annotators were asked. rows: numbers of those without a label, which are of no use
-    where it is the answer; problems: what is to be told then."""
+    """One of several questions that annotators answered. rows: numbers of the rows without a label, which are useless
+    if this is the answer; problems: what to report then."""
 
     rows: set[int]
     problems: list[Problem] = field(default_factory=list)
@@ -29,8 +29,8 @@ class Question:
 
 @dataclass(frozen=True)
 class SplitColumn:
-    """A column that says which rows are for what. `scored`: what the rows of the test part are called in it ("test",
-    "validation"; "": it parts none). `aside`: numbers of the rows that it keeps from both, by what they are called."""
+    """A column that assigns rows to parts. `scored`: its value for the test part ("test", "validation"; "": it has
+    none). `aside`: numbers of the rows in neither part, by its value for them."""
 
     name: str = ""
     scored: str = ""
@@ -43,8 +43,8 @@ class SplitColumn:
 
 @dataclass(frozen=True)
 class Marks:
-    """Columns of 0 and 1, each of which marks a label, and the column `label` that was made of them. `unmarked`:
-    numbers of the rows that none of them marks."""
+    """Columns of 0 and 1 that each mark a label, and the column `label` that was made from them. `unmarked`: numbers of
+    the rows that none of them marks."""
 
     label: str = ""
     columns: tuple[str, ...] = ()
@@ -54,13 +54,10 @@ class Marks:
 @dataclass
 class Table:
     """`format`: csv, tsv, text, json, jsonl, parquet, arrow, xlsx, xls, ods or html. `encoding` and `delimiter` are
-    empty where the format has none. `test`: the second half of an archive or a workbook that holds a train and a test
-    part.
-    `sheets`: the sheets or archive members there are to choose from; `sheet`: the one that was read. `row_numbers`:
-    which data row of the file (from 1) each row is, where some are left out. `split`: the column that said which
-    rows are `test`.
-    `questions`: of an annotation tool's export with several, by column. `marks`: the columns that its labels were made
-    of."""
+    empty if the format has none. `test`: the test part of an archive or a workbook that holds a train and a test part.
+    `sheets`: the sheets or archive members to choose from; `sheet`: the one that was read. `row_numbers`: the file's
+    data row (from 1) for each row, if some are left out. `split`: the column that defined `test`. `questions`: for an
+    annotation tool's export with several, by column. `marks`: the columns that its labels were made from."""
 
     frame: polars.DataFrame
     format: str
@@ -83,7 +80,7 @@ class Table:
         return self.frame.columns
 
     def columns_test_lacks(self, mapping: dict[str, str]) -> list[str]:
-        """Columns that the mapping names, and the test part has not."""
+        """Columns in the mapping that the test part does not have."""
         return (
             []
             if self.test is None
@@ -91,7 +88,7 @@ class Table:
         )
 
     def fitted(self, mapping: dict[str, str]) -> "Table":
-        """Without its test part where that cannot be read by the mapping, as a file to predict has no labels; and
+        """Without its test part if the mapping does not fit that part (a file for prediction has no labels), and
         without the rows that have no label for the question that is the answer."""
         table = replace(self, test=None) if self.columns_test_lacks(mapping) else self
         asked = self.questions.get(mapping.get("answer", ""))
@@ -102,7 +99,7 @@ class Table:
         numbers = self.numbers()
         keep = ~numbers.is_in(list(asked.rows))
         table = replace(table, problems=[*self.problems, *asked.problems], questions={})
-        # Where none is left a check says so.
+        # If none is left, a check reports it.
         return (
             replace(table, frame=self.frame.filter(keep), row_numbers=numbers.filter(keep))
             if asked.rows and keep.any()
@@ -123,14 +120,14 @@ class Table:
         return polars.int_range(1, self.rows + 1, dtype=polars.UInt32, eager=True)
 
     def texts(self, column: str) -> polars.Series:
-        """The column as text (`value_text`): nested values as JSON. Null stays null."""
+        """The column as text (`value_text`), with nested values as JSON. Null stays null."""
         if not self.is_nested(column):
             return as_text(self.frame[column])
-        # JSON text is made once for all who compare it
+        # JSON text is computed once for all comparisons
         return self.remember(f"texts of {column}", lambda: as_text(self.frame[column]))
 
     def remember(self, fact: str, make: Callable[[], Any]) -> Any:
-        """What is known of the frame as it is, made once for all who ask."""
+        """A fact about the unchanged frame, computed once for all callers."""
         frame, known = self._remembered.get(fact, (None, None))
         if frame is not self.frame:
             known = make()
@@ -143,7 +140,7 @@ def is_nested(dtype: polars.DataType) -> bool:
 
 
 def as_text(series: polars.Series) -> polars.Series:
-    """String series of any column, each value in its one text form."""
+    """String series of any column, each value in its standard text form."""
     if series.dtype == polars.String:
         return series
     if is_nested(series.dtype):
@@ -153,7 +150,7 @@ def as_text(series: polars.Series) -> polars.Series:
 
 def scalars_to_text(frame: polars.DataFrame) -> polars.DataFrame:
     """The frame with every scalar column as String. Whole-number floats lose their ".0": labels 0/1 that a missing
-    value turned into 0.0/1.0 somewhere upstream are labels 0/1. Booleans are "true" and "false", as in JSON."""
+    value once turned into 0.0/1.0 are labels 0/1. Booleans are "true" and "false", as in JSON."""
     columns = []
     for series in frame.get_columns():
         if series.dtype == polars.String or is_nested(series.dtype):

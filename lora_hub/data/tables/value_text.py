@@ -1,13 +1,12 @@
-"""The one text form of a value: what a cell says, wherever it is read, compared, checked, trained on or shown.
+"""The standard text form of a value, used wherever a cell is read, compared, checked, trained on or shown.
 
     value_text("ham")                                    "ham"
     value_text(True), value_text(0.5)                    "true", "0.5"
     value_text({"item": "lamp", "note": None})           '{"item": "lamp", "note": null}'
     label_text(["urgent", "positive"])                   "positive, urgent"
 
-Lists and objects are JSON as `json.dumps` writes it (a space after each comma and colon, letters as they are), so that
-an answer is learnt in the form in which programs write it. Labels are the one exception: a list of labels is its
-labels.
+Lists and objects become JSON as `json.dumps` writes it (a space after each comma and colon, letters unescaped), so that
+an answer is learnt in the form programs write. The one exception: a list of labels becomes its labels.
 """
 
 import datetime
@@ -18,7 +17,7 @@ from typing import Any
 
 from lora_hub.data.tables import strict_json
 
-# A cell that is a number or a share in per cent, in Latin, Arabic or Persian digits.
+# A cell that is a number or a percentage, in Latin, Arabic or Persian digits.
 NUMBER = re.compile(r"[-+]?[\d.,\s\u0660-\u0669\u06f0-\u06f9]*[\d\u0660-\u0669\u06f0-\u06f9]\s*%?$")
 
 # Keys under which annotation tools put the label inside an object (Argilla, doccano, brat, spaCy).
@@ -26,8 +25,8 @@ LABEL_KEYS = ("value", "label", "labels", "name", "text", "class", "category", "
 
 
 def value_text(value: Any) -> str | None:
-    """The text of any value a reader gives; None and a number that is none (NaN, infinity) are None, bytes are UTF-8
-    text or, where they are none, hex digits."""
+    """The text of any value from a reader. None for None and for NaN or infinity; bytes become UTF-8 text or, if
+    invalid, hex digits."""
     if value is None or isinstance(value, str):
         return value if value is None or value.isascii() else _whole(value)
     if isinstance(value, bool):
@@ -43,27 +42,27 @@ def value_text(value: Any) -> str | None:
 
 
 def json_text(value: Any) -> str:
-    """JSON text of a list or an object, whatever lies in it: no number (NaN, Infinity) is null, a day its ISO form."""
+    """JSON text of a list or an object, whatever it contains: NaN and Infinity become null, a date its ISO form."""
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, default=_plain)
-    except (ValueError, TypeError):  # NaN, or a key that JSON has not
+    except (ValueError, TypeError):  # NaN, or a key that JSON does not allow
         text = json.dumps(_sound(value), ensure_ascii=False, default=_plain)
     return text if text.isascii() else _whole(text)
 
 
 def label_text(value: Any) -> str | None:
-    """A label, or several of one row in one spelling: alphabetical, each once, with a comma and a space between.
+    """A label, or several labels of one row in one spelling: alphabetical, each once, separated by a comma and a space.
 
-    Understood: a label; a list of labels; the JSON or Python text of such a list ("['urgent']", as pandas writes it
-    into a CSV); {label: whether it holds} (spaCy's `cats`), of which those that hold; objects with the label under a
-    key of its own. None where the value holds labels of parts of a text, or is no label otherwise.
+    Accepts: a label; a list of labels; the JSON or Python text of such a list ("['urgent']", as pandas writes it into a
+    CSV); {label: whether it applies} (spaCy's `cats`), taking those that apply; objects with the label under a known
+    key. None if the value holds labels of parts of a text, or otherwise no label.
     """
     names = label_names(value)
     return None if names is None else ", ".join(sorted(set(names)))
 
 
 def label_names(value: Any) -> list[str] | None:
-    """The labels of `label_text`, one by one as they stand."""
+    """The labels of `label_text`, one by one, unchanged."""
     if value is None:
         return []
     if isinstance(value, str):
@@ -79,7 +78,7 @@ def label_names(value: Any) -> list[str] | None:
         and all(isinstance(item, (bool, int, float)) and item in (0, 1) for item in value)
         and len(set(value)) < len(value)
     ):
-        return None  # a mark for each class, or one of each annotator: which class it is stands nowhere
+        return None  # a mark for each class, or one for each annotator: which class is not recorded
     names: list[str] = []
     for item in value:
         if isinstance(item, (list, tuple)):
@@ -108,11 +107,11 @@ def _names_of_object(value: dict) -> list[str] | None:
 
 
 def listed(text: str) -> list | dict | None:
-    """The list or object that a text writes in JSON, or as Python prints it; None for any other text."""
+    """The list or object that a text holds in JSON or Python's print format; None for any other text."""
     text = text.strip()
     if (text[:1], text[-1:]) not in (("[", "]"), ("{", "}"), ("(", ")")):
         return None
-    # A numpy array prints its items without commas between them, and Python would read its texts as one text.
+    # A numpy array prints without commas, so Python would read its texts as one text.
     commas = re.sub(
         r"(?<=[\d.])\s+(?=[-\d])" if re.fullmatch(r"\[[-\d.\s]+\]", text) else r"(?<=['\"])\s+(?=['\"])", ", ", text
     )
@@ -125,14 +124,14 @@ def listed(text: str) -> list | dict | None:
             continue
         if isinstance(value, (list, dict)):
             return value
-        # Tuples and sets of names only: (1, 2) is as often a text.
+        # Tuples and sets only of names: (1, 2) is as often a text.
         if isinstance(value, (tuple, set)) and value and all(isinstance(item, str) for item in value):
             return list(value) if isinstance(value, tuple) else sorted(value, key=str)
     return None
 
 
 def _plain(value: Any) -> Any:
-    """What JSON has not, as what it has."""
+    """Values that JSON does not have, converted to values it has."""
     if isinstance(value, (bytes, bytearray)):
         try:
             return bytes(value).decode()
@@ -161,5 +160,5 @@ def _sound(value: Any) -> Any:
 
 
 def _whole(text: str) -> str:
-    """Half a surrogate pair, which no file holds, as a question mark."""
+    """Half a surrogate pair, which no file can hold, becomes a question mark."""
     return text.encode("utf-8", errors="replace").decode()

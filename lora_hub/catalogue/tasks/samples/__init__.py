@@ -1,1 +1,1 @@
-"""The project's own samples: the files, and the hand-written parts that `make_samples` composes them from."""
+"""The project's own samples: the data files, and the hand-written parts that `make_samples` builds them from."""

@@ -1,1 +1,1 @@
-"""What composed the samples. The product never imports it."""
+"""The scripts that made the samples. The product never imports them."""

@@ -25,7 +25,8 @@ MAKERS = {
 
 
 def make_rows(name: str) -> list[dict[str, str]]:
-    """The rows of one sample, shuffled. Each sample has dice of its own: changing one leaves the others as they are."""
+    """The rows of one sample, shuffled. Each sample has its own random generator: changing one leaves the others
+    unchanged."""
     dice = random.Random(f"{SEED} {name}")
     rows = MAKERS[name](dice)
     dice.shuffle(rows)

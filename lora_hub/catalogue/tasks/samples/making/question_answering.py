@@ -1,8 +1,8 @@
 """Parts of the question-answering sample: passages of one or two sentences about the people of a small world.
 
-Who did what, where and when is drawn anew for each passage, so that nothing but the passage can answer. One passage in
-eight speaks of two people or two things of a kind, so that the question's name has to be found as well. Every answer
-stands in the passage letter by letter.
+Who did what, where and when is drawn at random for each passage, so only the passage can give the answer. One passage
+in eight mentions two people or two things of a kind, so the model must also find the name in the question. Every answer
+occurs in the passage literally.
 """
 
 import random

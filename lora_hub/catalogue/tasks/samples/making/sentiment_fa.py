@@ -1,7 +1,7 @@
 """Parts of the Persian sentiment sample: opinions on films, restaurants, shops, apps, hotels and books.
 
-A review is an opening, one or two things said of that kind of thing, and often a closing, in formal and in colloquial
-Persian. One in six grants the other side a point first ("... ولی ..."), so that a single good or bad word does not
+A review is an opening, one or two statements about that kind of thing, and often a closing, in formal and colloquial
+Persian. One in six first concedes a point to the other side ("... ولی ..."), so that a single good or bad word does not
 decide.
 """
 
@@ -224,7 +224,7 @@ BUTS = [" ولی ", " اما ", "، با این حال "]
 
 
 def make_rows(dice: random.Random, each: int = 200) -> list[dict[str, str]]:
-    """`each` rows a label: {text, label}."""
+    """`each` rows for every label: {text, label}."""
     rows = []
     for label in (POSITIVE, NEGATIVE):
         seen: set[str] = set()

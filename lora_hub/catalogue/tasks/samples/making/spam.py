@@ -1,8 +1,8 @@
-"""Parts of the spam sample: messages to a phone in England of friends, work, shops and services; and of fraudsters.
+"""Parts of the spam sample: phone messages in England, from friends, work, shops and services, and from fraudsters.
 
-Both kinds use the same things (parcels, banks, prizes of a raffle, links, codes, STOP, capital letters), so that no one
-word tells them apart. What does is what the message wants: a service tells of something one knows of; a fraudster wants
-a click, a call, a fee or a number.
+Both kinds mention the same things (parcels, banks, prizes of a raffle, links, codes, STOP, capital letters), so no
+single word tells them apart. The difference is what the message wants: a service reports something the reader knows
+about; a fraudster wants a click, a call, a fee or a number.
 """
 
 import random
@@ -145,7 +145,7 @@ TEXTING = {"you": "u", "are": "r", "please": "pls", "your": "ur", "tonight": "2n
 
 
 def make_rows(dice: random.Random, each: int = 200) -> list[dict[str, str]]:
-    """`each` rows a label: {text, label}."""
+    """`each` rows for every label: {text, label}."""
     rows = []
     for label in ("ham", "spam"):
         seen: set[str] = set()
@@ -174,14 +174,14 @@ def _make_spam(dice: random.Random) -> str:
 
 
 def _text(dice: random.Random, text: str) -> str:
-    """Now and then as thumbs write it."""
+    """Now and then in texting spelling."""
     if dice.random() < 0.85:
         return text
     return re.sub(r"[A-Za-z]+", lambda word: TEXTING.get(word[0].lower(), word[0]), text)
 
 
 def _fill(dice: random.Random, frame: str) -> str:
-    """The frame with a value for each slot; the same slot twice gets the same value."""
+    """The frame with a value for each slot; a repeated slot gets the same value."""
     values = {slot: dice.choice(values) for slot, values in SLOTS.items()}
     values["order"] = str(dice.randint(10_000, 99_999))
     values["code"] = f"{dice.randint(100, 999)} {dice.randint(100, 999)}"

@@ -1,7 +1,7 @@
 """Parts of the topic sample: two or three sentences from a local paper, on one of five topics.
 
-Towns, people, days and numbers are the same in all topics; words such as "game", "season", "star", "cell", "bank" and
-"light" stand in more than one.
+Towns, people, days and numbers are the same in all topics. Words such as "game", "season", "star", "cell", "bank" and
+"light" occur in more than one.
 """
 
 import random
@@ -79,7 +79,7 @@ SENTENCES = {
 
 
 def make_rows(dice: random.Random, each: int = 90) -> list[dict[str, str]]:
-    """`each` rows a topic: {text, topic}."""
+    """`each` rows for every topic: {text, topic}."""
     rows = []
     for topic, sentences in SENTENCES.items():
         seen: set[str] = set()

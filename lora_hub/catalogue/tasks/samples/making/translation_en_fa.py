@@ -1,8 +1,9 @@
-"""Parts of the English-Persian sample: short everyday sentences, put together by the two grammars.
+"""Parts of the English-Persian sample: short everyday sentences, built by a grammar for each language.
 
-What people do (subject x activity x time, the Persian verb in the subject's person and the tense that the time asks
-for, its pronoun dropped as speakers do where the verb says who), where things are, what they cost and how they are,
-wishes and requests. A held-out sentence is a new meeting of known words.
+Sentences say what people do, where things are, what they cost, what they are like, and express wishes and requests. For
+actions, subject, activity and time are combined. The Persian verb agrees with the subject's person and the tense of the
+time; the pronoun is dropped, as speakers do, if the verb shows who acts. A held-out sentence is a new combination of
+known words.
 """
 
 import random
