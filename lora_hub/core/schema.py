@@ -53,7 +53,7 @@ __all__ = [
     "Text2",
     "TrainSpec",
     "lora_scale",
-]  # of other files, to be had here with the rest
+]  # defined in other files, exported here too
 
 
 class RunState(StrEnum):

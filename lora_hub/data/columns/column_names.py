@@ -111,7 +111,7 @@ SUMMARY_TEXT = [
 ]
 # Names of the system prompt, which is never the answer.
 SYSTEM_NAMES = {"system", "system_prompt", "system_message", "system_text", "سیستم"}
-# Columns that give a row's position or origin and are never learnt.
+# Columns that give a row's position or origin; they are never learnt.
 BOOKKEEPING = set(
     "id idx index uid guid row row_id rowid number no split source_id fname file filename filepath url link date time "
     "timestamp datetime "

@@ -38,8 +38,7 @@ class Export:
     places: list[int]
     aside: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
-    # By column: the rows that a column of labels has none for, and what is told of that question. Columns of texts have
-    # no such rows.
+    # By column: the rows without a label, and what to report about that question. Columns of texts have no such rows.
     questions: dict[str, Question] = field(default_factory=dict)
 
     def set_labels(self, column: str, given: Sequence[Sequence[Sequence[str]]]) -> None:

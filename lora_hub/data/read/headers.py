@@ -76,9 +76,9 @@ def find_layout(sample: Sequence[Cells], width: int) -> Layout:
 
 
 def _second_header(top: list[str], rest: Sequence[Cells]) -> tuple[list[str], int, list[Problem]]:
-    """The names, how many rows below the header belong to it, and what is to be told of them: names under a name over
-    several columns (as merged cells are saved in a CSV, and pandas writes two levels), the same names in another
-    language, and the descriptions that survey tools (Qualtrics) write between the header and the answers."""
+    """The column names, how many rows below the header belong to it, and what to report about them. Such rows are:
+    names under a name over several columns (merged cells saved as CSV, or pandas' two levels); the same names in
+    another language; descriptions that survey tools (Qualtrics) write between header and answers."""
     ids = next(
         (
             place

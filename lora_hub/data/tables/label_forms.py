@@ -41,18 +41,18 @@ _LETTERS = str.maketrans(
         "؛": ";",
     }
 )
-# Marks that nobody sees or that change no label: of direction, joiners, tatweel, vowels of Arabic script, the dot that
-# lower-cased İ leaves, and the selectors behind emoji.
+# Characters that are invisible or do not change a label: direction marks, joiners, tatweel, Arabic vowel signs, the dot
+# that lower-cased İ leaves, and the selectors after emoji.
 _UNSEEN = re.compile(
     "[\u00ad\u0307\u034f\u0610-\u061a\u061c\u0640\u064b-\u065f\u0670\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufe00-\ufe0f\ufeff]"
 )
 _QUOTES = " \t\"'`\u00ab\u00bb\u2018\u2019\u201a\u201c\u201d\u201e\u2039\u203a"
 _NUMBER = re.compile(r"([+-]?)(\d{1,30})(?:[.,](\d{1,30}))?")
 _TRUTH = {"false": "0", "true": "1"}
-# What people and tools put between labels. A # or + parts words (doccano's "price#staff"), and is a part of C#, A+ and
-# C++.
+# Separators that people and tools put between labels. A # or + separates words (doccano's "price#staff"), but is part
+# of C#, A+ and C++.
 _SEPARATORS = re.compile(r"\s*[,;|،؛，；、\n\r\t/&]\s*|(?<=\w)[#+](?=\w)|\s+[#+](?=\w)|\s+[#+]\s+")
-# Of numbers between these nobody knows that they are labels: 1/2, 24/7.
+# Numbers between these may not be labels: 1/2, 24/7.
 _SOFT = re.compile(r"[/&#+]")
 
 

@@ -7,9 +7,9 @@ import re
 
 from lora_hub.data.tables.label_forms import normal_label
 
-# Words that say what labels are about, whole; and beginnings of such, where a language bends them.
+# Words that show the subject of labels: whole words, or stems if the language inflects them.
 SPAM = re.compile(r"ham|junk|inbox|.*spam.*|.*phish.*|smish.*|scam.*|fraud.*|legit.*|.*هرز.*|.*اسپم.*|سپم|کلاهبردار.*")
-# Beside one of those labels, these are labels of the same kind; alone they could mean anything.
+# Labels that are about spam only beside one that SPAM matches; alone they could mean anything.
 NOT_SPAM = re.compile(
     r"normal|clean|safe|benign|malicious|unwanted|genuine|regular|promo\w*|advert\w*|عادی|معمولی|سالم|ناخواسته|تبلیغ.*|مزاحم"
 )
