@@ -58,7 +58,7 @@ def is_gone(run: Run, seconds: float = 60) -> bool:
     return not local.is_alive(run.handle)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_train_told_to_end_cancels_its_run_and_says_so(number: int, home: Path, data: Path) -> None:
     process = start("train", str(data), "--task", "sentiment", "--set", "steps=100000", "--json", home=home)
     read_until(process, "training")
