@@ -14,7 +14,7 @@ from lora_hub.hub import acting_as
 from lora_hub.people import Person, policy
 from lora_hub.people.rules import Action
 from lora_hub.use_cases.case import use_case
-from lora_hub.use_cases.watching import owned
+from lora_hub.use_cases.watching import check_changes, owned
 
 
 def token_of(person: Person) -> str:
@@ -61,7 +61,7 @@ def plan_publication(person: Person, run_id: str, *, org: str = "", name: str = 
 def publish_run(person: Person, run_id: str, **named: Any) -> Any:
     """Publishes a run's adapter, as `runs.publish_run`; returns a `Published`. Raises RunError, AccessError,
     HubError."""
-    owned(person, run_id)
+    check_changes(person, run_id)
     _check_where(person, named.get("org", ""))
     with asked_as(person):
         return runs.publish_run(run_id, **named)

@@ -106,6 +106,13 @@ def seen(person: Person, run_id: str, reader: RunReader | None = None) -> Run:
     return _without_others(runs.refresh_run(run_id, reader), is_shown)
 
 
+def check_changes(person: Person, run_id: str) -> None:
+    """Raises RunError if this person sees no such run, AccessError if it is another's. Admins change every run, so
+    nothing is read for them."""
+    if person.role != "admin":
+        owned(person, run_id)
+
+
 def owned(person: Person, run_id: str) -> Run:
     """A run that this person may change. Raises RunError if there is none, AccessError if it is another's."""
     run = seen(person, run_id)

@@ -240,6 +240,9 @@ def fine_tune_to_compare(app: App, visit: Visit, tmp_path: Path) -> None:
     wait_for_text(page, "#lh-run", run_id)
     second = visit.open(f"{app.url}/?run={run_id}")
     wait_for_text(second, "#lh-run", run_id)
+    # The form still says what is being trained, and tells so as long as it is.
+    open_tab(second, "Fine-tune")
+    wait_for_text(second, "#lh-under-way", "A run of exactly this is under way.")
     handle = handle_of(app, run_id)
     app.kill()
     assert is_alive(handle), "the run went with the app"
@@ -247,11 +250,6 @@ def fine_tune_to_compare(app: App, visit: Visit, tmp_path: Path) -> None:
     page.goto(f"{app.url}/?run={run_id}", wait_until="domcontentloaded")
     wait_for_text(page, "#lh-run", run_id)
     wait_for_text(page, "#lh-loss", "validation", RUN_SECONDS * 1000)
-
-    # The form still says what is being trained, and tells so as long as it is.
-    open_tab(page, "Fine-tune")
-    wait_for_text(page, "#lh-under-way", "A run of exactly this is under way.")
-    open_tab(page, "Runs")
 
     # Step 3: base and adapter on the same rows, the examples, publishing.
     wait_for_text(page, "#lh-run", "succeeded", RUN_SECONDS * 1000)

@@ -216,10 +216,19 @@
   };
   window.addEventListener("pagehide", () => { if (!holds.has("form")) keep(); });
   new MutationObserver(() => { if (!holds.has("form") && Object.keys(pending).length) putBack(); }).observe(document, { childList: true, subtree: true });
+  // The tab that the address names is shown a moment after the page was told to; a click before that would be undone by it.
+  const drawn = async (tab) => {
+    const button = () => document.querySelector(`#lh-tabs [role=tab][data-tab-id="${CSS.escape(tab)}"]`);
+    for (let tries = 0; tries < 100; tries += 1) {
+      if (!button() || button().getAttribute("aria-selected") === "true") return;
+      await new Promise((done) => setTimeout(done, 50));
+    }
+  };
   // The kept form is back: what was typed after it was kept goes on top of it, once the page has drawn it.
   const wired = async (name) => {
     await new Promise((done) => setTimeout(done));
     if (name === "form") putBack();
+    if (name === "address") await drawn(JSON.parse(where(read))[0] || "finetune");
     release(name);
     // Every place has its tab in its address, so that Back finds what it left.
     if (name === "address") address("tab", JSON.parse(where(read))[0] || "finetune");
