@@ -214,6 +214,6 @@ def test_one_constant_says_how_the_held_out_rows_are_parted() -> None:
     assert estimate.held_out_sizes is splitting.held_out_sizes
     readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
     assert (
-        f"Of them {splitting.VALIDATION_SHARE:.0%}".replace("%", " %") in readme
+        f"{splitting.VALIDATION_SHARE:.0%}".replace("%", " %") in readme
         and f"at most {splitting.MAX_VALIDATION}" in readme
     )
