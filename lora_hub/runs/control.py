@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from lora_hub.core import events, run_lock, settings, store
 from lora_hub.core.errors import LoraHubError, RunError
@@ -30,35 +31,9 @@ ENDING_SECONDS = 10
 RESUMABLE = (RunState.FAILED, RunState.CANCELLED, RunState.LOST)
 
 
-def start_run(
-    spec: TrainSpec,
-    *,
-    owner: str = "local",
-    environment: dict[str, str] | None = None,
-    runner: str = "local",
-    most_seconds: float = 0.0,
-    room: WaitingRoom | None = None,
-    base_checked: bool = False,
-    check: Callable[[], None] | None = None,
-) -> Run:
-    """Makes the run's folder and starts its process. Raises BaseError where the base is not to be had or can't fit,
-    HubError where its adapter could not be published, LoraHubError on a full disk.
-
-    environment: for the child alone (tokens); it is written nowhere. runner: who starts it, a module of runners/.
-    most_seconds: it may train so long in an attempt; 0: as long as it takes. room: where it waits for its turn without
-    a process; None: its process waits. base_checked: the caller has just asked `check_base`. check: called
-    when their turn has come; a LoraHubError that it raises ends them.
-    """
-    return start_runs(
-        [spec],
-        owner=owner,
-        environment=environment,
-        runner=runner,
-        most_seconds=most_seconds,
-        room=room,
-        base_checked=base_checked,
-        check=check,
-    )[0]
+def start_run(spec: TrainSpec, **named: Any) -> Run:
+    """`start_runs` of one."""
+    return start_runs([spec], **named)[0]
 
 
 def start_runs(
@@ -72,7 +47,15 @@ def start_runs(
     base_checked: bool = False,
     check: Callable[[], None] | None = None,
 ) -> list[Run]:
-    """The same for several specs of one base, which share a process and are trained together where that is faster."""
+    """Makes the folders of runs on one base and starts their process, which trains them together where that is faster.
+    Raises BaseError where the base is not to be had or can't fit, HubError where an adapter could not be published,
+    LoraHubError on a full disk.
+
+    environment: for the child alone (tokens); it is written nowhere. runner: who starts it, a module of runners/.
+    most_seconds: each may train so long in an attempt; 0: as long as it takes. room: where they wait for their turn
+    without a process; None: their process waits. base_checked: the caller has just asked `check_base`. check: called
+    when their turn has come; a LoraHubError that it raises ends them.
+    """
     settings.check()  # the process that is started reads them, too
     get_runner(runner)
     for spec in specs:

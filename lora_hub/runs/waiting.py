@@ -25,15 +25,20 @@ logger = logging.getLogger("lora_hub.runs")
 
 @dataclass
 class Waiting:
-    """Runs of one process, with their locks. start: called as start(run ids, locks, ticket) to start them."""
+    """Runs of one process, with their locks. start: called as start(run ids, locks, ticket) to start them. told: their
+    place in the line as their events have it."""
 
     run_ids: list[str]
     locks: list[RunLock]
     start: Callable[[list[str], list[RunLock], Ticket], None]
     ticket: Ticket
     logs: dict[str, events.EventLog] = field(default_factory=dict)
+    told: Wait | None = None
 
     def tell(self, place: Wait) -> None:
+        if place == self.told:
+            return
+        self.told = place
         for log in self.logs.values():
             log.append("progress", phase="waiting for its turn", step=0, total=0, eta=None, **place.model_dump())
 
@@ -53,7 +58,6 @@ class WaitingRoom:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._waiting: list[Waiting] = []
-        self._told: dict[int, Wait | None] = {}
         self._watch: threading.Thread | None = None
         self._closed = False
 
@@ -105,16 +109,11 @@ class WaitingRoom:
         one.drop_cancelled()
         if not one.run_ids:
             one.ticket.give_back()
-            self._told.pop(one.ticket.number, None)
             return False
         place = one.ticket.wait()
-        if place is None:
-            self._told.pop(one.ticket.number, None)
-            return True
-        if self._told.get(one.ticket.number) != place:
-            self._told[one.ticket.number] = place
+        if place is not None:
             one.tell(place)
-        return False
+        return place is None
 
     def _begin(self, one: Waiting) -> None:
         try:

@@ -11,10 +11,10 @@ import time
 from lora_hub import hub, runs
 from lora_hub.core import settings
 from lora_hub.people import policy
+from lora_hub.people.limits import DAY_SECONDS
 
 logger = logging.getLogger("lora_hub.use_cases")
 EVERY_SECONDS = 3600.0
-DAY_SECONDS = 86_400.0
 
 
 def collect_unused(now: float) -> int:

@@ -81,24 +81,27 @@ def check_allowed(person: Person, base: BaseModel) -> None:
 
 @use_case(Action.TRAIN)
 def plan_run(person: Person, file: Path, task: Task, base: BaseModel, **named: Any) -> runs.Plan:
-    """As `runs.plan_run`, for one of this person's files."""
-    check_allowed(person, base)
-    if not person.is_local:
-        datasets.check_own(person, file)
-    plan = runs.plan_run(file, task, base, **named)
-    limits.check_spec(person, plan.spec, plan.inspection.info.rows, plan.estimate.steps)
-    return plan
+    """As `runs.plan_run`, for this person's files. Raises AccessError if it exceeds their limits."""
+    _check_parts(person, base, file, named.get("test_file"))
+    return _within_limits(person, runs.plan_run(file, task, base, **named))
 
 
 @use_case(Action.TRAIN)
 def plan_inspected(person: Person, seen: Any, base: BaseModel, **named: Any) -> runs.Plan:
-    """As `runs.plan_inspected`, for one of this person's files. Raises AccessError if it exceeds their limits."""
+    """As `runs.plan_inspected`, for this person's files. Raises AccessError if it exceeds their limits."""
+    file = None if person.is_local else store.dataset_file(seen.info)
+    _check_parts(person, base, file, named.get("test_file"))
+    return _within_limits(person, runs.plan_inspected(seen, base, **named))
+
+
+def _check_parts(person: Person, base: BaseModel, *files: Path | None) -> None:
     check_allowed(person, base)
-    if not person.is_local:
-        for one in (store.dataset_file(seen.info), named.get("test_file")):
-            if one is not None:
-                datasets.check_own(person, one)
-    plan = runs.plan_inspected(seen, base, **named)
+    for file in files:
+        if file is not None:
+            datasets.check_own(person, file)
+
+
+def _within_limits(person: Person, plan: runs.Plan) -> runs.Plan:
     limits.check_spec(person, plan.spec, plan.inspection.info.rows, plan.estimate.steps)
     return plan
 

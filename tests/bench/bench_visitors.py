@@ -5,8 +5,7 @@ again and again. One app with sign-in, one embedded Hub with accounts, plain HTT
 
 1. One visitor alone: seconds of a question, p50 and p95.
 2. All of them: errors, p50 and p95, and what a fair share is: as many questions as were on the way at the same time,
-one
-   after another as quickly as one visitor's alone. Goal: p95 within twice that.
+   one after another as quickly as one visitor's alone. Goal: p95 within twice that.
 3. Memory of the app's process, every 10 seconds. Goal: its second half no more than 5 % above its first.
 
 Exit 1 where a goal is missed or there was an error.
@@ -23,17 +22,15 @@ import threading
 import time
 from pathlib import Path
 
-import psutil
-
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests/ui"), str(ROOT / "tests/local_hub")]
 
-from http_visitor import HttpVisitor  # noqa: E402
-from test_local_hub import start_server  # noqa: E402
-from test_page import App, free_port  # noqa: E402
+import conftest  # noqa: E402, F401  it starts the session's Hub before the client is imported
+import psutil  # noqa: E402
+from page_calls import Caller  # noqa: E402
+from test_page_people import Place, token_of  # noqa: E402
 
 SAMPLES = ["Win a free prize now, call 0900 123456", "See you at seven?", "Your parcel waits: pay 2 EUR here"]
-SCOPES = "openid profile read-repos write-repos manage-repos"
 
 
 def percentile(values: list[float], share: float) -> float:
@@ -44,22 +41,19 @@ def percentile(values: list[float], share: float) -> float:
 class Asker:
     """A visitor, and how long each question took."""
 
-    def __init__(self, url: str, hub: str, token: str, adapter: str, seed: int) -> None:
-        self.visitor, self.adapter, self.random = HttpVisitor(url), adapter, random.Random(seed)
-        self.visitor.sign_in(hub, token)
+    def __init__(self, url: str, name: str, adapter: str, seed: int) -> None:
+        self.caller, self.adapter, self.random = Caller(url, name, token_of(name)), adapter, random.Random(seed)
         self.took: list[tuple[float, float]] = []  # began, ended
         self.errors: list[str] = []
 
     def ask(self) -> None:
         began = time.monotonic()
         try:
-            answered = self.visitor.call(
-                "lh-ask",
-                "click",
-                {"lh-language": "en", "lh-names": [self.adapter], "lh-prompt": self.random.choice(SAMPLES)},
-            )
-            if json.dumps(answered).count("<article") != 2:
-                self.errors.append(json.dumps(answered)[:300])
+            values = {"lh-language": "en", "lh-names": [self.adapter], "lh-prompt": self.random.choice(SAMPLES)}
+            answered = self.caller.ask("lh-ask", "click", values).rpartition("\n")[2]
+            self.caller.heard.clear()
+            if answered.count("<article") != 2:
+                self.errors.append(answered[:300])
         except Exception as error:
             self.errors.append(f"{type(error).__name__}: {error}"[:300])
         self.took.append((began, time.monotonic()))
@@ -71,7 +65,7 @@ class Asker:
                 self.ask()
 
 
-def train(app: App, folder: Path) -> str:
+def train(place: Place, folder: Path) -> str:
     """An adapter of the organization, trained and published by the shell."""
     rows = "\n".join(
         f'"{text} {number}",{label}' for number in range(60) for text, label in zip(SAMPLES, ("spam", "ham", "spam"))
@@ -81,7 +75,7 @@ def train(app: App, folder: Path) -> str:
         [sys.executable, "-m", "lora_hub", "train", str(folder / "rows.csv"), "--task", "spam", "--effort", "quick"]
         + ["--publish", "--json"],
         cwd=ROOT,
-        env={**app.environment(), "HF_TOKEN": "hf_admin_0123456789"},
+        env={**place.app.environment(), "HF_TOKEN": token_of("admin")},
         capture_output=True,
         text=True,
         check=False,
@@ -99,36 +93,17 @@ def main() -> int:
     )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-visitors-") as made:
-        folder, port = Path(made), free_port()
-        names = ["admin", *(f"member{number}" for number in range(options.visitors))]
-        accounts = {
-            "users": {name: {"token": f"hf_{name}_0123456789"} for name in names},
-            "orgs": {"lora-hub": {"members": dict.fromkeys(names, "read") | {"admin": "admin"}}},
-            "oauth": {"app": {"secret": "secret", "redirect": [f"http://127.0.0.1:{port}/login/callback"]}},
-        }
-        (folder / "accounts.json").write_text(json.dumps(accounts))
-        hub = start_server(folder / "hub", "--accounts", str(folder / "accounts.json"))
-        app = App(
-            folder / "home",
-            port,
-            LORA_HUB_HUB="",
-            HF_ENDPOINT=hub.url,
-            OAUTH_CLIENT_ID="app",
-            OAUTH_CLIENT_SECRET="secret",
-            OAUTH_SCOPES=SCOPES,
-            OPENID_PROVIDER_URL=hub.url,
-        )
+        names = [f"member{number}" for number in range(options.visitors)]
+        place = Place(Path(made), {"admin": "admin", **dict.fromkeys(names, "read")})
         try:
-            adapter = train(app, folder)
-            app.start()
-            return measure(app, hub.url, adapter, names[1:], options)
+            return measure(place, train(place, Path(made)), names, options)
         finally:
-            app.close()
-            hub.kill()
+            place.close()
 
 
-def measure(app: App, hub: str, adapter: str, names: list[str], options: argparse.Namespace) -> int:
-    first = Asker(app.url, hub, f"hf_{names[0]}_0123456789", adapter, 0)
+def measure(place: Place, adapter: str, names: list[str], options: argparse.Namespace) -> int:
+    app = place.app
+    first = Asker(app.url, names[0], adapter, 0)
     first.ask()  # the base is loaded
     first.took.clear()
     for _ in range(20):
@@ -138,7 +113,7 @@ def measure(app: App, hub: str, adapter: str, names: list[str], options: argpars
         f"one visitor: {len(alone)} questions, p50 {statistics.median(alone):.2f} s, p95 "
         f"{percentile(alone, 0.95):.2f} s"
     )
-    askers = [Asker(app.url, hub, f"hf_{name}_0123456789", adapter, seed) for seed, name in enumerate(names)]
+    askers = [Asker(app.url, name, adapter, seed) for seed, name in enumerate(names)]
     process, memory, until = psutil.Process(app.process.pid), [], time.monotonic() + options.seconds
     threads = [threading.Thread(target=one.go, args=(until, options.think)) for one in askers]
     for thread in threads:

@@ -114,6 +114,7 @@ class Uploads:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock, self._lock = clock, threading.Lock()
         self._known: dict[str, tuple[str, float]] = {}  # path -> (person, when it came)
+        self._timer: threading.Timer | None = None
 
     def add(self, person: Person, paths: list[str]) -> None:
         """Registers files that a person sent. Removes that person's oldest files beyond the limit, and everybody's that
@@ -123,12 +124,26 @@ class Uploads:
             for path in paths:
                 self._known[path] = (person.id, now)
             mine = [path for path, (owner, _came) in self._known.items() if owner == person.id]
-            late = [path for path, (_owner, came) in self._known.items() if now - came > WAITING_SECONDS]
-            for path in {*mine[:-MOST_WAITING], *late}:
+            for path in mine[:-MOST_WAITING]:
                 self._remove(path)
-        later = threading.Timer(WAITING_SECONDS + 1, self.add, (person, []))
-        later.daemon = True
-        later.start()
+            self._remove_late(now)
+
+    def _remove_late(self, now: float) -> None:
+        """Also sees to it that the oldest file left is looked at in time: one timer for all, not a thread for each
+        upload."""
+        late = [path for path, (_owner, came) in self._known.items() if now - came > WAITING_SECONDS]
+        for path in late:
+            self._remove(path)
+        if self._timer is None and self._known:
+            oldest = min(came for _owner, came in self._known.values())
+            self._timer = threading.Timer(oldest + WAITING_SECONDS + 1 - now, self._wake)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def _wake(self) -> None:
+        with self._lock:
+            self._timer = None
+            self._remove_late(self._clock())
 
     def is_of(self, person: Person, path: str) -> bool:
         """Whether this person sent the file at this path."""

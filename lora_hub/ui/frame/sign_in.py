@@ -78,7 +78,7 @@ class SignIn:
         self.cookie = "__Host-lora_hub_session" if self.is_secure else "lora_hub_session"
         self._provider = provider
         self._client: Any = None
-        site = "none" if self.is_secure else "lax"  # a Space is shown inside a frame of the Hub's own page
+        self.site = "none" if self.is_secure else "lax"  # a Space is shown inside a frame of the Hub's own page
         self.routes = Starlette(
             routes=[
                 Route(LOGIN, self.begin, methods=["GET"]),
@@ -91,7 +91,7 @@ class SignIn:
                     secret_key=secrets.token_hex(32),
                     session_cookie=STATE_COOKIE,
                     max_age=STATE_SECONDS,
-                    same_site=site,
+                    same_site=self.site,
                     https_only=self.is_secure,
                 )
             ],
@@ -151,8 +151,7 @@ class SignIn:
         return answer
 
     def _cookie(self) -> dict[str, Any]:
-        site = "none" if self.is_secure else "lax"
-        return {"path": "/", "httponly": True, "secure": self.is_secure, "samesite": site}
+        return {"path": "/", "httponly": True, "secure": self.is_secure, "samesite": self.site}
 
     def _session_name(self, scope: Any) -> str:
         sent = b"; ".join(value for name, value in scope["headers"] if name.lower() == b"cookie")
