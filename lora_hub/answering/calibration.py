@@ -27,11 +27,14 @@ def probabilities(logs: Sequence[float], calibration: Calibration | None = None)
     return [one / total for one in each]
 
 
-def fit_calibration(logs: Sequence[Sequence[float]], right: Sequence[int], shares: Sequence[float]) -> Calibration:
+def fit_calibration(
+    logs: Sequence[Sequence[float]], right: Sequence[int], shares: Sequence[float], *, with_end: bool = False
+) -> Calibration:
     """A calibration from rows that are not scored.
 
     logs: log likelihoods in nats, (rows, labels). right: the place of each row's right label. shares: of each label
-    among the training rows, 0 to 1. Raises ValueError where there are no rows.
+    among the training rows, 0 to 1. with_end: whether the likelihoods count the end token. Raises ValueError where
+    there are no rows.
     """
     import numpy as np
 
@@ -57,7 +60,8 @@ def fit_calibration(logs: Sequence[Sequence[float]], right: Sequence[int], share
         moved = scale * centred + prior
         losses.append(float((_log_sum(moved)[:, 0] - moved[rows, list(right)]).sum()))
     scale = float(scales[int(np.argmin(np.array(losses) + held))])
-    return Calibration(offsets=tuple(float(one) for one in prior - scale * means), scale=scale, rows=len(given))
+    offsets = tuple(float(one) for one in prior - scale * means)
+    return Calibration(offsets=offsets, scale=scale, rows=len(given), with_end=with_end)
 
 
 def _log_sum(values: Any) -> Any:

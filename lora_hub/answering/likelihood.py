@@ -1,15 +1,17 @@
-"""How likely a model finds each whole label as the answer to a prompt: log P(label, end | prompt), in nats.
+"""How likely a model finds each whole label as the answer to a prompt: log P(label | prompt), in nats.
 
-A label is judged as a whole, all its tokens and the end token. (Choosing token by token lets the first token decide: a
-label whose first token is likely wins though nothing that follows it is.) Prompts are read once; each label goes on
-from the prompt's keys and values. Rows of different adapters, prompts and labels share a batch, as everywhere in the
-stack.
+A label is judged as a whole, by all its tokens. (Choosing token by token lets the first token decide: a label whose
+first token is likely wins though nothing that follows it is.) The end token counts only where it has something to
+decide (`label_tokens`). Prompts are read once; each label goes on from the prompt's keys and values, up to its last but
+one token: the last is not read, only its logit. Rows of different adapters, prompts and labels share a batch, as
+everywhere in the stack.
 
     logs = score_labels(stack, [LabelRow(ids, "spam", choices)], pad)     # [[-0.2, -4.1]]
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 
@@ -44,8 +46,8 @@ PRUNE_NATS = 16.0
 @dataclass(frozen=True)
 class LabelRow:
     """One question. ids: the prompt's tokens. adapter: an attached one's name, or "base". choices: token ids of each
-    label, the end token included. calibration: decides only which labels can no longer win; the scores are not
-    calibrated."""
+    label, as they are to be judged (`label_tokens`). calibration: decides only which labels can no longer win; the
+    scores are not calibrated."""
 
     ids: list[int]
     adapter: str
@@ -55,6 +57,20 @@ class LabelRow:
     def judged(self, label: int, log: float) -> float:
         """A label's log likelihood after calibration, by which labels are ranked."""
         return log if self.calibration is None else self.calibration.scale * log + self.calibration.offsets[label]
+
+
+def label_tokens(ended: list[list[int]]) -> list[list[int]]:
+    """The tokens by which labels are judged, from those of each label with the end token behind.
+
+    Where one label begins another ("card", "card lost"), only the end token tells the shorter one from the beginning of
+    the longer one. Elsewhere it says nothing of which label it is: it is left out, as is usual for choices that are
+    given (so in EleutherAI's evaluation harness), and the last token of each label need not be read.
+    """
+    bare = sorted(ids[:-1] for ids in ended)
+    begins = any(
+        after[: len(one)] == one for one, after in pairwise(bare)
+    )  # sorted: who begins another is its neighbour
+    return ended if begins or [] in bare else [ids[:-1] for ids in ended]
 
 
 def score_labels(

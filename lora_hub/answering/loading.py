@@ -140,7 +140,7 @@ def source(base: BaseModel) -> str:
     if folder is None:
         if Path(base.id).exists():  # what comes from a Hub is never read from here
             raise BaseError(
-                _("The base {base!r} of the Hub is called as a folder of this machine is."),
+                _("The base {base!r} of the Hub has the same name as a folder of this machine."),
                 _("Start LoRA Hub from another folder, or rename that one."),
                 base=base.id,
             )

@@ -150,7 +150,7 @@ def prompt_too_large(stack: AdapterStack, tokens: int) -> BaseError:
 def unknown_token(stack: AdapterStack, what: Message, token: int, vocabulary: int) -> DataError:
     """`what` has a token that the base, with so many of them, doesn't know."""
     return DataError(
-        _("{what} has the token {token}, and {base!r} knows tokens below {vocabulary} only."),
+        _("{what} has the token {token}, but {base!r} only knows tokens below {vocabulary}."),
         _(
             "The tokenizer it is asked with was given more tokens than the base has: use the base's own, or an "
             "adapter without added tokens."

@@ -16,7 +16,7 @@ from typing import Any
 
 from lora_hub.answering import generate
 from lora_hub.answering.calibration import probabilities
-from lora_hub.answering.likelihood import LabelRow, score_labels
+from lora_hub.answering.likelihood import LabelRow, label_tokens, score_labels
 from lora_hub.answering.prefill import context_length
 from lora_hub.answering.stack import AdapterStack
 from lora_hub.answering.visitors import AnswerQueue
@@ -32,8 +32,8 @@ LONGEST_TOKEN = 128
 @dataclass(frozen=True)
 class Asked:
     """One question, ready to be answered. ids: the prompt's tokens. adapter: an attached one's name, or "base". labels,
-    choices: what may be answered, as text and as tokens with the end token; empty: anything. tokenizer: it was put
-    with."""
+    choices: what may be answered, as text and as the tokens that are judged (`likelihood.label_tokens`); empty:
+    anything. ends: whether the end token is among them. tokenizer: it was put with."""
 
     ids: list[int]
     adapter: str = BASE
@@ -41,6 +41,7 @@ class Asked:
     choices: list[list[int]] | None = None
     calibration: Calibration | None = None
     tokenizer: Any = None
+    ends: bool = False
 
 
 def labels_of(task: Task | None) -> tuple[str, ...]:
@@ -65,8 +66,10 @@ def put(
     labels = labels_of(task) if labels is None else labels
     if not labels:
         return [Asked(ids, adapter, tokenizer=tokenizer) for ids in prompts]
-    choices = template.encode_answers(tokenizer, list(labels))
-    return [Asked(ids, adapter, labels, choices, calibration, tokenizer) for ids in prompts]
+    ended = template.encode_answers(tokenizer, list(labels))
+    # A calibration takes out of likelihoods what was in those it was fitted on.
+    choices = ended if calibration is not None and calibration.with_end else label_tokens(ended)
+    return [Asked(ids, adapter, labels, choices, calibration, tokenizer, choices is ended) for ids in prompts]
 
 
 def read_question(
@@ -139,7 +142,7 @@ def choose(asked: Asked, logs: list[float], seconds: float = 0.0) -> Answer:
     """The label of the highest probability, the first of equal ones."""
     chances = probabilities(logs, asked.calibration)
     best = max(range(len(chances)), key=lambda label: chances[label])
-    ids = tuple(asked.choices[best][:-1])
+    ids = tuple(asked.choices[best][: -1 if asked.ends else None])
     named = dict(zip(asked.labels, chances, strict=True))
     return Answer(
         text=asked.labels[best], probabilities=named, tokens=len(ids), seconds=seconds, finish="stop", ids=ids

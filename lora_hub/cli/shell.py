@@ -49,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     screen = Screen()
     if sys.stdout is None:  # closed by the parent process; the next opened file would take its descriptor
-        closed = _("Standard output is closed: nobody would get the result.")
+        closed = _("Standard output is closed, so nobody would get the result.")
         screen.say_error(closed, _("Send it to a file; or to /dev/null, if it is not wanted."))
         return 1
     settings.hide_progress()

@@ -40,11 +40,13 @@ class Answer(Noun):
 class Calibration(Noun):
     """The correction of a model's log-likelihoods of a task's labels before one label is chosen. Each is multiplied by
     `scale`, then its offset is added (nats, in the order of the task's labels). rows: how many rows it was fitted on;
-    none of them is scored."""
+    none of them is scored. with_end: whether the likelihoods it was fitted on count the end token, as all did before
+    this was written down."""
 
     offsets: tuple[float, ...]
     scale: float = 1.0
     rows: int = 0
+    with_end: bool = True
 
 
 class Judgement(Noun):

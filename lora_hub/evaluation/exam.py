@@ -154,9 +154,8 @@ def calibrate(
         return None
     counts = Counter(example.answer for example in trained)
     total = max(1, sum(counts[label] for label in task.labels))
-    return fit_calibration(
-        logs, [known[example.answer] for example in rows], [counts[label] / total for label in task.labels]
-    )
+    right, shares = [known[example.answer] for example in rows], [counts[label] / total for label in task.labels]
+    return fit_calibration(logs, right, shares, with_end=asked[0].ends)
 
 
 def fit_context(

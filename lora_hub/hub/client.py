@@ -251,7 +251,10 @@ def refusal(error: Any, what: Message, repo_id: str) -> HubError:
     elif status >= 500:
         message, hint = _("The Hub at {hub} failed (HTTP {status}) and did not {what}."), TRY_AGAIN
     else:
-        message, hint = _("The Hub would not {what} (HTTP {status})."), _("Change what it says, then try again.")
+        message, hint = (
+            _("The Hub would not {what} (HTTP {status})."),
+            _("Change what the Hub complains of, then try again."),
+        )
     answered = _("It says: {answer}", answer=said) if said else NOTHING
     return HubError(joined(message.filled({"what": what, "hub": hub_url(), "status": str(status)}), answered), hint)
 

@@ -68,9 +68,12 @@ def _label_code(task: Task, end_token: str, space: str) -> list[str]:
     text = f"{space!r} + label" if space else "label"
     return [
         f"labels = {[label.strip() for label in task.labels]!r}",
-        "logs = []  # log likelihood of each whole label, with the token that ends it",
-        "for label in labels:",
-        f'    answer = tokenizer({text}, add_special_tokens=False)["input_ids"] + [{end}]',
+        f'answers = [tokenizer({text}, add_special_tokens=False)["input_ids"] for label in labels]',
+        "# Where one label begins another, the token that ends it counts, too.",
+        "if any(a is not b and b[: len(a)] == a for a in answers for b in answers):",
+        f"    answers = [answer + [{end}] for answer in answers]",
+        "logs = []  # log likelihood of each whole label",
+        "for answer in answers:",
         "    whole = torch.cat([ids, torch.tensor([answer])], dim=1)",
         "    with torch.no_grad():",
         "        steps = model(whole).logits[0, ids.shape[1] - 1 : -1].float().log_softmax(-1)",

@@ -24,7 +24,10 @@ class Policy(Noun):
 
     strangers: Annotated[
         Literal["nothing", "compare"],
-        Setting(_("Strangers may"), _("Whoever is no member, signed in or not: see nothing, or browse and compare.")),
+        Setting(
+            _("Strangers may"),
+            _("People who are not members, signed in or not: they see nothing, or browse and compare."),
+        ),
     ] = "nothing"
     publish_as: Annotated[
         Literal["person", "service"],
@@ -35,7 +38,7 @@ class Policy(Noun):
     ] = "person"
     bases: Annotated[
         Literal["catalogue", "any"],
-        Setting(_("Bases"), _("Those of the list only, or any of the Hub: its files are read here.")),
+        Setting(_("Bases"), _("Only those of the list, or any of the Hub (its files are then read here).")),
     ] = "catalogue"
     waiting_runs: Annotated[
         int, Field(ge=1, le=1000), Setting(_("Runs at a time"), _("Waiting and training together."))
@@ -80,7 +83,9 @@ class Policy(Noun):
     requests_a_minute: Annotated[
         int,
         Field(ge=1, le=100_000),
-        Setting(_("Requests a minute"), _("Questions, looks at files, searches, starts. Watching a run is free.")),
+        Setting(
+            _("Requests a minute"), _("Questions, reading files, searches and starts count. Watching a run does not.")
+        ),
     ] = 120
 
 

@@ -71,7 +71,7 @@ def check(person: Person, action: Action) -> None:
         )
     if not person.role:
         raise AccessError(
-            _("Only members of {organization} may do this, and {name} is none."),
+            _("Only members of {organization} may do this, and {name} is not one."),
             _("Ask an admin of {organization} to let you in, then sign in again."),
             organization=organization,
             name=person.id,

@@ -97,7 +97,8 @@ def build(connection: Any, comparer: Any, labels: Labels, room: Any = None) -> g
             )
             drawn = []
             for name, (title, draw) in tabs_here().items():
-                with _tab(name, labels(title)) as tab:
+                # page.js writes the id of the tab that is shown into the address.
+                with gr.Tab(labels(title), id=name, elem_id=f"lh-tab-{name}") as tab:
                     draw(page, tab)
                 drawn.append(tab)
         _wire_address(page, drawn)
@@ -107,16 +108,6 @@ def build(connection: Any, comparer: Any, labels: Labels, room: Any = None) -> g
 def tabs_here() -> dict[str, tuple[Message, Callable[[Page, gr.Tab], None]]]:
     """The tabs of this page. Without sign-in there is no Organization tab."""
     return {name: tab for name, tab in TABS.items() if name != "organization" or settings.signs_in()}
-
-
-def _tab(name: str, title: Any) -> gr.Tab:
-    """A tab that writes itself into the address when it is opened. This is its first event: events of one kind wait for
-    each other, and the others need the server."""
-    tab = gr.Tab(title, id=name, elem_id=f"lh-tab-{name}")
-    tab.select(
-        None, None, None, js=f"() => {{ window.loraHub.address('tab', '{name}', true); }}", api_visibility="private"
-    )
-    return tab
 
 
 def _wire_address(page: Page, tabs: list[gr.Tab]) -> None:

@@ -25,7 +25,7 @@ def token_of(person: Person) -> str:
     token = os.environ.get(settings.SERVICE_TOKEN, "")
     if not token:
         raise HubError(
-            _("{organization} publishes with this Space's own token, and the Space has none."),
+            _("{organization} publishes with this Space's own token, but the Space has none."),
             _("An admin sets the secret {name}, or lets each person publish."),
             organization=settings.organization(),
             name=settings.SERVICE_TOKEN,

@@ -72,7 +72,7 @@ def check_allowed(person: Person, base: BaseModel) -> None:
         raise _no_folder()
     if policy.read().bases == "catalogue" and not bases.is_ours(base):
         raise BaseError(
-            _("The base {base} is none of those that {organization} allows here."),
+            _("The base {base} is not one of those that {organization} allows here."),
             _("Choose one of the list. An admin may allow others."),
             base=f"{base.id}@{base.revision}" if base.revision else base.id,
             organization=settings.organization(),

@@ -11,9 +11,12 @@ import transformers
 from persian import refused
 from tiny_bases import BASE, CONFIGS, END, build, load_with_peft, save_adapter
 
-from lora_hub.answering import label_tree, likelihood
-from lora_hub.answering.likelihood import LabelRow, score_labels
+from lora_hub.answering import label_tree, likelihood, loading, questions
+from lora_hub.answering.calibration import fit_calibration
+from lora_hub.answering.likelihood import LabelRow, label_tokens, score_labels
 from lora_hub.answering.stack import AdapterStack
+from lora_hub.catalogue import bases
+from lora_hub.catalogue.tasks.catalogue import get_task
 from lora_hub.core.errors import DataError
 from lora_hub.core.schema import Calibration
 
@@ -200,3 +203,29 @@ def test_progress_cancelling_and_labels_without_tokens(llama):
         assert all(map(math.isfinite, score_labels(other, [LabelRow(tokens(127, 1), "base", some_labels(5, 1))], 0)[0]))
     with refused(DataError, match="no tokens"):
         score_labels(stack, [LabelRow(tokens(5, 1), "a", [[]])], 0)
+
+
+def test_the_end_token_counts_only_where_one_label_begins_another():
+    card, lost, open_ = [7, 8, END], [7, 8, 9, END], [5, END]
+    assert label_tokens([card, open_]) == [[7, 8], [5]]
+    assert label_tokens([open_, lost, card]) == [open_, lost, card], "whatever their order"
+    assert label_tokens([card, [7, 9, END]]) == [[7, 8], [7, 9]], "a shared beginning is no whole label"
+    assert label_tokens([card, card]) == [card, card]
+    assert label_tokens([[END], open_]) == [[END], open_], "a label without tokens begins every other"
+    assert label_tokens([[END]]) == [[END]]
+
+
+def test_a_calibration_is_used_on_likelihoods_like_those_it_was_fitted_on():
+    """Those of versions that always counted the end token say nothing of it."""
+    tokenizer, task = loading.load_tokenizer(bases.get_base("built-in")), get_task("spam")
+    task = task.model_copy(update={"labels": ("spam", "ham")})
+    old = Calibration.model_validate({"offsets": [0.0, 0.0], "scale": 2.0, "rows": 64})
+    plain, with_old = (
+        questions.put(tokenizer, task, [{"text": "hello"}], calibration=one)[0]
+        for one in (old.model_copy(update={"with_end": False}), old)
+    )
+    assert not plain.ends and with_old.ends
+    assert [ids + [with_old.choices[0][-1]] for ids in plain.choices] == with_old.choices
+    logs = [-1.0] * len(task.labels)
+    assert questions.choose(plain, logs).ids == questions.choose(with_old, logs).ids == tuple(plain.choices[0])
+    assert fit_calibration([[-1.0, -2.0]], [0], [0.5, 0.5], with_end=True).with_end

@@ -201,7 +201,7 @@ def test_a_list_that_ends_with_a_full_stop_has_no_second_one(tmp_path: Path) -> 
     file = split(tmp_path, ["Knight.", "Pirate."] * 30, ["Knight.", "Pirate.", "Cook."] * 8)
     problem = problems_of(inspect_file(file, get_task("topic")))["unseen-labels"]
     assert (
-        "Learnt are: Knight., Pirate. Test rows" in problem.hint
+        "The labels learnt are: Knight., Pirate. Test rows" in problem.hint
         and ".." not in problem.message + problem.hint + problem.advice.fa
     )
 

@@ -222,7 +222,7 @@ def chances(model, tokenizer, spec) -> dict[str, float]:
 
     prompt = encode_prompt(tokenizer, spec.task, {"text": "Put the text here."})
     logs = []
-    for label in encode_answers(tokenizer, list(spec.task.labels)):
+    for *label, _ in encode_answers(tokenizer, list(spec.task.labels)):  # neither begins the other: no end token
         with torch.no_grad():
             said = model(torch.tensor([prompt + label])).logits[0, len(prompt) - 1 : -1].log_softmax(-1)
         logs.append(said[range(len(label)), label].sum())

@@ -2,7 +2,10 @@
 
 import pytest
 
-from lora_hub.catalogue.tasks.catalogue import list_tasks
+from lora_hub.answering import loading, questions
+from lora_hub.answering.stack import AdapterStack
+from lora_hub.catalogue import bases
+from lora_hub.catalogue.tasks.catalogue import get_task, list_tasks
 from lora_hub.core.schema import Task, Text2
 from lora_hub.data.prompts.template import render_prompt
 from lora_hub.hub import snippet
@@ -71,3 +74,21 @@ def test_the_whole_is_python(task: Task, chat_template: bool) -> None:
         assert "revision='abc'" in code and "'<|im_end|>'" in code and "dtype=torch.bfloat16" in code
         assert ("labels = " in code) == bool(task.labels) and ("generate" in code) == (not task.labels)
     assert "evil" not in snippet.write(task, repo_id="o/n", base="b", dtype="float32); evil(")
+
+
+@pytest.mark.parametrize("labels", [("ham", "spam"), ("card", "card lost", "pin")], ids=["apart", "one begins another"])
+def test_its_shares_are_those_of_the_exam(labels: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    """The code itself, with the base in the adapter's place."""
+    base = bases.get_base("built-in")
+    tokenizer, model = loading.load_tokenizer(base), loading.load_base(base)
+    stack, task = AdapterStack(model, base), get_task("spam").model_copy(update={"labels": labels})
+    asked = questions.put(tokenizer, task, [{"text": "Put the text here."}])
+    answer = questions.answer_all(stack, tokenizer, asked, max_new_tokens=1)[0]
+    code = snippet.write(task, repo_id="o/n", base="b", chat_template=bool(tokenizer.chat_template))
+    code = "\n".join(line for line in code.split("\n") if "from_pretrained" not in line)
+    exec(code, {"tokenizer": tokenizer, "model": model})
+    said = dict(reversed(line.split("% ")) for line in capsys.readouterr().out.strip().split("\n"))
+    assert {label: float(share) for label, share in said.items()} == {
+        label: pytest.approx(100 * chance, abs=0.06) for label, chance in answer.probabilities.items()
+    }
+    assert asked[0].ends == (len(labels) == 3)

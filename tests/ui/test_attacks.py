@@ -182,10 +182,10 @@ ADAPTERS = {
     "infinite": ('{"r": 4, "lora_alpha": 1e999, "base_model_name_or_path": "built-in"}', "which is not a number"),
     "folder": ({"r": 4, "base_model_name_or_path": "/etc"}, "was made for a base that lay in"),
     "process": ({"r": 4, "base_model_name_or_path": "/proc/self/cwd/lora_hub/built_in/model"}, "a base that lay in"),
-    "remote-code": ({"r": 4, "base_model_name_or_path": "will/code"}, "none of those that lora-hub allows"),
+    "remote-code": ({"r": 4, "base_model_name_or_path": "will/code"}, "not one of those that lora-hub allows"),
     "pull-request": (
         {"r": 4, "base_model_name_or_path": "HuggingFaceTB/SmolLM2-135M", "revision": "refs/pr/1"},
-        "none of those that lora-hub allows",
+        "not one of those that lora-hub allows",
     ),
 }
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright import sync_api as playwright
-from test_page import ROOT, App, browser, free_port, text_of, visiting, wait_for_text
+from test_page import ROOT, App, anew, browser, free_port, text_of, visiting, wait_for_text
 from test_page_wiring import Held
 
 expect = playwright.expect
@@ -323,7 +323,7 @@ def test_two_runs_of_one_task_are_told_apart_and_a_new_version_is_told_before_it
         expect(own).to_have_value("typed meanwhile")
         # Back to another tab forgets neither, and neither does another reload.
         page.locator("#lh-free-text input").check()
-        with page.expect_navigation(wait_until="domcontentloaded"):
+        with anew(page):
             page.reload()
         expect(own).to_have_value("typed meanwhile")
         expect(page.locator("#lh-free-text input")).to_be_checked()

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 from playwright import sync_api as playwright
-from test_page import App, browser, free_port, visiting, wait_for_text
+from test_page import App, anew, browser, free_port, visiting, wait_for_text
 
 expect = playwright.expect
 __all__ = ["browser"]
@@ -85,7 +85,7 @@ def test_a_reload_and_another_language_keep_tab_and_run(app: App, browser: objec
             shows(page, tab)
             assert "run=first" in page.url
         for language, word in (("فارسی", "rtl"), ("English", "ltr")):
-            with page.expect_navigation(wait_until="domcontentloaded"):
+            with anew(page):
                 page.get_by_role("button", name=language).click(no_wait_after=True)
             awake(page)
             assert page.evaluate("document.documentElement.dir") == word
@@ -114,7 +114,7 @@ def test_what_is_typed_comes_back_after_a_reload_and_in_another_language(
             lambda: page.reload(),
             lambda: page.get_by_role("button", name="فارسی").click(no_wait_after=True),
         ):
-            with page.expect_navigation(wait_until="domcontentloaded"):
+            with anew(page):
                 again()
             awake(page)
             shows(page, "compare")
@@ -132,7 +132,8 @@ def test_what_is_typed_comes_back_after_a_reload_and_in_another_language(
         # What was emptied stays empty.
         open_tab(page, "compare")
         prompt.fill("")
-        page.reload()
+        with anew(page):
+            page.reload()
         awake(page)
         expect(prompt).to_have_value("")
         # Another window of the same person knows nothing of it.

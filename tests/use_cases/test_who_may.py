@@ -134,7 +134,7 @@ def test_strangers_browse_and_compare_where_the_organization_allows_it(name: str
 def test_refusals_say_what_is_missing() -> None:
     with refused(AccessError, match="nobody is signed in"):
         use_cases.start_run(STRANGER, None)
-    with refused(AccessError, match="olaf is none"):
+    with refused(AccessError, match="olaf is not one"):
         use_cases.start_run(PEOPLE["outsider"], None)
     with refused(AccessError, match="rita is a member who reads in lora-hub, and this takes a contributor"):
         use_cases.start_run(PEOPLE["read"], None)
@@ -323,7 +323,7 @@ def test_folders_of_this_machine_are_for_who_sits_at_it(tmp_path: Path) -> None:
             use_cases.find_base(EVE, name)
         with refused(AdapterError, match="neither a repository of the Hub nor a run"):
             use_cases.resolve(EVE, SimpleNamespace(resolve=lambda names: []), [name])
-    with refused(BaseError, match="none of those that lora-hub allows here"):
+    with refused(BaseError, match="not one of those that lora-hub allows here"):
         use_cases.find_base(EVE, "somebody/their-base")
     policy.write(policy.Policy(bases="any"))
     assert use_cases.find_base(EVE, "somebody/their-base").id == "somebody/their-base"
@@ -525,7 +525,7 @@ def test_a_run_that_waits_trains_only_for_who_still_may(monkeypatch: pytest.Monk
         assert not told and runs.refresh_run(run.id).state == state
     assert len(began) == 2
     ended = next(one for one in runs.list_runs() if one.state == "failed")
-    assert "eve is none" in ended.error.message or "this takes a contributor" in ended.error.message
+    assert "eve is not one" in ended.error.message or "this takes a contributor" in ended.error.message
 
 
 def test_a_test_file_has_no_more_rows_than_a_dataset() -> None:

@@ -262,7 +262,7 @@ def check_unseen_labels(known: Iterable[str], test: polars.DataFrame, task_id: s
     hint = joined(
         _("In the training rows {spelt}: write them alike.", spelt=several(spelt, most=3)) if near else NOTHING,
         _(
-            "No answer to them can be right. Learnt are: {labels}. Test rows: {rows}.",
+            "No answer to them can be right. The labels learnt are: {labels}. Test rows: {rows}.",
             labels=several(sorted(known), most=LISTED),
             rows=several(hits, most=10),
         ),

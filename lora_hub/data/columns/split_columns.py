@@ -153,7 +153,7 @@ def _split(table: Table, column: str, parts: polars.Series, *, is_test: bool) ->
             column=column,
             count=count,
         )
-        hint = _("Bring the rows to train on, and give this file as the test file.")
+        hint = _("Upload the rows to train on, and give this file as the test file.")
         problems.append(row_problem("no-training-rows", "warning", said, [], count=count, hint=hint))
         return replace(table, problems=problems, split=SplitColumn(column))
     test = None

@@ -37,7 +37,7 @@ def parse_mend(text: str, offered: dict[str, tuple[Mend, ...]]) -> Mend:
         ]
         raise DataError(
             _("There is nothing to mend by {text!r} in this data."),
-            _("Offered: {codes}.", codes=several(names)) if names else _("Nothing is offered."),
+            _("Offered: {codes}.", codes=several(names)) if names else _("There is nothing to mend."),
             text=text,
         )
     return found[0]

@@ -139,11 +139,13 @@ def describe(mend: Mend) -> Message:
 def kind_of(mend: Mend) -> Kind:
     """Raises DataError for an unknown mend: from a file of another version, or mistyped."""
     if mend.kind not in MENDS:
-        raise DataError(_("There is no mend {kind!r}."), _("Known: {codes}."), kind=mend.kind, codes=several(MENDS))
+        raise DataError(
+            _("There is no mend {kind!r}."), _("It is one of: {codes}."), kind=mend.kind, codes=several(MENDS)
+        )
     if mend.kind == "drop" and mend.values.get("code") not in DROPPED:
         raise DataError(
             _("Rows cannot be left out by {code!r}."),
-            _("Known: {codes}."),
+            _("It is one of: {codes}."),
             code=mend.values.get("code"),
             codes=several(DROPPED),
         )

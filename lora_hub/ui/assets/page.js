@@ -112,6 +112,16 @@
     return mayNot(tab || "finetune") && !get("run") ? "adapters" : tab;
   };
   const where = (get) => JSON.stringify([tabOf(get), get("run"), get("adapters"), get("adapter")]);
+  // The address names the tab that is shown, not the one an event spoke of: under load such an event comes after the
+  // next click. Gradio draws its row of tabs a second time, to measure it.
+  const shownTab = () => document.querySelector("#lh-tabs [role=tab][aria-selected=true]")?.dataset.tabId;
+  let lastTab = "";
+  new MutationObserver(() => {
+    const tab = shownTab();
+    if (!tab || tab === lastTab) return;
+    lastTab = tab;
+    address("tab", tab, true);
+  }).observe(document, { attributes: true, attributeFilter: ["aria-selected"], childList: true, subtree: true });
   window.addEventListener("popstate", () => {
     const field = fieldOf("lh-address");
     if (!field) return;

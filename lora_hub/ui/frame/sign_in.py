@@ -59,7 +59,7 @@ class Provider:
         missing = [name for name, value in zip(names, values, strict=True) if not value]
         if missing:
             raise SpecError(
-                _("People are to sign in (OAUTH_CLIENT_ID is set), and {name} is not."),
+                _("People are to sign in (OAUTH_CLIENT_ID is set), but {name} is not set."),
                 _("In a Space `hf_oauth: true` in its README sets all four; elsewhere set it, or none of them."),
                 name=missing[0],
             )
@@ -133,7 +133,7 @@ class SignIn:
         except Exception as error:  # the state or code is another browser's, already used, or expired
             logger.info("sign-in: refused: %s", type(error).__name__)
             request.session.clear()
-            return _told(400, _("This sign-in is not, or not any more, good. Begin again from the page."))
+            return _told(400, _("This sign-in is not valid any more. Sign in again from the page."))
         request.session.clear()
         if person is None:
             return _told(400, _("The Hub does not accept the token that it has just given. Begin again."))

@@ -82,7 +82,7 @@ def held_out_rows(
     if missing is not None:
         told = card("warn", sentence(missing.in_language(language)))
     if not picked:
-        return told + (empty(t(_("None of these."), language)) if rows or missing is None else "")
+        return told + (empty(t(_("There is no such row."), language)) if rows or missing is None else "")
     who = [one for one in WHO if one in picked[0].answers]
     graded = picked[0].judgements[ADAPTER].right is None
     heads = [

@@ -22,7 +22,9 @@ def planned(publication: Publication, language: str) -> str:
             filled(_("This becomes the first version, {version}, of {repo}."), language, repo=repo, version=version),
         )
     becomes = (
-        _("This is proposed as version {version} of {repo}: who may write there takes the pull request over.")
+        _(
+            "This is proposed as version {version} of {repo}: somebody who may write there has to merge the pull request."
+        )
         if publication.by_pull_request
         else _("This becomes new version {version} of {repo}.")
     )

@@ -71,8 +71,7 @@ def left(told: Any, language: str) -> str:
         return ""
     said = t(
         _(
-            "Of your {most_runs} runs at a time {going} wait or train; of your {most:,} minutes a day {used:,} are "
-            "used."
+            "{going} of your {most_runs} runs at a time wait or train. {used:,} of your {most:,} minutes a day are used."
         ),
         language,
         most_runs=told.allowed.waiting_runs,

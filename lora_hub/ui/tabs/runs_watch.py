@@ -68,7 +68,7 @@ class Watch:
 
     def share(self, language: str, stamp: str, visibility: str, *, person: Person) -> None:
         use_cases.share_run(person, _shown(stamp), visibility)
-        inform(render.escape(t(_("Said and done."), language)), language)
+        inform(render.escape(t(_("Done."), language)), language)
 
     def delete(self, language: str, stamp: str, pressed_for: str, *, person: Person) -> Any:
         """The first press asks for confirmation; a second one for the same run deletes it."""

@@ -116,7 +116,7 @@ class Start:
         inform(render.sentence(said), language)
         trouble = use_cases.publishing_trouble(person, specs[0])
         if trouble is not None:
-            said = t(_("The adapter can be trained, but as things are not be published."), language)
+            said = t(_("The adapter can be trained, but as things are, it cannot be published."), language)
             why = " ".join(render.told(trouble, language))
             alert(f"{render.sentence(said)} {render.sentence(why)}", language, 20)
 
