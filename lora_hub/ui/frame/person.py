@@ -55,7 +55,8 @@ def door(labels: Labels) -> str:
     title = _("This is the place of {organization}: its members train, share and compare adapters here.")
     come_in = _("Sign in to come in. Your rights here are those you have in {organization}.")
     outside = _(
-        "You are signed in, but you are not a member of {organization}. Ask one of its admins to let you in, then sign in again."
+        "You are signed in, but you are not a member of {organization}. Ask one of its admins to let you in, then "
+        "sign in again."
     )
     if not settings.has_sign_in():
         come_in = _(

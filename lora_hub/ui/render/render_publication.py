@@ -23,7 +23,8 @@ def planned(publication: Publication, language: str) -> str:
         )
     becomes = (
         _(
-            "This is proposed as version {version} of {repo}: somebody who may write there has to merge the pull request."
+            "This is proposed as version {version} of {repo}: somebody who may write there has to merge the pull "
+            "request."
         )
         if publication.by_pull_request
         else _("This becomes new version {version} of {repo}.")

@@ -71,7 +71,8 @@ def left(told: Any, language: str) -> str:
         return ""
     said = t(
         _(
-            "{going} of your {most_runs} runs at a time wait or train. {used:,} of your {most:,} minutes a day are used."
+            "{going} of your {most_runs} runs at a time wait or train. {used:,} of your {most:,} minutes a day are "
+            "used."
         ),
         language,
         most_runs=told.allowed.waiting_runs,
