@@ -13,6 +13,7 @@ import itertools
 import re
 import string
 from collections.abc import Iterable, Mapping
+from pathlib import PurePath
 from typing import Any
 
 from pydantic import model_validator
@@ -29,6 +30,8 @@ LONGEST_NAME = 60
 _SPEC = re.compile(r",?(?:\.\d{1,2})?[fg%]?")
 # The full stop of a value that ends its sentence, which has one of its own; "x..." keeps its three.
 _STOP = re.compile(r"(?<=[^\s./])\.$|\.\.\.$")
+# A path in the Hub client's cache.
+_KEPT = re.compile(r"/(model|dataset|space)s--(?P<repo>[^/]+)/snapshots/(?P<commit>[0-9a-f]{40})(?P<inside>(/.*)?)$")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -167,10 +170,19 @@ def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in values.items():
         if isinstance(value, list | tuple | set | frozenset):
             value = several(value)
+        elif isinstance(value, PurePath):
+            value = _named_place(value)
         elif isinstance(value, bool) or not isinstance(value, str | int | float | Message | Names | Text2):
             value = str(value)
         plain[name] = value
     return plain
+
+
+def _named_place(path: PurePath) -> str:
+    """A path as people know it: what the Hub's client keeps lies under a commit's 40 digits, and is called by its
+    repository and the first seven of them."""
+    kept = _KEPT.search(path.as_posix())
+    return f"{kept['repo'].replace('--', '/')}@{kept['commit'][:7]}{kept['inside']}" if kept else str(path)
 
 
 def _places(*texts: str) -> set[str | None]:

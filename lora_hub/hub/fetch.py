@@ -243,13 +243,13 @@ def read_adapter_record(folder: Path) -> dict[str, Any] | None:
             _("The {file} of the adapter in {folder} is damaged."),
             _("Fetch or train the adapter again."),
             file=RECORD_FILE,
-            folder=path.parent.name,
+            folder=path.parent,
         )
     if record["version"] > RECORD_VERSION:
         raise AdapterError(
             _("The adapter in {folder} was made by a newer LoRA Hub (record {version})."),
             _("Update LoRA Hub."),
-            folder=path.parent.name,
+            folder=path.parent,
             version=str(record["version"]),
         )
     return record

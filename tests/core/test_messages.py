@@ -137,6 +137,14 @@ def test_a_value_that_ends_its_sentence_brings_no_second_full_stop() -> None:
     assert str(_("Row 3: {said}", said=said)) == "Row 3: It is wrong."
 
 
+def test_a_file_of_the_hub_clients_cache_is_called_by_its_repository() -> None:
+    kept = Path("/home/u/.cache/huggingface/hub/models--team--spam-v2/snapshots") / ("0123456789" * 4)
+    assert _("in {folder}", folder=kept).en == "in team/spam-v2@0123456"
+    assert _("in {folder}", folder=kept / "sub" / "a.json").en == "in team/spam-v2@0123456/sub/a.json"
+    for path in (Path("/home/u/models--team--spam/here"), Path("runs/spam-1/adapter"), kept.parent / "main"):
+        assert _("in {folder}", folder=path).en == f"in {path}"
+
+
 def test_line_breaks_and_per_cents_are_told_as_the_language_does(made_up: str) -> None:
     assert str(_("{label!r}", label="a\nb")) == "'a\\nb'" and languages.in_digits("97%", "fa") == "۹۷٪"
 
