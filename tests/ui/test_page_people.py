@@ -11,6 +11,7 @@ from huggingface_hub import HfApi
 from playwright import sync_api as playwright
 from test_local_hub import Server, start_server
 from test_page import App, Visit, browser, free_port, open_tab, visiting, wait_for_text  # noqa: F401  browser: a fixture
+from test_page_access import faults
 
 SECRET = "the-secret-of-the-app"
 PEOPLE = {"ada": "admin", "will": "write", "cora": "contributor", "rita": "read", "sam": ""}
@@ -88,6 +89,7 @@ def test_four_people_in_one_app(place: Place, browser: object, tmp_path: Path) -
         stranger, will = outside.open(place.app.url), wills.open(place.app.url)
         rita, ada = ritas.open(place.app.url), adas.open(place.app.url)
         a_stranger_stands_before_the_door(stranger, rita)
+        assert faults(rita, "the door, Persian") == []
         for page, name in ((will, "will"), (rita, "rita"), (ada, "ada")):
             sign_in(page, place, name)
         run = will_trains(will)
@@ -95,6 +97,10 @@ def test_four_people_in_one_app(place: Place, browser: object, tmp_path: Path) -
         ada_sees_it_all(ada, place, run)
         published = will_publishes_as_himself(will, place)
         will_shares_and_rita_compares(will, rita, place, run, published)
+        assert faults(will, "Runs of a member") == []
+        rita.goto(f"{place.app.url}/?lang=fa&tab=organization&__theme=dark")
+        wait_for_text(rita, "#lh-standing", "lora-hub")
+        assert faults(rita, "Organization of a reader, Persian, dark") == []
         ada_opens_the_door(ada, stranger, place, run, published)
         ada_cancels_wills_run_and_will_deletes_his(ada, will, place, run)
         will_leaves(will, wills, place)
@@ -116,7 +122,7 @@ def a_stranger_stands_before_the_door(english: object, persian: object) -> None:
 
 def will_trains(page: object) -> str:
     assert tabs_of(page) == ["Fine-tune", "Runs", "Adapters", "Compare", "Organization"]
-    wait_for_text(page, "#lh-plan", "Of your 4 runs at a time 0 wait or train")
+    wait_for_text(page, "#lh-plan", "0 of your 4 runs at a time wait or train")
     page.locator("#lh-task input[value=spam]").check()
     expect(page.locator("#lh-sample")).to_be_enabled()
     page.locator("#lh-sample").click()
@@ -179,6 +185,7 @@ def ask(page: object, place: Place, repo: str, language: str) -> None:
 def ada_opens_the_door(ada: object, stranger: object, place: Place, run: str, repo: str) -> None:
     open_tab(ada, "Organization")
     wait_for_text(ada, "#lh-standing", "You are admin of lora-hub")
+    assert faults(ada, "Organization of an admin") == []
     ada.locator("#lh-policy-strangers input").click()
     ada.get_by_role("option", name="browse and compare").click()
     ada.locator("#lh-policy-hours textarea, #lh-policy-hours input").fill("0")

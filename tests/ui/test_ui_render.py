@@ -414,7 +414,7 @@ def test_held_out_rows_of_a_task_with_labels_are_right_or_wrong():
     assert picked(rows, "all", "difference") == [3, 1, 2] and picked(rows, "all", "score") == [3, 2, 1]
     shown = render_held_out.held_out_rows(rows, "all", "en")
     assert shown.count("lh-right") == 4 and shown.count("lh-wrong") == 2 and "ham</bdi>" in shown and "90" in shown
-    assert "None of these" in render_held_out.held_out_rows(rows[:1], "wrong", "en")
+    assert "There is no such row" in render_held_out.held_out_rows(rows[:1], "wrong", "en")
 
 
 def test_held_out_rows_of_a_translation_have_their_own_score_and_no_cross():
