@@ -78,6 +78,7 @@ DOORS_OF_NAMES = {
         "run_rows": "imports what judges rows",
         "run_states": "run_states.word",
     },
+    "ui": {},
     "use_cases": {},
 }
 # Rooms that are sets of modules, which others import by themselves.

@@ -16,6 +16,7 @@ from lora_hub.cli.show_data import show_inspection
 from lora_hub.cli.show_lists import show_adapters, show_bases, show_tasks
 from lora_hub.cli.show_runs import show_pipeline, show_published, show_result, show_runs
 from lora_hub.cli.train import inspect, pipeline, train
+from lora_hub.cli.upkeep import open_page
 from lora_hub.core.errors import SpecError
 from lora_hub.core.languages import languages
 from lora_hub.core.messages import Message, _, as_message, several
@@ -97,6 +98,7 @@ def make_parser(screen: Screen | None = None) -> argparse.ArgumentParser:
         add_language(added)
         return added
 
+    add("app", open_page, lambda result: [], _("open the page, as `make run` does"))
     add("tasks", list_tasks, show_tasks, _("list the tasks"))
     add("bases", list_bases, show_bases, _("list the base models"))
 

@@ -34,6 +34,7 @@ from lora_hub.cli.parser import make_parser
 from lora_hub.cli.screen import Screen
 from lora_hub.cli.show_runs import show_scored
 from lora_hub.cli.signals import INTERRUPTED, Signals
+from lora_hub.cli.upkeep import open_page
 from lora_hub.core import settings
 from lora_hub.core.errors import LoraHubError, SpecError
 from lora_hub.core.languages import lost_folder
@@ -83,8 +84,9 @@ def _main(arguments: list[str], as_json: bool, screen: Screen) -> int:
         settings.check()
         # Libraries that print to standard output would spoil the JSON.
         with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
-            # The embedded Hub handles signals itself.
-            with contextlib.nullcontext() if options.command is server.start else Signals() as options.signals:
+            # The embedded Hub and the page handle signals themselves.
+            is_server = options.command in (server.start, open_page)
+            with contextlib.nullcontext() if is_server else Signals() as options.signals:
                 result = options.command(options)
     except LoraHubError as error:
         # Completed training and scores are printed even if something failed afterwards.

@@ -1,0 +1,94 @@
+"""Serves the page: for `make run` and a Hugging Face Space (app.py), and for `lora-hub app`.
+
+The Hub is decided first (endpoint.connect): `huggingface_hub` reads its endpoint once, when it is imported, and gradio
+imports it. So this file imports neither before that. The settings are in lora_hub/core/settings.py.
+"""
+
+import logging
+import os
+import signal
+import sys
+
+from lora_hub.core.errors import LoraHubError
+from lora_hub.core.messages import _
+
+
+def serve_page() -> None:
+    """Connects to a Hub, builds the page and serves it until the process is told to stop. Raises SpecError if a
+    setting is wrong, HubError if no Hub can be had, LoraHubError if the port cannot be used."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for chatty in ("httpx", "httpx2"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    # No telemetry: the machine only sends requests that a person asked for.
+    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    # After each event Gradio builds a table of all recorded ones, for a page that is not shown. So few are recorded.
+    os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "10")
+
+    from lora_hub.core import settings
+    from lora_hub.hub import endpoint
+
+    settings.hide_progress()
+    settings.check()
+    if settings.signs_in() and os.environ.pop("HF_TOKEN", ""):
+        # Everybody uses their own token. A token that the app does not have cannot be used in another's name.
+        print("note: HF_TOKEN is left aside, because people sign in here.", file=sys.stderr, flush=True)
+    port = settings.port()
+    connection = endpoint.connect()
+    for note in connection.notes:
+        print(f"note: {note}", file=sys.stderr, flush=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        _serve(connection, port, settings.in_space())
+    finally:
+        connection.close()
+
+
+def _serve(connection: object, port: int, in_space: bool) -> None:
+    """Serves the page until interrupted."""
+    from lora_hub import hub, runs, use_cases
+    from lora_hub.compare import Comparer
+    from lora_hub.core import settings
+    from lora_hub.people import Sessions
+    from lora_hub.ui import app
+    from lora_hub.ui.frame import page, sessions_kept
+
+    labels = page.Labels()
+    sessions = Sessions(hub.look_up) if settings.signs_in() else None
+    room = runs.WaitingRoom() if settings.signs_in() else None
+    blocks = app.build(connection, Comparer(), labels, room)
+    blocks.queue(default_concurrency_limit=4, api_open=False, max_size=sessions_kept.MOST_WAITING)
+    sessions_kept.SessionsKept(blocks)
+    host = "0.0.0.0" if in_space else "127.0.0.1"
+    try:
+        blocks.launch(
+            server_name=host,
+            server_port=port,
+            inbrowser=_has_display() and not in_space,
+            prevent_thread_lock=True,
+            quiet=True,
+            **app.launch_arguments(labels, sessions),
+        )
+    except OSError as error:
+        raise LoraHubError(
+            _("Port {port} cannot be used: {reason}."),
+            _("Set LORA_HUB_PORT to another one."),
+            port=str(port),
+            reason=str(error).rstrip("."),
+        ) from error
+    if room is not None:
+        use_cases.keep_clean()
+        use_cases.take_up_waiting(room)
+    print(f"LoRA Hub is open at http://{'127.0.0.1' if not in_space else host}:{port}", flush=True)
+    try:
+        blocks.block_thread()
+    finally:
+        if room is not None:
+            room.close()
+
+
+def _has_display() -> bool:
+    """Whether a browser can be opened here and should be (LORA_HUB_NO_BROWSER unset)."""
+    if os.environ.get("LORA_HUB_NO_BROWSER") or os.environ.get("CI"):
+        return False
+    return sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

@@ -1,0 +1,105 @@
+"""The installable package: a wheel of the repository, installed where nothing may be written, works in an empty folder
+for whoever has only a home of their own."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import urllib.request
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from lora_hub import __version__
+
+ROOT = Path(__file__).parents[1]
+# What the product reads beside its modules.
+DATA = ("*.yaml", "*.po", "*.html", "*.js", "*.css", "*.csv", "*.jsonl", "*.safetensors", "*.json", "*.jinja")
+PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q"]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built from a copy: building leaves folders beside the code."""
+    source, folder = tmp_path_factory.mktemp("source") / "lora-hub", tmp_path_factory.mktemp("wheel")
+    left_out = shutil.ignore_patterns(".git", ".venv", "__pycache__", "tests", "build", "*.egg-info")
+    shutil.copytree(ROOT, source, ignore=left_out)
+    subprocess.run([*PIP, "wheel", ".", "--no-deps", "--no-build-isolation", "-w", folder], cwd=source, check=True)
+    (file,) = folder.iterdir()
+    return file
+
+
+def test_the_wheel_holds_all_that_the_product_reads(wheel: Path) -> None:
+    files = {file for pattern in ("*.py", *DATA) for file in (ROOT / "lora_hub").rglob(pattern)}
+    needed = {file.relative_to(ROOT).as_posix() for file in files if "making" not in file.parts}
+    with zipfile.ZipFile(wheel) as held:
+        names = {name for name in held.namelist() if name.startswith("lora_hub/")}
+        (about,) = (name for name in held.namelist() if name.endswith(".dist-info/METADATA"))
+        told = held.read(about).decode()
+    assert needed - names == set() and not any("/making/" in name for name in names)
+    assert f"\nVersion: {__version__}\n" in told
+    pinned = [line for line in (ROOT / "requirements.txt").read_text().splitlines() if line and line[0] != "#"]
+    assert [line.partition(": ")[2] for line in told.splitlines() if line.startswith("Requires-Dist: ")] == pinned
+
+
+@pytest.fixture
+def installed(wheel: Path, tmp_path: Path) -> Path:
+    """The folder that it is installed to, which nobody may write to."""
+    folder = tmp_path / "installed"
+    subprocess.run([*PIP, "install", "--no-deps", "--no-compile", "--target", folder, wheel], check=True)
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(path.stat().st_mode & ~(stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH))
+    yield folder
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(path.stat().st_mode | stat.S_IWUSR)
+
+
+def test_it_works_in_an_empty_folder(installed: Path, tmp_path: Path) -> None:
+    here, home = tmp_path / "empty", tmp_path / "someone"
+    here.mkdir(), home.mkdir()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(home),
+        "PYTHONPATH": str(installed),
+        "LANG": "fa_IR.UTF-8",
+        "LORA_HUB_HUB": "embedded",
+        "LORA_HUB_UPSTREAM": "off",
+        "LORA_HUB_IDLE_MINUTES": "0.02",
+        "LORA_HUB_NO_BROWSER": "1",
+        "LORA_HUB_PORT": str(port),
+        "PYTHONDONTWRITEBYTECODE": "1",  # root may write anywhere
+    }
+    rows = tmp_path / "rows.csv"
+    rows.write_text("text,label\n" + "".join(f"message {n},{'spam' if n % 2 else 'ham'}\n" for n in range(40)))
+
+    def start(*words: str) -> subprocess.Popen:
+        command = [sys.executable, installed / "bin" / "lora-hub", *words]
+        return subprocess.Popen(
+            command, cwd=here, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+
+    page = start("app")  # it takes longest
+    try:
+        version, read = start("--version"), start("inspect", str(rows), "--task", "spam", "--json")
+        assert version.communicate(timeout=120)[0] == f"lora-hub {__version__}\n"
+        said = read.communicate(timeout=120)
+        assert json.loads(said[0])["rows"] == 40, said
+        told = page.stdout.readline()
+        assert told == f"LoRA Hub is open at http://127.0.0.1:{port}\n", page.communicate(timeout=60)
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=60) as answer:
+            shown = answer.read().decode()
+        assert "انتشار" in shown and "lh-header" in shown, "the translations and the page's own files are there"
+    finally:
+        page.send_signal(signal.SIGTERM)
+        page.communicate(timeout=60)
+    assert page.returncode == 0 and list(here.iterdir()) == []
+    assert (home / ".lora_hub" / "hub").is_dir()
+    assert not list(installed.rglob("__pycache__"))
