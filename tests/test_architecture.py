@@ -30,6 +30,7 @@ FLOORS = {
     "runs": 5,
     "compare": 5,
     "use_cases": 5,
+    "api": 6,
     "ui": 6,
     "cli": 6,
     "__main__": 6,
@@ -64,6 +65,7 @@ WIDE_DOORS = {"core": 17, "answering": 11}  # everything stands on core
 # Doors that name functions and nouns, and the modules that stand among them, each for a reason: its names are read
 # behind it, or importing it takes what the first page and `--help` do not wait for.
 DOORS_OF_NAMES = {
+    "api": {"mcp_door": "imports mcp, which takes half a second"},
     "cli": {},
     "compare": {},
     "hub": {
@@ -74,6 +76,7 @@ DOORS_OF_NAMES = {
     "people": {"limits": "limits.check_spec", "policy": "policy.read", "rules": "what each role may"},
     "runs": {
         "pipeline": "reads YAML",
+        "run_json": "what is printed for programs",
         "run_phases": "run_phases.words",
         "run_rows": "imports what judges rows",
         "run_states": "run_states.word",

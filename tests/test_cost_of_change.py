@@ -16,6 +16,7 @@ from sample_adapters import make_spec
 from trl import SFTConfig
 
 from lora_hub import runs
+from lora_hub.api import Endpoints
 from lora_hub.catalogue import bases
 from lora_hub.catalogue.tasks import catalogue
 from lora_hub.compare import Comparer
@@ -33,6 +34,7 @@ from lora_hub.training import recipe, trainer_settings
 from lora_hub.training.together_trainer import TogetherTrainer
 from lora_hub.ui import app
 from lora_hub.ui.frame.page import Labels, Page
+from lora_hub.ui.frame.warm import Looker
 from lora_hub.ui.render import render_data
 
 OWN_TASK = {"title": "Greetings", "instruction": "Greet.", "output": "text", "metrics": ["first_letter", "chrf"]}
@@ -166,7 +168,7 @@ def test_a_tab_is_one_file_and_one_line(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setitem(app.TABS, "greetings", (_("Greetings"), draw))
     connection = HubConnection("embedded", "http://127.0.0.1:1", "lora-hub", "local", False)
-    drawn = app.build(connection, Comparer(), Labels()).get_config_file()
+    drawn = app.build(connection, Endpoints(Comparer(), Looker()), Labels()).get_config_file()
     parts = {one["id"]: one for one in drawn["components"]}
     tabs = [one for one in parts.values() if one["type"] == "tabitem"]
     assert [one["props"]["id"] for one in tabs] == ["finetune", "runs", "adapters", "compare", "greetings"]

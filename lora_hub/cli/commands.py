@@ -16,13 +16,13 @@ from lora_hub.cli.options import (
     read_pairs,
     read_task,
 )
-from lora_hub.cli.run_json import failure_json, rows_missing, run_now, run_result, run_row
 from lora_hub.cli.train import wait
 from lora_hub.core.errors import SpecError
 from lora_hub.core.messages import _
 from lora_hub.core.verdicts import BASE_WAYS
 from lora_hub.evaluation.minimum import parse_minimum
 from lora_hub.people import LOCAL
+from lora_hub.runs.run_json import rows_missing, run_details, run_row
 
 Result = dict[str, Any]
 
@@ -80,15 +80,7 @@ def manage_runs(options: argparse.Namespace) -> Result:
         run = use_cases.resume_run(LOCAL, options.id)
     else:
         run = use_cases.refresh_run(LOCAL, options.id)
-    return {
-        **run_result(run),
-        "step": run.step,
-        "total_steps": run.total_steps,
-        "eta": run.eta,
-        **run_now(run),
-        "failure": failure_json(run),
-        **rows_missing(runs.held_out_of(run).missing),
-    }
+    return run_details(run, runs.held_out_of(run).missing)
 
 
 def publish(options: argparse.Namespace) -> Result:
@@ -195,18 +187,4 @@ def compare(options: argparse.Namespace) -> Result:
             free_text=options.free_text,
         )
         done = sorted((event for event in events if event.done), key=lambda event: event.pane)
-    return {
-        "answers": [
-            {
-                "adapter": event.name,
-                "revision": event.revision,
-                "text": event.answer.text,
-                "probabilities": {label: round(share, 6) for label, share in event.answer.probabilities.items()},
-                "tokens": event.answer.tokens,
-                "seconds": round(event.answer.seconds, 3),
-                "finish": event.answer.finish,
-                "divergence": event.divergence.model_dump() if event.divergence else None,
-            }
-            for event in done
-        ]
-    }
+    return {"answers": [event.to_json() for event in done]}

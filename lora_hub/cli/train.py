@@ -22,7 +22,6 @@ from lora_hub.cli.options import (
     read_reading,
     read_task,
 )
-from lora_hub.cli.run_json import run_result
 from lora_hub.cli.text import estimated
 from lora_hub.core.errors import LoraHubError, RunError, SpecError
 from lora_hub.core.messages import Message, _, joined, several
@@ -30,6 +29,7 @@ from lora_hub.core.schema import Problem
 from lora_hub.evaluation.minimum import check_metrics, parse_minimum
 from lora_hub.people import LOCAL
 from lora_hub.runs import run_states
+from lora_hub.runs.run_json import run_result
 
 Result = dict[str, Any]
 CANCELLING = _("cancelling ...")

@@ -91,6 +91,19 @@ class PaneAnswer(Noun):
     def done(self) -> bool:
         return self.answer.done
 
+    def to_json(self) -> dict[str, Any]:
+        """For programs. seconds: since the question; probabilities: of each label, 0 to 1."""
+        return {
+            "adapter": self.name,
+            "revision": self.revision,
+            "text": self.answer.text,
+            "probabilities": {label: round(share, 6) for label, share in self.answer.probabilities.items()},
+            "tokens": self.answer.tokens,
+            "seconds": round(self.answer.seconds, 3),
+            "finish": self.answer.finish,
+            "divergence": self.divergence.model_dump() if self.divergence else None,
+        }
+
 
 class HeldOutRow(Noun):
     """A held-out row with every model's answer to it and the value of that answer. row: its number in the file. prompt:

@@ -11,6 +11,7 @@ Functions that read the environment when called, so that a test isolates everyth
 | LORA_HUB_SLOTS | runs that may train at once on this machine | 1 |
 | LORA_HUB_PORT | port of the page | 7860 |
 | LORA_HUB_HOSTS | host names that serve the page besides this machine's own, separated by commas | |
+| LORA_HUB_MCP | `1`: an MCP server with the functions for programs at /mcp | |
 | LORA_HUB_HUB | `embedded` or `public`; unset: public if there is a token or this is a Space | |
 | LORA_HUB_UPSTREAM | Hub from which the embedded one reads what it does not hold, or `off` | https://huggingface.co |
 | LORA_HUB_IDLE_MINUTES | the embedded Hub stops after so many minutes without use; 0: never | 10 |
@@ -48,7 +49,17 @@ def check() -> None:
     """Checks every variable before anything starts, so that none turns out wrong in the middle of the work. Raises
     SpecError naming the variable, its value and what is allowed."""
     check_home()
-    for ask in (organization, max_upload_bytes, slots, hub_idle_minutes, asked_hub, hub_address, upstream, hosts):
+    for ask in (
+        organization,
+        max_upload_bytes,
+        slots,
+        hub_idle_minutes,
+        asked_hub,
+        hub_address,
+        upstream,
+        hosts,
+        has_mcp,
+    ):
         ask()
     _port("LORA_HUB_PORT")
 
@@ -183,6 +194,19 @@ def hosts() -> tuple[str, ...]:
                 name=name[:100],
             )
     return names
+
+
+def has_mcp() -> bool:
+    """Whether the app is an MCP server, too. Raises SpecError."""
+    asked = os.environ.get("LORA_HUB_MCP", "").strip()
+    if asked not in ("", "0", "1"):
+        raise SpecError(
+            _("The environment variable {name} is {text!r}."),
+            _("It is `1`, `0` or unset."),
+            name="LORA_HUB_MCP",
+            text=asked[:100],
+        )
+    return asked == "1"
 
 
 def port() -> int:

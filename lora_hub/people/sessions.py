@@ -1,7 +1,8 @@
 """The signed-in sessions: in memory only, and gone when the app ends.
 
 The browser has a random session name in a cookie and nothing else. The person and their token stay here, under a hash
-of that name. A role that is removed on the Hub is removed here a few minutes later.
+of that name. A program sends a token of the Hub with every request, and is known here under a hash of it. A role that
+is removed on the Hub is removed here a few minutes later.
 """
 
 import hashlib
@@ -12,12 +13,19 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from lora_hub.core.errors import AccessError
+from lora_hub.core.messages import _
 from lora_hub.people.pace import Pace
 from lora_hub.people.person import STRANGER, Person
 
 # The maximum number of sessions, a few kilobytes each. The least recently used are dropped first.
 MOST_SESSIONS, MOST_OF_ONE, MOST_STRANGERS = 2000, 10, 2000
 ROLES_SECONDS = 300.0
+# So long after its last request a program's token is asked about anew, and one that was refused is refused again.
+TOKEN_SECONDS, REFUSED_SECONDS = 3600.0, 60.0
+# The most unknown tokens that one address may send in a minute: each is a question to the Hub.
+MOST_UNKNOWN = 20
+MOST_REFUSED = 1000
 
 
 @dataclass
@@ -36,38 +44,72 @@ class Sessions:
         self._lock = threading.Lock()
         self._open: OrderedDict[str, _Session] = OrderedDict()
         self._paces: OrderedDict[str, Pace] = OrderedDict()
+        self._refused: OrderedDict[str, float] = OrderedDict()  # hash of a token -> when
 
     def open(self, person: Person, seconds: float) -> str:
         """Begins a session and returns its name, which only the browser gets."""
         name = secrets.token_urlsafe(32)
+        self._begin(_hash(name), person, seconds)
+        return name
+
+    def _begin(self, key: str, person: Person, seconds: float) -> Person:
         now = self._clock()
         with self._lock:
             self._forget(now)
             mine = [key for key, one in self._open.items() if one.person.id == person.id]
-            for key in mine[: max(0, len(mine) - MOST_OF_ONE + 1)]:
-                del self._open[key]
+            for old in mine[: max(0, len(mine) - MOST_OF_ONE + 1)]:
+                del self._open[old]
             while len(self._open) >= MOST_SESSIONS:
                 self._open.popitem(last=False)
             person = replace(person, pace=self._pace(f"person {person.id}"))
-            self._open[_hash(name)] = _Session(person, now + seconds, now)
-        return name
+            self._open[key] = _Session(person, now + seconds, now)
+        return person
 
     def find(self, name: str, address: str = "") -> Person:
         """The person of a session; a stranger if there is no such session or it has expired. address: the stranger's,
         by which their requests are counted."""
-        now, key = self._clock(), _hash(name)
+        return (name and self._known(_hash(name))) or self._stranger(address)
+
+    def find_program(self, token: str, address: str = "") -> Person:
+        """The person of a token of the Hub. Raises AccessError if the Hub does not accept it, and what `ask` raises if
+        a token that is not known yet cannot be asked about."""
+        key = _hash(f"token {token}")
+        if known := self._known(key, keep=TOKEN_SECONDS):
+            return known
         with self._lock:
-            found = self._open.get(key) if name else None
+            is_refused = self._clock() - self._refused.get(key, -REFUSED_SECONDS) < REFUSED_SECONDS
+            pace = self._pace(f"token {address}")
+        if is_refused or pace.take(MOST_UNKNOWN):
+            raise _refusal()
+        person = self._ask(token)
+        if person is None:
+            with self._lock:
+                self._refused[key] = self._clock()
+                while len(self._refused) > MOST_REFUSED:
+                    self._refused.popitem(last=False)
+            raise _refusal()
+        return self._begin(key, replace(person, token=token), TOKEN_SECONDS)
+
+    def _known(self, key: str, keep: float = 0.0) -> Person | None:
+        """keep: so long from now the session goes on, where a request makes it last."""
+        now = self._clock()
+        with self._lock:
+            found = self._open.get(key)
             if found is not None and found.until <= now:
                 del self._open[key]
                 found = None
             if found is None:
-                return replace(STRANGER, pace=self._pace(f"stranger {address}"))
+                return None
             self._open.move_to_end(key)
+            found.until = max(found.until, now + keep)
             if now - found.asked < ROLES_SECONDS:
                 return found.person
             found.asked = now  # so that concurrent lookups do not ask as well
         return self._ask_again(key, found)
+
+    def _stranger(self, address: str) -> Person:
+        with self._lock:
+            return replace(STRANGER, pace=self._pace(f"stranger {address}"))
 
     def _ask_again(self, key: str, found: _Session) -> Person:
         try:
@@ -104,6 +146,12 @@ class Sessions:
         while len(self._paces) > MOST_SESSIONS + MOST_STRANGERS:
             self._paces.popitem(last=False)
         return pace
+
+
+def _refusal() -> AccessError:
+    return AccessError(
+        _("The Hub does not accept this token."), _("Copy it again from the Hub's page of access tokens.")
+    )
 
 
 def _hash(name: str) -> str:

@@ -30,6 +30,7 @@ __all__ = [
     "read_log",
     "refresh_run",
     "resume_run",
+    "run_json",
     "run_phases",
     "run_rows",
     "run_states",

@@ -1,7 +1,8 @@
 """Builds the page: header, tabs, and what the browser remembers. Used by app.py at the repository's root, and by tests.
 
 labels = Labels()
-build(connection, comparer, labels).queue(...).launch(..., **launch_arguments(labels))
+endpoints = Endpoints(Comparer(), Looker())
+build(connection, endpoints, labels).queue(...).launch(..., **launch_arguments(labels, endpoints))
 """
 
 import json
@@ -13,15 +14,16 @@ from urllib.parse import urlsplit
 import gradio as gr
 from starlette.middleware import Middleware
 
+from lora_hub.api import Endpoints
 from lora_hub.core import settings
 from lora_hub.core.languages import autonym, tag
 from lora_hub.core.messages import Message, _
 from lora_hub.hub import look_up
 from lora_hub.people import Sessions
-from lora_hub.ui.frame import asking, doors, early, guard, person, sessions_kept, sign_in
+from lora_hub.ui.frame import asking, doors, early, guard, person, programs, sessions_kept, sign_in
 from lora_hub.ui.frame import page as shared
 from lora_hub.ui.frame.page import LIGHT, Labels, Page
-from lora_hub.ui.frame.warm import Looker, warm_up
+from lora_hub.ui.frame.warm import warm_up
 from lora_hub.ui.render import render
 from lora_hub.ui.tabs import adapters_tab, compare_tab, organization_tab, runs_tab
 from lora_hub.ui.tabs.compare_asking import MOST_ADAPTERS
@@ -56,12 +58,13 @@ CLAIM = _("Drop in a dataset, get a small adapter for your task: trained, measur
 MONO_FONTS = ("ui-monospace", "SFMono-Regular", "Consolas", "Noto Sans Mono", "DejaVu Sans Mono", "monospace")
 
 
-def build(connection: Any, comparer: Any, labels: Labels, room: Any = None) -> gr.Blocks:
-    """The page. connection: an existing `endpoint.HubConnection`. comparer: a `compare.Comparer`. room: a
-    `runs.WaitingRoom`, where people sign in."""
+def build(connection: Any, endpoints: Endpoints, labels: Labels) -> gr.Blocks:
+    """The page. connection: an existing `endpoint.HubConnection`. endpoints: the functions for programs, and what page
+    and programs share."""
     with gr.Blocks(
         title="LoRA Hub", analytics_enabled=False, delete_cache=(CLEAN_EVERY_SECONDS, CLEAN_AFTER_SECONDS)
     ) as blocks:
+        programs.add_endpoints(endpoints)  # first, so that no handler of the page takes one of their names
         language = gr.Textbox("en", visible="hidden", elem_id="lh-language")
         run_id = gr.Textbox("", visible="hidden", elem_id="lh-run-id")
         adapter_id = gr.Textbox("", visible="hidden", elem_id="lh-adapter-id")
@@ -91,9 +94,9 @@ def build(connection: Any, comparer: Any, labels: Labels, room: Any = None) -> g
                 blocks,
                 timer,
                 connection.organization,
-                comparer,
-                Looker(),
-                room,
+                endpoints.comparer,
+                endpoints.looker,
+                endpoints.room,
             )
             drawn = []
             for name, (title, draw) in tabs_here().items():
@@ -245,7 +248,7 @@ def theme() -> gr.themes.Base:
     )
 
 
-def launch_arguments(labels: Labels, sessions: Sessions | None = None) -> dict[str, Any]:
+def launch_arguments(labels: Labels, endpoints: Endpoints, sessions: Sessions | None = None) -> dict[str, Any]:
     """Arguments of `launch` besides address and port. sessions: who is signed in, if people sign in. What a first file
     needs is imported after the first page was sent. Raises SpecError if people are to sign in and no Hub to sign in
     with is configured."""
@@ -255,6 +258,10 @@ def launch_arguments(labels: Labels, sessions: Sessions | None = None) -> dict[s
         guarding = Middleware(guard.Guard, hosts=(*guard.LOOPBACK, *settings.hosts()))
     people = _sign_in(sessions) if sessions is not None else []
     people += [Middleware(doors.Doors)] if settings.signs_in() else []
+    if settings.has_mcp():
+        from lora_hub.api.mcp_door import McpDoor  # takes half a second, where it is wanted
+
+        people.append(Middleware(McpDoor, endpoints=endpoints, who_asks=asking.who_asks_in))
     head = Middleware(
         early.EarlyHead,
         head=early.head(labels.languages),
@@ -264,7 +271,7 @@ def launch_arguments(labels: Labels, sessions: Sessions | None = None) -> dict[s
     return {
         "i18n": labels.i18n,
         "theme": theme(),
-        "footer_links": [],
+        "footer_links": ["api"],
         "run_history": False,
         "max_file_size": settings.max_upload_bytes(),
         "show_error": False,

@@ -47,16 +47,18 @@ def serve_page() -> None:
 def _serve(connection: object, port: int, in_space: bool) -> None:
     """Serves the page until interrupted."""
     from lora_hub import hub, runs, use_cases
+    from lora_hub.api import Endpoints
     from lora_hub.compare import Comparer
     from lora_hub.core import settings
     from lora_hub.people import Sessions
     from lora_hub.ui import app
-    from lora_hub.ui.frame import page, sessions_kept
+    from lora_hub.ui.frame import page, sessions_kept, warm
 
     labels = page.Labels()
     sessions = Sessions(hub.look_up) if settings.signs_in() else None
     room = runs.WaitingRoom() if settings.signs_in() else None
-    blocks = app.build(connection, Comparer(), labels, room)
+    endpoints = Endpoints(Comparer(), warm.Looker(), room)
+    blocks = app.build(connection, endpoints, labels)
     blocks.queue(default_concurrency_limit=4, api_open=False, max_size=sessions_kept.MOST_WAITING)
     sessions_kept.SessionsKept(blocks)
     host = "0.0.0.0" if in_space else "127.0.0.1"
@@ -67,7 +69,7 @@ def _serve(connection: object, port: int, in_space: bool) -> None:
             inbrowser=_has_display() and not in_space,
             prevent_thread_lock=True,
             quiet=True,
-            **app.launch_arguments(labels, sessions),
+            **app.launch_arguments(labels, endpoints, sessions),
         )
     except OSError as error:
         raise LoraHubError(

@@ -12,11 +12,11 @@ from test_run_folders import make_run, make_spec, started
 
 from lora_hub import runs
 from lora_hub.catalogue import bases
-from lora_hub.cli import progress, run_json, show_runs
+from lora_hub.cli import progress, show_runs
 from lora_hub.cli.screen import Screen
 from lora_hub.core import run_lock, store
 from lora_hub.core.schema import BaseModel, Run, RunState, Wait
-from lora_hub.runs import run_phases, run_states
+from lora_hub.runs import run_json, run_phases, run_states
 from lora_hub.ui.render import render_runs
 
 ROOT = Path(__file__).parents[2] / "lora_hub"

@@ -12,7 +12,6 @@ from test_run_folders import WORKER, make_run, started
 
 from lora_hub import runs
 from lora_hub.catalogue.tasks import catalogue
-from lora_hub.cli.run_json import rows_missing
 from lora_hub.cli.screen import Screen
 from lora_hub.cli.show_runs import show_published
 from lora_hub.core import store
@@ -21,6 +20,7 @@ from lora_hub.core.schema import HeldOutRow, RunState
 from lora_hub.evaluation import metrics
 from lora_hub.people import LOCAL
 from lora_hub.runs import publishing, run_rows, run_states
+from lora_hub.runs.run_json import rows_missing
 from lora_hub.ui.render import render_held_out, render_runs
 from lora_hub.ui.tabs import runs_watch
 

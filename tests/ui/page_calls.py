@@ -8,12 +8,14 @@ from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 
+from lora_hub.ui.frame.programs import PAGE_HEADER
+
 
 class Caller:
     """A program in the place of a browser. name: who it signs in as, with their token of the Hub; empty: a stranger."""
 
     def __init__(self, url: str, name: str = "", token: str = "") -> None:
-        self.client = httpx.Client(base_url=url, timeout=120)
+        self.client = httpx.Client(base_url=url, timeout=120, headers={PAGE_HEADER: "1"})
         self.heard: list[str] = []  # all that was ever answered
         if name:
             self._sign_in(token)

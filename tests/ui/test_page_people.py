@@ -26,7 +26,7 @@ def token_of(name: str) -> str:
 class Place:
     """A team's Hub, and the app that its people sign in to. people: name -> role in the organization; "": none."""
 
-    def __init__(self, folder: Path, people: dict[str, str] = PEOPLE) -> None:
+    def __init__(self, folder: Path, people: dict[str, str] = PEOPLE, **environment: str) -> None:
         port = free_port()
         accounts = {
             "users": {name: {"token": token_of(name), "fullname": name.title()} for name in people},
@@ -45,8 +45,13 @@ class Place:
             OAUTH_CLIENT_SECRET=SECRET,
             OAUTH_SCOPES=SCOPES,
             OPENID_PROVIDER_URL=self.hub.url,
+            **environment,
         )
         self.app.start()
+
+    def api(self, name: str) -> HfApi:
+        """The Hub's client as this person."""
+        return HfApi(self.hub.url, token=token_of(name))
 
     def close(self) -> None:
         self.app.close()
@@ -156,7 +161,7 @@ def will_publishes_as_himself(page: object, place: Place) -> str:
     page.locator("#lh-publish").click()
     wait_for_text(page, "#lh-published", "lora-hub/")
     repo = re.search(r"lora-hub/[\w.-]+", page.locator("#lh-published").inner_text())[0]
-    api = HfApi(place.hub.url, token=token_of("ada"))
+    api = place.api("ada")
     assert {author for commit in api.list_repo_commits(repo)[:1] for author in commit.authors} == {"will"}
     record = Path(api.hf_hub_download(repo, "lora_hub.json", cache_dir=place.app.home.parent / "looked")).read_text()
     assert '"owner"' not in record and str(place.app.home) not in record

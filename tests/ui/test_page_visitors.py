@@ -17,6 +17,7 @@ from lora_hub import compare
 from lora_hub.answering import loading
 from lora_hub.catalogue import bases
 from lora_hub.core.messages import _
+from lora_hub.ui.frame.programs import PAGE_HEADER
 from lora_hub.ui.render.text import t
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
@@ -50,7 +51,7 @@ class Visitor:
 
     def __init__(self, url: str, name: str) -> None:
         self.api, self.session = f"{url}/gradio_api", f"visitor-{name}"
-        self.client = httpx.Client(timeout=PATIENCE)
+        self.client = httpx.Client(timeout=PATIENCE, headers={PAGE_HEADER: "1"})
         config = self.client.get(f"{url}/config").json()
         self.components = {component["id"]: component for component in config["components"]}
         button = next(

@@ -23,6 +23,15 @@
   dress();
   new MutationObserver(dress).observe(document.documentElement, { attributes: true, attributeFilter: ["lang", "dir"] });
 
+  // The server answers the page's own functions to the page alone (programs.py).
+  const plainFetch = window.fetch;
+  window.fetch = (where, options = {}) => {
+    if (!String(where?.url ?? where).includes("/gradio_api/queue/join")) return plainFetch(where, options);
+    const headers = new Headers(options.headers);
+    headers.set("X-LoRA-Hub-Page", "1");
+    return plainFetch(where, { ...options, headers });
+  };
+
   // --- Who is signed in ----------------------------------------------------------------------------------------------
   // Where people sign in the head says who asks (render_person.py); elsewhere there is nobody to say anything of.
   const person = window.loraHubPerson;

@@ -15,6 +15,7 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
+from lora_hub.api import NAMES
 from lora_hub.core import settings
 from lora_hub.core.errors import AccessError, LoraHubError
 from lora_hub.core.messages import _
@@ -26,7 +27,18 @@ from lora_hub.ui.frame.guard import refuse
 API = "/gradio_api/"
 UPLOAD, FILE = f"{API}upload", f"{API}file="
 # Addresses that the page's scripts request, besides its own files.
-USED = ("queue/join", "queue/data", "heartbeat/", "cancel", "reset", "upload_progress", "info", "startup-events")
+USED = (
+    "queue/join",
+    "queue/data",
+    "heartbeat/",
+    "cancel",
+    "reset",
+    "upload_progress",
+    "info",
+    "startup-events",
+    *(f"call/{name}" for name in NAMES),
+    *(f"call/v2/{name}" for name in NAMES),
+)
 PAGES = ("/", "/config", "/favicon.ico", "/robots.txt", "/manifest.json", "/theme.css", f"{API}theme.css")
 ASSETS = ("/assets/", "/static/", "/svelte/", f"{API}custom_component/")
 # The largest form from somebody who may train (it may contain a pasted file), and from anybody else.
@@ -51,8 +63,8 @@ class Doors:
         if not _is_used(path):
             await refuse(404, _("The page has no such address."), scope, receive, send)
             return
-        person = await run_in_threadpool(who_asks_in, scope) if _concerns_a_person(scope, path) else None
         try:
+            person = await run_in_threadpool(who_asks_in, scope) if _concerns_a_person(scope, path) else None
             if path.startswith(UPLOAD) and scope["method"] == "POST" and person is not None:
                 await self._upload(person, scope, receive, send)
             elif path.startswith(FILE) and not (person and self.uploads.is_of(person, path[len(FILE) :])):
@@ -156,7 +168,7 @@ class Uploads:
 
 
 def _is_used(path: str) -> bool:
-    if path in PAGES or path.startswith((*ASSETS, FILE)):
+    if path in PAGES or path.startswith((*ASSETS, FILE)) or (settings.has_mcp() and path == "/mcp"):
         return True
     inner = path.removeprefix(API)
     return inner != path and (inner.startswith(USED) or inner.rstrip("/") == "upload")

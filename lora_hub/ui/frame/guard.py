@@ -4,16 +4,19 @@
   must come from our own page, which browsers report (Fetch Metadata, `Sec-Fetch-Site`; older ones: `Origin`).
 - DNS rebinding: a site can point its own name at 127.0.0.1, so that the browser takes our responses for its own. So on
   a laptop the server only answers to names of this machine.
+- Programs: only the public functions (api/endpoints.py) are called by their name.
 - Clickjacking: a site can show our page inside its own, under something else that is clicked. So the page says which
   sites may frame it.
 
 A program that is not a browser sends none of these headers.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+from lora_hub.api import NAMES
 from lora_hub.core import languages
 from lora_hub.core.messages import Message, _
 
@@ -22,6 +25,8 @@ HUB_FRAMES = ("https://huggingface.co", "https://*.huggingface.co")
 # Names of this machine's own addresses.
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 CHANGES_NOTHING = ("GET", "HEAD", "OPTIONS")
+# A program names the function that it calls in the address.
+CALL = re.compile(r"/gradio_api/(?:call(?:/v2)?|run|api)/([^/]*)/?$")
 
 
 class Guard:
@@ -65,6 +70,9 @@ class Guard:
             )
         if scope["type"] == "http" and scope["method"] in CHANGES_NOTHING:
             return None
+        called = CALL.search(scope["path"])
+        if called and called[1] not in NAMES:
+            return 404, _("There is no such function for programs. There are: {names}.", names=NAMES)
         site, origin = headers.get(b"sec-fetch-site", ""), headers.get(b"origin", "")
         foreign = site not in ("same-origin", "none") if site else bool(origin) and urlsplit(origin).netloc != host
         return (403, _("Another site's page asked for this. Ask from this page itself.")) if foreign else None

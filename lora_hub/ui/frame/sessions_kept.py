@@ -1,4 +1,5 @@
-"""How much the page's server keeps for browsers: a few hundred sessions, and for each the responses not yet fetched.
+"""What the page's server takes on: the page's own functions from the page alone, the public ones from programs; and how
+much it keeps for them: a few hundred sessions, and for each the responses not yet fetched.
 
 Gradio keeps 10,000 sessions of 0.4 MB and every response until it is read, even for made-up session names. Here a
 person who opens too many sessions loses their own oldest ones, and nobody else's.
@@ -10,8 +11,10 @@ from typing import Any
 import gradio as gr
 from starlette.concurrency import run_in_threadpool
 
+from lora_hub.api import NAMES
 from lora_hub.people import Person
 from lora_hub.ui.frame.asking import who_asks_in
+from lora_hub.ui.frame.programs import PAGE_HEADER
 
 # Sessions: of the machine's own person, of one signed-in person, and of all strangers together.
 MOST_SESSIONS, MOST_OF_ONE, MOST_OF_STRANGERS = 600, 20, 100
@@ -19,6 +22,7 @@ MOST_SESSIONS, MOST_OF_ONE, MOST_OF_STRANGERS = 600, 20, 100
 MOST_EVENTS = 100
 # Queued events of all sessions together.
 MOST_WAITING = 1000
+ONLY_PUBLIC = f"This function is the page's own. Programs may call: {', '.join(NAMES)}."
 
 
 class SessionsKept:
@@ -32,6 +36,9 @@ class SessionsKept:
 
     async def push(self, body: Any, request: Any, username: str | None) -> Any:
         """As Gradio's own, but refuses an event when its session already has too many."""
+        called = self._blocks.fns.get(body.fn_index)
+        if called is not None and called.api_visibility != "public" and PAGE_HEADER not in request.headers:
+            return False, ONLY_PUBLIC, "error"
         person = await run_in_threadpool(who_asks_in, request.scope)
         name = body.session_hash
         if name is not None:

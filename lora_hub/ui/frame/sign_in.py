@@ -5,6 +5,8 @@ request.
     /login/callback                      the Hub redirects back here, and the session begins
     /logout                              (POST) ends the session
 
+A program sends a token of the Hub instead, as `Authorization: Bearer hf_...`, with every request.
+
 Gradio's own button (`gr.LoginButton`) keeps the token in a cookie, signed but readable. Here the browser only has a
 random session name; the token stays in `people.Sessions`.
 
@@ -41,6 +43,7 @@ LOGIN, CALLBACK, LOGOUT = "/login/huggingface", "/login/callback", "/logout"
 MOST_SECONDS = 8 * 3600
 # Holds only the state of an unfinished sign-in, signed, for ten minutes.
 STATE_COOKIE, STATE_SECONDS = "lora_hub_signing_in", 600
+LONGEST_TOKEN = 4096
 
 
 @dataclass(frozen=True)
@@ -102,8 +105,12 @@ class SignIn:
             await self.routes({**scope, "app": None}, receive, send)
             return
         if scope["type"] in ("http", "websocket"):
-            name, address = self._session_name(scope), (scope.get("client") or ("",))[0]
-            scope[ASKING] = lambda: self.sessions.find(name, address)
+            address, token = (scope.get("client") or ("",))[0], _token(scope)
+            if token:
+                scope[ASKING] = lambda: self.sessions.find_program(token, address)
+            else:
+                name = self._session_name(scope)
+                scope[ASKING] = lambda: self.sessions.find(name, address)
         await self.app(scope, receive, send)
 
     async def begin(self, request: Request) -> Response:
@@ -176,6 +183,16 @@ class SignIn:
             )
             self._client = known.hub
         return self._client
+
+
+def _token(scope: Any) -> str:
+    """The token of the Hub that a program sends, in either of the headers in which the Hub's clients do."""
+    headers = {name.lower(): value for name, value in scope["headers"]}
+    for name in (b"x-hf-authorization", b"authorization"):
+        kind, _space, token = headers.get(name, b"").decode("latin-1").partition(" ")
+        if kind.lower() == "bearer" and 0 < len(token) <= LONGEST_TOKEN:
+            return token.strip()
+    return ""
 
 
 def _inside(next_one: str) -> str:

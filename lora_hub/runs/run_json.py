@@ -1,7 +1,9 @@
-"""A run as --json prints it, with sentences in English; people read the same in their language."""
+"""A run as `--json` prints it and programs get it, with sentences in English; people read the same in their
+language."""
 
 from typing import Any
 
+from lora_hub.core import store
 from lora_hub.core.messages import Message
 from lora_hub.core.schema import Run
 from lora_hub.runs import run_phases, run_states
@@ -44,12 +46,23 @@ def failure_json(run: Run) -> dict[str, Message] | None:
     return {"message": run.error.said, "hint": run.error.advice} if run.error else None
 
 
+def run_details(run: Run, missing: Message | None = None) -> dict[str, Any]:
+    """All that is known of a run. missing: which of its held-out rows cannot be read."""
+    return {
+        **run_result(run),
+        "step": run.step,
+        "total_steps": run.total_steps,
+        "eta": run.eta,
+        **run_now(run),
+        "failure": failure_json(run),
+        **rows_missing(missing),
+    }
+
+
 def run_result(run: Run) -> dict[str, Any]:
     """The keys of `train`: run, state, adapter, revision, base, seconds, the rows (file_rows = train_rows +
     validation_rows + eval_rows + left_out), metrics, comparison, notes, stopped (why before the last step: "patience",
     "learnt" or "")."""
-    from lora_hub.core import store
-
     folder = str(store.run_folder(run.id) / run.adapter_folder) if run.adapter_folder else ""
     return {
         "run": run.id,

@@ -1,0 +1,357 @@
+"""The functions that programs call, by HTTP (ui/frame/programs.py) or as tools of an MCP server (mcp_door.py).
+
+Each is one public endpoint of the same name. Arguments and results are plain JSON; the results are those of the shell's
+`--json`, sentences in English. Every function is called with the person whose token the program sends. Docstrings,
+defaults and annotations are what programs read of them.
+
+The road: `inspect` takes the data and answers with its id (`dataset`), `plan` says what a training would be, `train`
+starts it and answers with its run, `run` tells how that goes, `publish` shares its adapter, `compare` asks it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lora_hub import use_cases
+from lora_hub.catalogue.tasks import catalogue
+from lora_hub.core import settings
+from lora_hub.core.errors import DataError, SpecError
+from lora_hub.core.messages import Message, _, several
+from lora_hub.core.noun import Noun
+from lora_hub.core.schema import Task
+from lora_hub.people import Person
+
+NAMES = ("inspect", "plan", "train", "runs", "run", "cancel", "publish", "adapters", "compare")
+# A question to more adapters is refused before anything is read.
+MOST_ADAPTERS = 8
+FINGERPRINT = 16
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """The public functions. comparer: a `compare.Comparer`. looker: an Inspector, or what has its methods. room: where
+    runs wait, if people sign in."""
+
+    comparer: Any
+    looker: Any
+    room: Any = None
+
+    def inspect(
+        self,
+        person: Person,
+        file: Path | None = None,
+        text: str = "",
+        name: str = "",
+        dataset: str = "",
+        task: str = "",
+        own_task: dict[str, Any] | None = None,
+        columns: dict[str, str] | None = None,
+        mends: list[str] | None = None,
+        base: str = "built-in",
+    ) -> Json:
+        """How data is read, which column is what, what is wrong with it, and the first rows as the model will see them.
+        Nothing is trained. The answer has the data's id (`dataset`) for the other functions.
+
+        Args:
+            file: an uploaded file (CSV, JSONL, Excel, Parquet, ...).
+            text: the data itself, instead of a file.
+            name: what a text is called, with the ending of its format: rows.csv.
+            dataset: an id from an earlier answer, or owner/name of a dataset on the Hub, instead of a file.
+            task: a task's id, such as spam; empty: proposed from the columns.
+            own_task: a task of your own as its fields: title, instruction, inputs, output, labels.
+            columns: role -> column, such as {"text": "message", "answer": "label"}; the others are proposed.
+            mends: what a problem offers, such as duplicates, or relabel:0=no,1=yes.
+            base: the base model, in whose tokens lengths are counted.
+        """
+        kept = self._kept(person, file, text, name, dataset)
+        seen = self._inspected(person, kept, _task(task, own_task), columns, mends, use_cases.find_base(person, base))
+        return {"dataset": _id_of(kept), **in_english(seen.to_json()), "problems": _problems(seen.problems)}
+
+    def plan(
+        self,
+        person: Person,
+        dataset: str,
+        task: str = "",
+        own_task: dict[str, Any] | None = None,
+        columns: dict[str, str] | None = None,
+        mends: list[str] | None = None,
+        base: str = "built-in",
+        effort: str = "balanced",
+        overrides: dict[str, Any] | None = None,
+        test_dataset: str = "",
+    ) -> Json:
+        """What a training would be: every setting with its reason, the time and memory it takes, and what stands
+        against it. Nothing is trained.
+
+        Args:
+            dataset: the data's id from `inspect`, or owner/name of a dataset on the Hub.
+            task: a task's id, such as spam; empty: proposed from the columns.
+            own_task: a task of your own as its fields: title, instruction, inputs, output, labels.
+            columns: role -> column; the others are proposed.
+            mends: what is to be mended in the data, as `inspect` offers it.
+            base: the base model: built-in, or a Hub id.
+            effort: quick, balanced or thorough.
+            overrides: settings to choose yourself, such as {"epochs": 3, "lora.r": 16}.
+            test_dataset: the id of data to score on; empty: a part of the data is held out.
+        """
+        kept = self._kept(person, None, "", "", dataset)
+        chosen = _task(task, own_task)
+        made = self._planned(person, kept, chosen, columns, mends, base, effort, overrides, test_dataset)
+        from lora_hub.training import recipe
+
+        explained = recipe.explain(made.spec)
+        return {
+            "dataset": _id_of(kept),
+            "task": made.spec.task.id,
+            "can_start": not made.errors,
+            "problems": _problems(made.problems),
+            "settings": [{"key": key, "value": value, "why": in_english(why)} for key, value, why in explained],
+            "estimate": {
+                "steps": made.estimate.steps,
+                "seconds": round(made.estimate.seconds, 1),
+                "memory_bytes": made.estimate.memory_bytes,
+            },
+        }
+
+    def train(
+        self,
+        person: Person,
+        dataset: str,
+        task: str = "",
+        own_task: dict[str, Any] | None = None,
+        columns: dict[str, str] | None = None,
+        mends: list[str] | None = None,
+        base: str = "built-in",
+        effort: str = "balanced",
+        overrides: dict[str, Any] | None = None,
+        test_dataset: str = "",
+        adapter: str = "",
+        publish: bool = False,
+        private: bool = False,
+    ) -> Json:
+        """Starts a training and answers with its run at once; `run` tells how it goes.
+
+        Args:
+            dataset: the data's id from `inspect`, or owner/name of a dataset on the Hub.
+            task: a task's id, such as spam; empty: proposed from the columns.
+            own_task: a task of your own as its fields: title, instruction, inputs, output, labels.
+            columns: role -> column; the others are proposed.
+            mends: what is to be mended in the data, as `inspect` offers it.
+            base: the base model: built-in, or a Hub id.
+            effort: quick, balanced or thorough.
+            overrides: settings to choose yourself, such as {"epochs": 3, "lora.r": 16}.
+            test_dataset: the id of data to score on; empty: a part of the data is held out.
+            adapter: the adapter's name; empty: made from task and base.
+            publish: publish the adapter to the organization as soon as it is scored.
+            private: only the organization sees what is published.
+        """
+        kept = self._kept(person, None, "", "", dataset)
+        where = {
+            "name": adapter,
+            "publish_to": settings.organization() if publish else "",
+            "publish_private": private,
+        }
+        chosen = _task(task, own_task)
+        made = self._planned(person, kept, chosen, columns, mends, base, effort, overrides, test_dataset, **where)
+        made.check()
+        started = use_cases.start_run(person, made.spec, room=self.room)
+        return {"dataset": _id_of(kept), **self.run(person, started.id)}
+
+    def runs(self, person: Person) -> Json:
+        """The runs that you may see, the newest first."""
+        from lora_hub.runs import run_json
+
+        return {"runs": [in_english(run_json.run_row(one)) for one in use_cases.list_runs(person)]}
+
+    def run(self, person: Person, run: str) -> Json:
+        """What a run is doing, what comes next, and its scores once it has any.
+
+        Args:
+            run: the run's id.
+        """
+        from lora_hub.runs import run_json
+
+        found = use_cases.refresh_run(person, run)
+        told = in_english(run_json.run_details(found))
+        # Where the adapter lies on this machine concerns only who sits at it.
+        return told if found.adapter or person.is_local else {**told, "adapter": ""}
+
+    def cancel(self, person: Person, run: str) -> Json:
+        """Ends a run. Its checkpoints stay, so that it can be resumed.
+
+        Args:
+            run: the run's id.
+        """
+        use_cases.cancel_run(person, run)
+        return self.run(person, run)
+
+    def publish(self, person: Person, run: str, name: str = "", organization: str = "", private: bool = False) -> Json:
+        """Publishes a run's adapter, as you. Publishing the same again makes no new version.
+
+        Args:
+            run: the run's id.
+            name: the repository's name; empty: the adapter's.
+            organization: where to; empty: this app's organization.
+            private: only the organization sees it.
+        """
+        made = use_cases.publish_run(person, run, org=organization, name=name, private=private)
+        return {**made.ref.model_dump(mode="json"), "run": run, "adapter": made.ref.repo_id, "is_new": made.is_new}
+
+    def adapters(self, person: Person, organization: str = "", task: str = "", base: str = "") -> Json:
+        """The published adapters of an organization, with their scores and versions.
+
+        Args:
+            organization: whose; empty: this app's organization.
+            task: only of this task.
+            base: only of this base.
+        """
+        owner = organization or settings.organization()
+        found = use_cases.list_adapters(person, org=owner, task=task, base=base, versions=True)
+        return {"organization": owner, "adapters": [one.model_dump(mode="json") for one in found]}
+
+    def compare(
+        self,
+        person: Person,
+        adapters: list[str],
+        prompt: str = "",
+        inputs: dict[str, str] | None = None,
+        with_base: bool = True,
+        max_new_tokens: int = 0,
+        temperature: float = 0.0,
+        seed: int = 0,
+        free_text: bool = False,
+    ) -> Iterator[Json]:
+        """The answers of a base and its adapters to one question, side by side, as they grow: the last one is complete.
+
+        Args:
+            adapters: 1 to 8 repositories (owner/name, owner/name@version) or runs, of one base.
+            prompt: the question; of a task with several inputs give inputs instead.
+            inputs: role -> text.
+            with_base: answer with the base, too.
+            max_new_tokens: the longest answer; 0: what the task says.
+            temperature: 0: the most likely answer, always the same.
+            seed: of the sampling.
+            free_text: let tasks with labels answer in their own words, too.
+        """
+        if not adapters or len(adapters) > MOST_ADAPTERS:
+            raise SpecError(
+                _("{count} adapters were named.", count=len(adapters)),
+                _("Name 1 to {most} of them.", most=MOST_ADAPTERS),
+            )
+        asked = use_cases.ask(
+            person,
+            self.comparer,
+            list(adapters),
+            base=with_base,
+            prompt=prompt,
+            inputs=inputs or None,
+            max_new_tokens=max_new_tokens,
+            temperature=temperature,
+            seed=seed,
+            free_text=free_text,
+        )
+        answers: dict[int, Json] = {}
+        for event in asked:
+            answers[event.pane] = {**event.to_json(), "done": event.done}
+            yield {"answers": [answers[place] for place in sorted(answers)]}
+
+    def _kept(self, person: Person, file: Path | None, text: str, name: str, dataset: str) -> Path:
+        """The file in our store. Raises DataError if none or several are given."""
+        if [file is not None, bool(text), bool(dataset)].count(True) != 1:
+            raise DataError(_("There has to be one source of data."), _("Give one of: file, text, dataset."))
+        if file is not None:
+            return use_cases.add_dataset(person, file, name or file.name)
+        if text:
+            return use_cases.add_text(person, text, name or "rows.csv")
+        from lora_hub.hub import is_dataset_id
+
+        # An id of ours begins with a fingerprint, which is no owner of a Hub's dataset that anybody has.
+        owner = dataset.partition("/")[0]
+        is_ours = len(owner) == FINGERPRINT and not set(owner) - set("0123456789abcdef")
+        if is_ours or not is_dataset_id(dataset):
+            return use_cases.open_dataset(person, dataset)
+        return use_cases.fetch_dataset(person, dataset)
+
+    def _inspected(
+        self, person: Person, kept: Path, task: Task | None, columns: dict[str, str] | None, mends: Any, base: Any
+    ) -> Any:
+        from lora_hub.data.mending.mend_arguments import parse_mends
+
+        use_cases.read_dataset(person, self.looker, kept)
+        parsed = parse_mends(mends or [], self.looker, kept, task, columns, base)
+        return use_cases.inspect_dataset(
+            person, self.looker, kept, task, columns, mends=parsed, base=base, name=kept.name
+        )
+
+    def _planned(
+        self,
+        person: Person,
+        kept: Path,
+        task: Task | None,
+        columns: dict[str, str] | None,
+        mends: list[str] | None,
+        base: str,
+        effort: str,
+        overrides: dict[str, Any] | None,
+        test_dataset: str,
+        **where: Any,
+    ) -> Any:
+        """where: the adapter's name, and where it is published."""
+        from lora_hub.training import recipe
+
+        model, given = use_cases.find_base(person, base), dict(overrides or {})
+        use_cases.check_base(person, model)
+        task = recipe.with_language(task, given) if task is not None else None
+        return use_cases.plan_inspected(
+            person,
+            self._inspected(person, kept, task, columns, mends, model),
+            model,
+            mapping=columns,
+            effort=effort,
+            overrides=given,
+            test_file=use_cases.open_dataset(person, test_dataset) if test_dataset else None,
+            inspector=self.looker,
+            **where,
+        )
+
+
+def _task(task: str, own_task: dict[str, Any] | None) -> Task | None:
+    """A task by its id, or by its fields. The path of a file is none: it would be one of this machine."""
+    if own_task:
+        if task:
+            raise SpecError(_("There are two tasks: {task!r} and one of your own.", task=task), _("Give one of them."))
+        return catalogue.task_from_dict(own_task)
+    if not task:
+        return None
+    known = [one.id for one in catalogue.list_tasks()]
+    if task not in known:
+        raise SpecError(
+            _("There is no task {name!r}."),
+            _("Choose one of: {choices}; or write a task of your own."),
+            name=task[:200],
+            choices=several(known),
+        )
+    return catalogue.get_task(task)
+
+
+def _id_of(kept: Path) -> str:
+    return f"{kept.parent.name}/{kept.name}"
+
+
+def _problems(found: Any) -> list[Json]:
+    return [problem.to_json() for problem in found]
+
+
+def in_english(value: Any) -> Any:
+    """A value as plain JSON: sentences in English, nouns as their fields."""
+    if isinstance(value, Message):
+        return value.en
+    if isinstance(value, Noun):
+        return in_english(value.model_dump(mode="json"))
+    if isinstance(value, dict):
+        return {key: in_english(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [in_english(one) for one in value]
+    return value

@@ -1,0 +1,99 @@
+"""The public functions as tools of an MCP server (Model Context Protocol, streamable HTTP) at /mcp, beside the page.
+
+Tools have no uploads: data is given as text, or as a dataset of the Hub. A tool is called with the person whose token
+the client sends (`Authorization: Bearer hf_...`), and may what they may on the page.
+"""
+
+import inspect
+import logging
+from collections.abc import Callable
+from typing import Any, get_type_hints
+
+from mcp.server.fastmcp import Context, FastMCP
+from mcp.server.fastmcp.exceptions import ToolError
+from mcp.server.transport_security import TransportSecuritySettings
+from starlette.concurrency import run_in_threadpool
+
+from lora_hub.api.endpoints import NAMES, Endpoints
+from lora_hub.core.errors import LoraHubError
+from lora_hub.people import Person
+
+logger = logging.getLogger("lora_hub.api")
+PATH = "/mcp"
+MOST_BYTES = 16 << 20
+PURPOSE = (
+    "Fine-tunes language models with LoRA: inspect data, plan and start a training, look at runs, publish adapters to "
+    "the organization, and ask several adapters the same question."
+)
+BUG = "That should not have happened, and it is our mistake. The details are in the app's log."
+
+
+class McpDoor:
+    """ASGI middleware. who_asks: a request's scope -> the person, which may ask the Hub."""
+
+    def __init__(self, app: Any, endpoints: Endpoints, who_asks: Callable[[dict[str, Any]], Person]) -> None:
+        self.app = app
+        # The page's own guard has checked the host already, and nothing is kept between two calls.
+        self._server = FastMCP(
+            "LoRA Hub",
+            PURPOSE,
+            stateless_http=True,
+            json_response=True,
+            streamable_http_path=PATH,
+            max_request_body_size=MOST_BYTES,
+            transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
+            log_level="WARNING",
+        )
+        for name in NAMES:
+            function = getattr(endpoints, name)
+            self._server.add_tool(_as_tool(function, who_asks), name, description=inspect.getdoc(function))
+        self._server.streamable_http_app()  # makes the session manager
+        self._manager = self._server.session_manager
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            async with self._manager.run():
+                await self.app(scope, receive, send)
+        elif scope["type"] == "http" and scope["path"].rstrip("/") == (scope.get("root_path") or "") + PATH:
+            await self._manager.handle_request(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+
+def _as_tool(function: Callable, who_asks: Callable[[dict[str, Any]], Person]) -> Callable:
+    """The function as a tool: without the person and the upload; of a stream the last item."""
+    hints = get_type_hints(function)
+    signature = inspect.signature(function)
+    asked = [
+        one.replace(annotation=hints[name])
+        for name, one in signature.parameters.items()
+        if name not in ("person", "file")
+    ]
+    is_stream = inspect.isgeneratorfunction(function)
+
+    def answer(scope: dict[str, Any], named: dict[str, Any]) -> Any:
+        try:
+            found = function(who_asks(scope), **named)
+            if not is_stream:
+                return found
+            last: Any = {}
+            for last in found:  # noqa: B007  the last one is the whole answer
+                pass
+            return last
+        except LoraHubError as error:
+            raise ToolError(str(error)) from None
+        except Exception as error:
+            logger.error("a program's call failed", exc_info=error)
+            raise ToolError(BUG) from None
+
+    async def tool(*, context: Context, **named: Any) -> dict[str, Any]:
+        return await run_in_threadpool(answer, context.request_context.request.scope, named)
+
+    context = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=Context)
+    tool.__signature__ = inspect.Signature([*asked, context], return_annotation=dict[str, Any])
+    tool.__annotations__ = {one.name: one.annotation for one in asked} | {
+        "context": Context,
+        "return": dict[str, Any],
+    }
+    tool.__name__ = function.__name__
+    return tool

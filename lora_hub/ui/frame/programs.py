@@ -1,0 +1,89 @@
+"""The public functions (`api.Endpoints`) as endpoints of the page's server, for `gradio_client`, curl and any language
+that speaks HTTP; and which calls are a program's.
+
+A program may call the public functions and nothing else. What the page itself calls is its plumbing: it changes from
+version to version, so the server only answers it for the page, whose script says so in a header (page.js).
+"""
+
+import functools
+import inspect
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import gradio as gr
+from gradio.data_classes import FileData
+
+from lora_hub.api import NAMES, Endpoints
+from lora_hub.core.errors import LoraHubError
+from lora_hub.core.messages import _
+from lora_hub.ui.frame.asking import has_sent, who_asks
+
+logger = logging.getLogger("lora_hub.api")
+# The header by which the page's own script is known. A program that sends it is on its own.
+PAGE_HEADER = "x-lora-hub-page"
+BUG = "That should not have happened, and it is our mistake. The details are in the app's log."
+
+
+def add_endpoints(endpoints: Endpoints) -> None:
+    """Adds every public function to the page that is being built."""
+    for name in NAMES:
+        gr.api(_as_endpoint(getattr(endpoints, name)), api_name=name, concurrency_limit=None)
+
+
+def _as_endpoint(function: Callable) -> Callable:
+    """The function as Gradio wants it: without the person, who is known from the request, and with an upload in the
+    place of a path."""
+    hints = get_type_hints(function)
+    signature = inspect.signature(function)
+    asked = [one for name, one in signature.parameters.items() if name != "person"]
+    shown = [
+        one.replace(annotation=FileData | None if one.annotation == Path | None else hints[one.name]) for one in asked
+    ]
+
+    def values(given: tuple[Any, ...]) -> dict[str, Any]:
+        named = dict(zip((one.name for one in asked), given, strict=False))
+        person = who_asks()
+        if "file" in named:
+            named["file"] = _sent(person, named["file"])
+        # A program may leave out what has a default: Gradio then sends nothing.
+        return {"person": person} | {name: value for name, value in named.items() if value is not None}
+
+    def failed(error: Exception) -> gr.Error:
+        if isinstance(error, LoraHubError):
+            return gr.Error(str(error), print_exception=False)
+        logger.error("a program's call failed", exc_info=error)
+        return gr.Error(BUG, print_exception=False)
+
+    if inspect.isgeneratorfunction(function):
+
+        def call(*given: Any) -> Iterator[Any]:
+            try:
+                yield from function(**values(given))
+            except Exception as error:
+                raise failed(error) from None
+
+    else:
+
+        def call(*given: Any) -> Any:
+            try:
+                return function(**values(given))
+            except Exception as error:
+                raise failed(error) from None
+
+    functools.update_wrapper(call, function, assigned=("__name__", "__doc__"), updated=())
+    del call.__wrapped__
+    call.__signature__ = signature.replace(parameters=shown)
+    call.__annotations__ = {one.name: one.annotation for one in shown} | {"return": hints["return"]}
+    return call
+
+
+def _sent(person: Any, file: Any) -> Path | None:
+    """The upload that a call names. Raises LoraHubError if it is not this person's."""
+    path = file.get("path") if isinstance(file, dict) else getattr(file, "path", None)
+    if not path:
+        return None
+    if not has_sent(person, path):
+        raise LoraHubError(_("This is no file of yours."), _("Upload it again."))
+    return Path(path)

@@ -1,0 +1,175 @@
+"""Programs go the road from a file to a comparison: gradio_client, curl and an MCP client, each with a person's token,
+and nothing without one. The examples are README's own."""
+
+import asyncio
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from gradio_client import Client
+from gradio_client.exceptions import AppError
+from mcp import ClientSession
+from mcp.client.streamable_http import streamablehttp_client
+from small_data import write_csv
+from test_page_people import Place, token_of
+
+from lora_hub.api import NAMES
+
+ROWS = [(f"You won prize {n}, call now", "spam") for n in range(60)] + [(f"See you at {n}", "ham") for n in range(60)]
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+PART = README.partition("\n## From a program\n")[2].partition("\n## ")[0]
+
+
+def example(language: str) -> str:
+    return re.search(rf"^```{language}\n(.*?)^```$", PART, re.M | re.S)[1]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    made = Place(tmp_path_factory.mktemp("programs"), LORA_HUB_MCP="1")
+    try:
+        yield made
+    finally:
+        made.close()
+    log = (made.app.home / "app.log").read_text()
+    assert "Traceback" not in log and "hf_will" not in log, log[-3000:]
+
+
+@pytest.fixture(scope="module")
+def published(place: Place, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """README's program, run by will: the adapter that it published."""
+    folder = tmp_path_factory.mktemp("program")
+    write_csv(folder / "messages.csv", ROWS)
+    code = example("python").replace(
+        '"http://127.0.0.1:7860")  # of', f'"{place.app.url}", token="{token_of("will")}", verbose=False)  # of'
+    )
+    assert place.app.url in code
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, timeout=600, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    *_, ended, first, last = done.stdout.strip().splitlines()
+    assert ended.startswith("succeeded {'value'") and "True {'steps'" in done.stdout, done.stdout
+    base, adapter = json.loads(last.replace("'", '"')).items()
+    assert base[0] == "base" and base[1] in ("ham", "spam") and adapter[1] in ("ham", "spam")
+    return adapter[0]
+
+
+def calls(place: Place, name: str = "") -> Client:
+    return Client(place.app.url, token=token_of(name) if name else False, verbose=False)
+
+
+def test_the_road_by_gradio_client(place: Place, published: str) -> None:
+    rita = calls(place, "rita")
+    [adapter] = rita.predict(api_name="/adapters")["adapters"]
+    assert adapter["repo_id"] == published and adapter["versions"] == ["v1"]
+    # The commit is that of whose token the program sent.
+    [commit] = place.api("ada").list_repo_commits(published, revision="v1")[:1]
+    assert commit.authors == ["will"]
+    run = calls(place, "will").predict(api_name="/runs")["runs"][0]
+    assert (run["state"], run["adapter"]) == ("succeeded", published)
+    # Another's run is not there, and a reader trains nothing.
+    assert rita.predict(api_name="/runs")["runs"] == []
+    for asked, said in (
+        ({"run": run["run"], "api_name": "/run"}, "There is no run"),
+        ({"run": run["run"], "api_name": "/cancel"}, "is a member who reads"),
+        ({"text": "a,b\n1,2\n", "api_name": "/inspect"}, "is a member who reads"),
+        ({"dataset": "0123456789abcdef/a.csv", "api_name": "/train"}, "is a member who reads"),
+        ({"adapters": [], "api_name": "/compare"}, "0 adapters were named"),
+    ):
+        with pytest.raises(AppError, match=said):
+            rita.predict(**asked)
+
+
+def test_the_road_by_curl(place: Place, published: str) -> None:
+    code = example("bash").replace("http://127.0.0.1:7860", place.app.url)
+    assert code.count(place.app.url) == 2
+    done = subprocess.run(
+        ["bash", "-c", code],
+        env={**os.environ, "HF_TOKEN": token_of("rita")},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0 and "event: complete" in done.stdout, done.stderr + done.stdout
+    [told] = json.loads(done.stdout.rpartition("data: ")[2])
+    assert [one["repo_id"] for one in told["adapters"]] == [published]
+
+
+async def _tools(place: Place, name: str, calls: list[tuple[str, dict[str, Any]]]) -> tuple[list[str], list[Any]]:
+    headers = {"Authorization": f"Bearer {token_of(name)}"} if name else None
+    async with streamablehttp_client(f"{place.app.url}/mcp", headers=headers) as (read, write, _):
+        async with ClientSession(read, write) as session:
+            await session.initialize()
+            tools = (await session.list_tools()).tools
+            return [one.name for one in tools], [await session.call_tool(tool, given) for tool, given in calls]
+
+
+def test_the_road_by_mcp(place: Place, published: str) -> None:
+    rows = "text\tlabel\n" + "".join(f"{text}\t{label}\n" for text, label in ROWS)
+    asked = [
+        ("inspect", {"text": rows, "name": "rows.tsv", "task": "spam"}),
+        ("compare", {"adapters": [published], "prompt": "You won a prize!", "with_base": False}),
+        ("train", {"dataset": "0123456789abcdef/gone.csv", "task": "spam"}),
+        ("runs", {}),
+    ]
+    names, (seen, compared, gone, runs) = asyncio.run(_tools(place, "will", asked))
+    assert names == list(NAMES)
+    dataset = seen.structuredContent["dataset"]
+    assert seen.structuredContent["rows"] == 120 and re.fullmatch(r"[0-9a-f]{16}/rows\.tsv", dataset)
+    [answer] = compared.structuredContent["answers"]
+    assert (answer["adapter"], answer["done"], answer["text"] in ("ham", "spam")) == (published, True, True)
+    assert gone.isError and "is no longer in" in gone.content[0].text
+    # Another person's client opens neither will's data nor his runs.
+    mine = [one["run"] for one in runs.structuredContent["runs"]]
+    asked = [("plan", {"dataset": dataset, "task": "spam"}), ("run", {"run": mine[0]}), ("runs", {})]
+    _names, (data, run, theirs) = asyncio.run(_tools(place, "cora", asked))
+    assert data.isError and "is no longer in" in data.content[0].text
+    assert run.isError and "There is no run" in run.content[0].text
+    assert theirs.structuredContent["runs"] == []
+
+
+def test_nothing_without_a_token_or_with_a_wrong_one(place: Place, published: str) -> None:
+    stranger = calls(place)
+    needed = {
+        "inspect": {"text": "a,b\n1,2\n"},
+        "plan": {"dataset": "a/b"},
+        "train": {"dataset": "a/b"},
+        "run": {"run": "x"},
+        "cancel": {"run": "x"},
+        "publish": {"run": "x"},
+        "compare": {"adapters": [published], "prompt": "x"},
+    }
+    for name in NAMES:
+        with pytest.raises(AppError, match="nobody is signed in"):
+            stranger.predict(**needed.get(name, {}), api_name=f"/{name}")
+    _names, found = asyncio.run(_tools(place, "", [(name, needed.get(name, {})) for name in NAMES]))
+    assert all(one.isError and "nobody is signed in" in one.content[0].text for one in found)
+
+    wrong = {"Authorization": "Bearer hf_made_up_by_somebody"}
+    for path in ("/gradio_api/call/v2/runs", "/mcp", "/gradio_api/queue/join"):
+        answer = httpx.post(place.app.url + path, json={}, headers=wrong, timeout=60)
+        assert answer.status_code == 403 and "does not accept this token" in answer.text
+
+
+def test_the_pages_own_functions_are_not_for_programs(place: Place) -> None:
+    config = httpx.get(f"{place.app.url}/config", timeout=60).json()
+    public = {one["api_name"]: one["id"] for one in config["dependencies"] if one["api_visibility"] == "public"}
+    assert sorted(public) == sorted(NAMES)
+    own = next(one for one in config["dependencies"] if one["backend_fn"] and one["api_visibility"] == "private")
+    headers = {"Authorization": f"Bearer {token_of('will')}"}
+    body = {"fn_index": own["id"], "session_hash": "program", "data": []}
+    answer = httpx.post(f"{place.app.url}/gradio_api/queue/join", json=body, headers=headers, timeout=60)
+    assert answer.status_code == 400 and "Programs may call: inspect, plan" in answer.text
+    for name in (own["api_name"], "nothing", "runs/../add_task"):
+        for path in (f"/gradio_api/call/v2/{name}", f"/gradio_api/call/{name}", f"/gradio_api/run/{name}"):
+            answer = httpx.post(place.app.url + path, json={"data": []}, headers=headers, timeout=60)
+            assert answer.status_code == 404, path
