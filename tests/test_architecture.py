@@ -411,7 +411,7 @@ def around_the_use_cases(package: Path) -> list[str]:
     listed = next(node.value for node in tree.body if isinstance(node, ast.Assign))
     names = {one for one in ast.literal_eval(listed) if one not in ("ask", "resolve")}  # words of others, too
     found = []
-    for room in ("ui", "cli"):
+    for room in ("ui", "cli", "api"):
         for file in sorted((package / room).rglob("*.py")):
             for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
                 where = f"{room}/{file.name}:{getattr(node, 'lineno', 0)}"

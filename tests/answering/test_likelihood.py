@@ -196,7 +196,7 @@ def test_progress_cancelling_and_labels_without_tokens(llama):
     assert score_labels(stack, [], 0) == []
     with refused(DataError, match="Prompt 2 is 128 tokens long, and 'tiny' reads at most 128"):
         score_labels(stack, [rows[0], LabelRow(tokens(128, 1), "a", some_labels(2, 1))], 0)
-    with refused(DataError, match="A label has the token 259, and 'tiny' knows tokens below 259 only"):
+    with refused(DataError, match="A label has the token 259, but 'tiny' only knows tokens below 259"):
         score_labels(stack, [LabelRow(tokens(5, 1), "a", [[5, END], [tiny_bases.VOCABULARY, END]])], 0)
     # the longest label may end past the context, where the shortest still fits: also with a table of positions
     for other in (stack, AdapterStack(build("gpt2"), BASE)):

@@ -216,7 +216,7 @@ def test_a_pipeline_whose_every_task_asks_for_what_cannot_be_is_wrong_usage(
 def test_a_closed_output_is_told_and_nothing_is_done(arguments: str, home: Path) -> None:
     command = f"{sys.executable} -m lora_hub {arguments} >&-"
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False, timeout=120)
-    assert (done.returncode, done.stdout) == (1, "") and done.stderr.startswith("error: Standard output is closed: ")
+    assert (done.returncode, done.stdout) == (1, "") and done.stderr.startswith("error: Standard output is closed, ")
     if arguments == "tasks --json":  # what is said on a closed standard error does not go to the output instead
         command = f"{sys.executable} -m lora_hub runs show none --json 2>&-"
         done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False, timeout=120)

@@ -119,7 +119,7 @@ def test_an_id_that_happens_to_be_a_path_is_not_read_from_there(publish, shelf, 
         assert (pane.base.id, pane.base.folder) == ("eve/base", "")
         with refused(BaseError, match="eve/base.* of the Hub has the same name as a folder of this machine"):
             loading.load_base(pane.base)
-        with refused(BaseError, match="called as a folder of this machine"):
+        with refused(BaseError, match="same name as a folder of this machine"):
             answers(compare.Comparer(), pane.name)
 
 
