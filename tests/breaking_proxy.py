@@ -1,6 +1,8 @@
-"""A proxy to the Hub that fails: it forwards requests until one matches, which gets no response or a refusal."""
+"""A proxy to the Hub that fails: it forwards requests until one matches, which gets no response, a refusal or another
+answer."""
 
 import http.client
+import json
 import re
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -10,10 +12,11 @@ from urllib.parse import urlsplit
 class BreakingProxy:
     """`with BreakingProxy(hub_url, r"^POST .*/commit/") as proxy:` breaks each request whose "METHOD path" matches.
 
-    `status`: answered to those; 0 closes the line instead. `broken`: the paths of those requests.
+    `status`: answered to those; 0 closes the line instead. `says`: JSON answered to those, one after another, the last
+    one for good. `broken`: the paths of those requests.
     """
 
-    def __init__(self, target: str, breaks: str, status: int = 0) -> None:
+    def __init__(self, target: str, breaks: str, status: int = 0, says: list[dict] | None = None) -> None:
         address, pattern, broken = urlsplit(target), re.compile(breaks), []
 
         class Handler(BaseHTTPRequestHandler):
@@ -23,6 +26,13 @@ class BreakingProxy:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 if pattern.search(f"{self.command} {self.path}"):
                     broken.append(self.path)
+                    if says:
+                        content = json.dumps(says[min(len(broken), len(says)) - 1]).encode()
+                        self.send_response(200)
+                        self.send_header("Content-Length", str(len(content)))
+                        self.end_headers()
+                        self.wfile.write(content)
+                        return
                     self.close_connection = True
                     if status:
                         self.send_error(status)

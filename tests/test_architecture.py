@@ -48,7 +48,7 @@ ON_ANOTHER_FLOOR = {
     "local_hub.folder": 0,  # what stands in the embedded Hub's folder: whoever looks for a Hub finds it by that
 }
 # An inner room that is written from its room's own nouns.
-WRITTEN_FROM = {("hub.card", "hub")}
+WRITTEN_FROM = {("hub.card", "hub"), ("hub.space", "hub")}
 # Heavy packages, and the floors that may import them.
 HEAVY = {"torch", "transformers", "peft", "trl", "accelerate"}
 HEAVY_FLOORS = (3, 4, 5)

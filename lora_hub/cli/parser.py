@@ -8,11 +8,13 @@ from typing import Any, NoReturn
 
 from lora_hub import __version__
 from lora_hub.cli.commands import compare, list_adapters, list_bases, list_tasks, manage_runs, publish
+from lora_hub.cli.deploy import deploy
 from lora_hub.cli.language import OPTION
 from lora_hub.cli.options import add_minimum, add_reading, add_settings
 from lora_hub.cli.screen import Part, Screen
 from lora_hub.cli.show_answers import show_comparison
 from lora_hub.cli.show_data import show_inspection
+from lora_hub.cli.show_deploy import show_deployed
 from lora_hub.cli.show_lists import show_adapters, show_bases, show_tasks
 from lora_hub.cli.show_runs import show_pipeline, show_published, show_result, show_runs
 from lora_hub.cli.train import inspect, pipeline, train
@@ -203,4 +205,45 @@ def make_parser(screen: Screen | None = None) -> argparse.ArgumentParser:
         ),
     )
     server.add_arguments(command)
+
+    _add_deploy(add("deploy", deploy, show_deployed, _("put this checkout on a Space, or bring one up to date")), say)
     return parser
+
+
+def _add_deploy(command: argparse.ArgumentParser, say: Callable[[Message], str]) -> None:
+    command.add_argument("space", metavar="ORG/NAME")
+    command.add_argument(
+        "--hardware", default="", metavar="FLAVOR", help=say(_("such as cpu-basic, t4-small, l4x1; unset: as it is"))
+    )
+    command.add_argument(
+        "--sleep",
+        type=int,
+        default=3600,
+        metavar="SECONDS",
+        help=say(_("without a visitor, after which paid hardware sleeps; -1: never (default: 3600)")),
+    )
+    command.add_argument(
+        "--storage", action="store_true", help=say(_("keep what the app stores in a bucket of the organization"))
+    )
+    command.add_argument("--jobs", action="store_true", help=say(_("let people train in jobs of the Hub, too")))
+    command.add_argument("--org", default="", help=say(_("organization the adapters go to (default: the Space's own)")))
+    seen = command.add_mutually_exclusive_group()
+    seen.add_argument(
+        "--public", action="store_true", help=say(_("let anybody open its address; the organization says who may what"))
+    )
+    seen.add_argument(
+        "--private", action="store_true", help=say(_("let only the organization open it (default of a new Space)"))
+    )
+    command.add_argument(
+        "--no-wait", dest="wait", action="store_false", help=say(_("do not wait until the Space runs"))
+    )
+    command.add_argument(
+        "--timeout",
+        type=_seconds,
+        default=1800.0,
+        metavar="SECONDS",
+        help=say(_("wait at most so long until the Space runs (default: 1800)")),
+    )
+    command.add_argument(
+        "--dry-run", action="store_true", help=say(_("show the files and what would be done, and do nothing"))
+    )

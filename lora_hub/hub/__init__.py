@@ -27,8 +27,22 @@ from lora_hub.hub.naming import check_name, repo_name
 from lora_hub.hub.publish import publish_adapter
 from lora_hub.hub.record import make_record, parts_of
 from lora_hub.hub.rights import check_publishing
+from lora_hub.hub.space import (
+    Asked,
+    ProjectFiles,
+    SpacePlan,
+    Stage,
+    deploy_space,
+    plan_space,
+    project_files,
+    wait_for_space,
+)
 
 __all__ = [
+    "Asked",
+    "ProjectFiles",
+    "SpacePlan",
+    "Stage",
     "TOKENIZER_FILES",
     "Version",
     "acting_as",
@@ -38,6 +52,7 @@ __all__ = [
     "check_name",
     "check_owner",
     "check_publishing",
+    "deploy_space",
     "drop_adapters",
     "endpoint",
     "fetch_adapter",
@@ -51,8 +66,11 @@ __all__ = [
     "look_up",
     "make_record",
     "parts_of",
+    "plan_space",
+    "project_files",
     "publish_adapter",
     "read_adapter_record",
     "read_card",
     "repo_name",
+    "wait_for_space",
 ]

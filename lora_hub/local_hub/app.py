@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from . import collection, commits, discussions, jobs, lfs, listing, oidc, pages, reading, repos, spaces, xet
+from . import buckets, collection, commits, discussions, jobs, lfs, listing, oidc, pages, reading, repos, spaces, xet
 from .accounts import Accounts
 from .calls import Call, NotHeld, parse_json
 from .faults import HubFault, refuse
@@ -23,7 +23,7 @@ from .patience import drain, pieces
 from .store import Store, new_id
 
 # The first handler that matches a request is used.
-HANDLERS = (repos, oidc, spaces, jobs, collection, discussions, reading, commits, lfs, xet, listing, pages)
+HANDLERS = (repos, oidc, spaces, buckets, jobs, collection, discussions, reading, commits, lfs, xet, listing, pages)
 
 
 class Hub:

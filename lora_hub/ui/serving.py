@@ -66,7 +66,7 @@ def _serve(connection: object, port: int, in_space: bool) -> None:
         blocks.launch(
             server_name=host,
             server_port=port,
-            inbrowser=_has_display() and not in_space,
+            inbrowser=has_display() and not in_space,
             prevent_thread_lock=True,
             quiet=True,
             **app.launch_arguments(labels, endpoints, sessions),
@@ -89,7 +89,7 @@ def _serve(connection: object, port: int, in_space: bool) -> None:
             room.close()
 
 
-def _has_display() -> bool:
+def has_display() -> bool:
     """Whether a browser can be opened here and should be (LORA_HUB_NO_BROWSER unset)."""
     if os.environ.get("LORA_HUB_NO_BROWSER") or os.environ.get("CI"):
         return False

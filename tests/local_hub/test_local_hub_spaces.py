@@ -1,15 +1,10 @@
-"""The embedded Hub's Spaces: set up through the client and by spaces/deploy.py; none ever claims to run."""
+"""The embedded Hub's Spaces, set up through the client; none ever claims to run."""
 
 import json
-import shutil
-import subprocess
-import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
-from test_local_hub import ROOT, TOKENS, Server, _client, new_repo, server  # noqa: F401
-from test_local_hub_clients import environment
+from test_local_hub import TOKENS, Server, _client, new_repo, server  # noqa: F401
 
 NOWHERE = "where/nothing-is"
 
@@ -95,70 +90,40 @@ def test_who_may_and_what_is_no_space(server: Server, new_repo: Callable[..., st
     for nothing in (NOWHERE, model):
         with pytest.raises(Exception, match="404"):
             server.api().get_space_runtime(nothing)
-    with pytest.raises(Exception, match="volumes"):
+    with pytest.raises(Exception, match="404"):
         server.api().create_repo(
             "lora-hub/with-volume",
             repo_type="space",
             space_sdk="gradio",
-            space_volumes=[Volume(type="model", source="a/b", mount_path="/m")],
+            space_volumes=[Volume(type="bucket", source="lora-hub/missing", mount_path="/m")],
         )
     assert not server.api().repo_exists("lora-hub/with-volume", repo_type="space")
 
 
-@pytest.fixture
-def deploy(server: Server, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess]:  # noqa: F811
-    """Runs spaces/deploy.py of a copy of this repository, as a person does: with HF_ENDPOINT and HF_TOKEN, no more."""
-    copy = tmp_path / "repository"
-    shutil.copytree(
-        ROOT, copy, ignore=shutil.ignore_patterns(".git", ".venv", "tests", "build", "__pycache__", ".*_cache")
-    )
-    for unwanted in (".git/config", ".venv/lib/x.py", "tests/test_x.py", "lora_hub/__pycache__/x.pyc", "build/x"):
-        (copy / unwanted).parent.mkdir(parents=True, exist_ok=True)
-        (copy / unwanted).write_text("x")
+def test_storage_is_a_private_bucket_at_a_place(server: Server, new_repo: Callable[..., str]) -> None:  # noqa: F811
+    from huggingface_hub import Volume
 
-    def run(*arguments: str, user: str = "alice") -> subprocess.CompletedProcess:
-        known = environment(server, tmp_path) | {"HF_TOKEN": TOKENS[user]}
-        known.pop("HF_HUB_DISABLE_XET", None)
-        command = [sys.executable, "spaces/deploy.py", *arguments]
-        return subprocess.run(command, cwd=copy, env=known, capture_output=True, text=True, timeout=100)
-
-    return run
-
-
-def test_deploy_puts_this_repository_on_a_space_and_brings_it_up_to_date(
-    server: Server,
-    deploy: Callable[..., subprocess.CompletedProcess],  # noqa: F811
-) -> None:
-    api, name = server.api(), "lora-hub/the-app"
-    done = deploy(name, "--hardware", "t4-small", "--sleep", "1800")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.splitlines()[-1] == f"{server.url}/spaces/{name}"
-    info, files = api.space_info(name), set(api.list_repo_files(name, repo_type="space"))
-    assert info.private and info.sdk == "gradio" and info.card_data["hf_oauth"] is True
-    assert {
-        "app.py",
-        "README.md",
-        "requirements.txt",
-        "lora_hub/cli/commands.py",
-        "lora_hub/catalogue/tasks/spam.yaml",
-    } <= files
-    left = ("tests/", ".git/", ".venv/", "Makefile", "build/")
-    assert not [file for file in files if file.startswith(left) or "__pycache__" in file]
-    runtime = api.get_space_runtime(name)
-    assert (runtime.stage, runtime.requested_hardware, runtime.sleep_time) == ("STOPPED", "t4-small", 1800)
-    assert api.get_space_variables(name)["LORA_HUB_ORG"].value == "lora-hub"
-    assert list(api.get_space_secrets(name)) == [], "everybody brings their own token"
-    assert any(file.lfs for file in api.list_repo_tree(name, repo_type="space", recursive=True) if hasattr(file, "lfs"))
-    app = server.fetch(f"/spaces/{name}/resolve/main/app.py", token=TOKENS["alice"])[2]
-    assert app == (ROOT / "app.py").read_bytes()
-    again = deploy(name, "--org", "closed")
-    assert again.returncode == 0, again.stdout + again.stderr
-    assert api.space_info(name).sha == info.sha, "nothing changed, so there is no new version"
-    assert api.get_space_runtime(name).requested_hardware == "t4-small"
-    assert api.get_space_variables(name)["LORA_HUB_ORG"].value == "closed"
-
-
-def test_deploy_says_what_was_refused(deploy: Callable[..., subprocess.CompletedProcess]) -> None:
-    done = deploy("lora-hub/not-bobs", user="bob")
-    assert done.returncode == 1 and "rights" in done.stderr and "Traceback" not in done.stderr
-    assert deploy("no-slash").returncode == 2
+    api, name = server.api(), new_repo(repo_type="space", space_sdk="gradio")
+    bucket = f"{name}-data"
+    assert api.create_bucket(bucket, private=True).bucket_id == bucket
+    assert api.create_bucket(bucket, exist_ok=True).bucket_id == bucket
+    assert (api.bucket_info(bucket).private, api.bucket_info(bucket).size) == (True, 0)
+    with pytest.raises(Exception, match="404"):
+        server.api("carol").bucket_info(bucket)
+    with pytest.raises(Exception, match="403"):
+        server.api("bob").create_bucket("lora-hub/bobs")
+    volumes = [Volume(type="bucket", source=bucket, mount_path="/data"), Volume(source="a/b", mount_path="/m")]
+    api.set_space_volumes(name, volumes)
+    assert [one.to_dict() for one in api.get_space_runtime(name).volumes] == [one.to_dict() for one in volumes]
+    for odd in (
+        Volume(type="bucket", source=bucket, mount_path="data"),
+        Volume(type="disk", source="a", mount_path="/"),
+    ):
+        with pytest.raises(Exception, match="A volume has a type"):
+            api.set_space_volumes(name, [odd])
+    with pytest.raises(Exception, match="same mountPath"):
+        api.set_space_volumes(name, volumes[:1] * 2)
+    api.delete_space_volumes(name)
+    assert api.get_space_runtime(name).volumes is None
+    with pytest.raises(Exception, match="no volumes"):
+        api.delete_space_volumes(name)
