@@ -1,10 +1,15 @@
 """The benchmarks report what they measured and nothing else."""
 
 import importlib.util
+import json
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
+
+from lora_hub.catalogue.tasks.catalogue import get_task
+from lora_hub.core.schema import Score
+from lora_hub.evaluation import metrics
 
 BENCH = Path(__file__).parent / "bench"
 
@@ -30,6 +35,36 @@ def test_a_goal_whose_data_is_missing_is_not_met(missing, tmp_path, capsys, monk
     assert goals.main() == 1
     said = capsys.readouterr().out
     assert "NOT MEASURED: gone.csv is not here" in said and said.endswith("0 met, 0 NOT MET, 1 NOT MEASURED\n")
+
+
+def test_a_goal_is_told_with_its_verdict(tmp_path, capsys, monkeypatch) -> None:
+    """What `train --json` prints, made up here."""
+    goals, file = load("bench_goals"), tmp_path / "rows.csv"
+    file.write_text("text,label\n")
+    score = {"value": 50.0, "low": 40.0, "high": 60.0, "rows": 52}
+    compared = metrics.compare(
+        get_task("spam"),
+        {"base": ["ham"] * 8, "adapter": ["spam"] * 8},
+        ["spam"] * 8,
+        {
+            "base": {"accuracy": Score(value=0, low=0, high=32)},
+            "adapter": {"accuracy": Score(value=100, low=68, high=100)},
+        },
+    )
+    told = {
+        "metrics": {"base": {"accuracy": score}, "adapter": {"accuracy": {**score, "value": 96.0}}},
+        "comparison": compared.model_dump(mode="json"),
+        "seconds": 12.0,
+        "train_rows": 320,
+    }
+    monkeypatch.setattr(goals, "GOALS", {"one": (file, "spam", "accuracy", 90, 60, 60, [])})
+    monkeypatch.setattr(
+        goals.subprocess, "run", lambda *_, **__: SimpleNamespace(stdout=json.dumps(told), returncode=0)
+    )
+    monkeypatch.setattr("sys.argv", ["bench_goals.py"])
+    assert goals.main() == 0
+    said = capsys.readouterr().out
+    assert "8 of 8 rows changed, all for the better" in said and "52 scored  met" in said
 
 
 def test_training_seconds_leave_out_nothing_of_ours() -> None:

@@ -88,7 +88,7 @@ def measure(name: str, home: str) -> str:
         f"{adapter['rows']} scored  {'met' if met else 'NOT MET'}",
         flush=True,
     )
-    print(" " * 29 + verdict(told["comparison"])[0], flush=True)
+    print(" " * 29 + verdict(told["comparison"])[0].en, flush=True)
     return "met" if met else "NOT MET"
 
 
