@@ -100,6 +100,15 @@ class Page:
     runs: RunReader = field(default_factory=RunReader)  # shared by all visitors, so that nothing is read twice
 
 
+def setting_field(title: Any, why: Any, choices: Sequence[tuple[Any, str]], elem_id: str) -> Any:
+    """A field of a form of settings: one of its choices, or a value that is checked when the form is read."""
+    if choices:
+        # The value of a form that was not filled in; a Dropdown would take the first choice for it.
+        value = {"value": ""} if choices[0][1] == "" else {}
+        return gr.Dropdown(list(choices), label=title, info=why, min_width=180, elem_id=elem_id, **value)
+    return gr.Textbox(label=title, info=why, max_lines=1, min_width=180, elem_id=elem_id)
+
+
 def html(value: str = "", **arguments: Any) -> gr.HTML:
     """A placeholder for rendered HTML."""
     return gr.HTML(value, apply_default_css=False, js_on_load=arguments.pop("js_on_load", None), **arguments)

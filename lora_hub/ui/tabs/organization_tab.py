@@ -56,9 +56,6 @@ def _shown(value: Any) -> str:
 
 def _field(page: Page, one: Any) -> Any:
     """A field of the form: a choice, or a number that is checked when it is saved."""
-    label, info = page.words(one.title), page.words(one.help)
+    choices = [(page.words(render_standing.CHOICES[choice]), choice) for choice in one.choices]
     elem_id = f"lh-policy-{one.key.replace('_', '-')}"
-    if one.choices:
-        choices = [(page.words(render_standing.CHOICES[choice]), choice) for choice in one.choices]
-        return gr.Dropdown(choices, label=label, info=info, min_width=180, elem_id=elem_id)
-    return gr.Textbox(label=label, info=info, max_lines=1, min_width=180, elem_id=elem_id)
+    return shared.setting_field(page.words(one.title), page.words(one.help), choices, elem_id)

@@ -212,19 +212,9 @@ def _effort(name: str, words: Labels) -> str:
 
 def _override(one: spec_fields.Field, words: Labels) -> Any:
     """A field of Advanced. Empty means: use the derived value."""
-    label = words(one.title)
-    info = words(one.help)
     options = one.choices or (("true", "false") if one.kind == "bool" else ())
-    if options:
-        return gr.Dropdown(
-            [(words(_("as derived")), ""), *[(choice, choice) for choice in options]],
-            value="",
-            label=label,
-            info=info,
-            min_width=180,
-            elem_id=setting_field(one.key),
-        )
-    return gr.Textbox(label=label, info=info, max_lines=1, min_width=180, elem_id=setting_field(one.key))
+    choices = [(words(_("as derived")), ""), *[(choice, choice) for choice in options]] if options else []
+    return shared.setting_field(words(one.title), words(one.help), choices, setting_field(one.key))
 
 
 def _base_choices() -> list[tuple[str, str]]:
