@@ -3,6 +3,7 @@ has to appear. (A task: test_tasks; a format: test_data_formats; a finding: test
 test_messages.)"""
 
 import ast
+import asyncio
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ from sample_adapters import make_spec
 from trl import SFTConfig
 
 from lora_hub import runs
-from lora_hub.api import Endpoints
+from lora_hub.api import NAMES, Endpoints, mcp_door
 from lora_hub.catalogue import bases
 from lora_hub.catalogue.tasks import catalogue
 from lora_hub.compare import Comparer
@@ -29,10 +30,12 @@ from lora_hub.evaluation import metrics, minimum
 from lora_hub.hub.card import card
 from lora_hub.hub.endpoint import HubConnection
 from lora_hub.hub.record import make_record
+from lora_hub.people import LOCAL, Person
 from lora_hub.runs import runners
 from lora_hub.training import recipe, trainer_settings
 from lora_hub.training.together_trainer import TogetherTrainer
 from lora_hub.ui import app
+from lora_hub.ui.frame import programs
 from lora_hub.ui.frame.page import Labels, Page
 from lora_hub.ui.frame.warm import Looker
 from lora_hub.ui.render import render_data
@@ -177,6 +180,30 @@ def test_a_tab_is_one_file_and_one_line(monkeypatch: pytest.MonkeyPatch) -> None
     selects = [one for one in drawn["dependencies"] if (tabs[-1]["id"], "select") in map(tuple, one["targets"])]
     assert len(selects) == 2, "its own event, and the timer that every tab starts or rests"
     assert [*app.tabs_here()][-1] == "greetings"
+
+
+def test_a_function_for_programs_is_a_method_and_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    class More(Endpoints):
+        def greet(self, person: Person, name: str = "you") -> dict[str, str]:
+            """Says hello.
+
+            Args:
+                name: to whom.
+            """
+            return {"said": f"Hello, {name}, from {person.id}"}
+
+    for place in (programs, mcp_door):
+        monkeypatch.setattr(place, "NAMES", (*NAMES, "greet"))
+    more = More(Comparer(), Looker())
+    blocks = app.build(HubConnection("embedded", "http://127.0.0.1:1", "lora-hub", "local", False), more, Labels())
+    info = blocks.get_api_info()["named_endpoints"]
+    assert [*info] == [f"/{name}" for name in (*NAMES, "greet")]
+    assert [one["parameter_name"] for one in info["/greet"]["parameters"]] == ["name"]
+    called = next(one for one in blocks.fns.values() if one.api_name == "greet")
+    assert called.fn("Ada") == {"said": "Hello, Ada, from local"}
+    tools = asyncio.run(mcp_door.McpDoor(None, more, lambda scope: LOCAL)._server.list_tools())
+    assert tools[-1].name == "greet" and tools[-1].description.startswith("Says hello.")
+    assert [*tools[-1].inputSchema["properties"]] == ["name"]
 
 
 def _nodes(node: dict) -> Iterator[dict]:
