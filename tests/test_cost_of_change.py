@@ -198,7 +198,8 @@ def test_a_function_for_programs_is_a_method_and_its_name(monkeypatch: pytest.Mo
     blocks = app.build(HubConnection("embedded", "http://127.0.0.1:1", "lora-hub", "local", False), more, Labels())
     info = blocks.get_api_info()["named_endpoints"]
     assert [*info] == [f"/{name}" for name in (*NAMES, "greet")]
-    assert [one["parameter_name"] for one in info["/greet"]["parameters"]] == ["name"]
+    told = [(one["parameter_name"], one["python_type"]["description"]) for one in info["/greet"]["parameters"]]
+    assert told == [("name", "to whom.")]
     called = next(one for one in blocks.fns.values() if one.api_name == "greet")
     assert called.fn("Ada") == {"said": "Hello, Ada, from local"}
     tools = asyncio.run(mcp_door.McpDoor(None, more, lambda scope: LOCAL)._server.list_tools())
