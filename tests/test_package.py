@@ -14,6 +14,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from test_privacy import open_to_others
 
 from lora_hub import __version__
 
@@ -101,5 +102,5 @@ def test_it_works_in_an_empty_folder(installed: Path, tmp_path: Path) -> None:
         page.send_signal(signal.SIGTERM)
         page.communicate(timeout=60)
     assert page.returncode == 0 and list(here.iterdir()) == []
-    assert (home / ".lora_hub" / "hub").is_dir()
+    assert (home / ".lora_hub" / "hub" / "token").is_file() and open_to_others(home / ".lora_hub") == []
     assert not list(installed.rglob("__pycache__"))

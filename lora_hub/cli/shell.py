@@ -38,7 +38,8 @@ from lora_hub.cli.upkeep import open_page
 from lora_hub.core import settings
 from lora_hub.core.errors import LoraHubError, SpecError
 from lora_hub.core.languages import lost_folder
-from lora_hub.core.messages import _
+from lora_hub.core.messages import Message, _, _n
+from lora_hub.core.privacy import keep_private
 from lora_hub.local_hub import server
 
 
@@ -82,6 +83,8 @@ def _main(arguments: list[str], as_json: bool, screen: Screen) -> int:
         screen.language = choose_language(arguments, os.environ)
         options = make_parser(screen).parse_args(arguments, argparse.Namespace(screen=screen))
         settings.check()
+        if closed := keep_private():
+            screen.say(_("note: {said}", said=_closed(closed)))
         # Libraries that print to standard output would spoil the JSON.
         with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
             # The embedded Hub and the page handle signals themselves.
@@ -106,6 +109,15 @@ def _main(arguments: list[str], as_json: bool, screen: Screen) -> int:
     elif result is not None and (parts := options.show(result)):
         print(screen.tell_all(parts))
     return 0
+
+
+def _closed(count: int) -> Message:
+    return _n(
+        "{count:,} file or folder in {home} could be read by others on this machine. Now only you can.",
+        "{count:,} files and folders in {home} could be read by others on this machine. Now only you can.",
+        count=count,
+        home=settings.home(),
+    )
 
 
 def _as_json(result: Any) -> str:

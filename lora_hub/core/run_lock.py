@@ -11,8 +11,12 @@ from pathlib import Path
 from lora_hub.core import file_lock
 
 NAME = "lock"
+# Held, shared, by whoever publishes the run by hand, which changes nothing that the run's owner does.
+PUBLISHING = "publishing.lock"
 # A process that checks the lock holds it for microseconds; a process that wants it waits for that.
 PROBE_SECONDS = 1.0
+# A worker that has said its last word gives its lock back within these seconds.
+ENDING_SECONDS = 10.0
 
 
 class RunLock:
@@ -41,6 +45,18 @@ def take(folder: Path, patience: float = PROBE_SECONDS) -> RunLock | None:
     """The lock of a run's folder; None if somebody else still holds it after `patience` seconds. Raises OSError if the
     folder cannot be written."""
     descriptor = file_lock.take(folder / NAME, seconds=patience)
+    return None if descriptor is None else RunLock(descriptor)
+
+
+def take_for_publishing(folder: Path) -> RunLock | None:
+    """Keeps a run's folder from being deleted while its adapter is published; None if it is being deleted."""
+    descriptor = file_lock.take(folder / PUBLISHING, shared=True, seconds=PROBE_SECONDS)
+    return None if descriptor is None else RunLock(descriptor)
+
+
+def take_from_publishers(folder: Path) -> RunLock | None:
+    """Nobody publishes the run while this is held; None if somebody does at this moment."""
+    descriptor = file_lock.take(folder / PUBLISHING)
     return None if descriptor is None else RunLock(descriptor)
 
 

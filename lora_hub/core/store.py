@@ -30,6 +30,8 @@ from lora_hub.core.schema import DatasetInfo, Run, TrainSpec
 
 # Folders inside a run's folder.
 ADAPTER, CHECKPOINTS = "adapter", "checkpoints"
+# Beside a stored file that could not be read.
+REFUSED = ".refused"
 NAMED_RUNS = 3  # if a name could mean several
 _RUN_ID = re.compile(r"^[a-z0-9][a-z0-9._-]{0,120}$")
 
@@ -58,6 +60,11 @@ def write_jsonl(path: Path, rows: list[Any]) -> None:
 
 
 # --- datasets ---
+
+
+def uploads_dir() -> Path:
+    """Where the page's server puts uploads, before each becomes a dataset."""
+    return settings.home() / "cache" / "uploads"
 
 
 def fingerprint(path: Path) -> str:
@@ -160,6 +167,17 @@ def dataset_file(info: DatasetInfo) -> Path:
     return kept
 
 
+def mark_refused(path: Path, refused: bool) -> None:
+    """Notes at a stored file that it could not be read, or that it could: one that could not is not kept for long."""
+    if _owner_of(path) is None:
+        return
+    mark = path.parent / REFUSED
+    if refused and path.parent.is_dir():
+        mark.touch()
+    elif not refused:
+        mark.unlink(missing_ok=True)
+
+
 def _safe_name(name: str) -> str:
     cleaned = re.sub(r"[^\w.\- ]", "_", Path(name).name).strip(" .")
     return cleaned[-100:] or "dataset"
@@ -195,8 +213,18 @@ def create_run(spec: TrainSpec, before_seen: Callable[[Path], Any] = lambda fold
 
 
 def remove_run(run_id: str) -> None:
-    """Removes the folder of a run that could not start."""
-    shutil.rmtree(run_folder(run_id))
+    """Removes a run's folder. It is out of every list at once, also where the removal is cut off halfway: what is left
+    then has a hidden name, and is collected later."""
+    folder = run_folder(run_id)
+    gone = folder.with_name(f".{run_id}.{secrets.token_hex(4)}")
+    with disk_errors(folder):
+        folder.rename(gone)
+        shutil.rmtree(gone)
+
+
+def remove_checkpoints(run_id: str) -> None:
+    """Removes what only a resume needs. For a run that has succeeded, by whoever holds its lock."""
+    shutil.rmtree(run_folder(run_id) / CHECKPOINTS, ignore_errors=True)
 
 
 def run_folder(run_id: str) -> Path:

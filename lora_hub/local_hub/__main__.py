@@ -2,11 +2,13 @@
 line."""
 
 import argparse
+import os
 import sys
 
 from ..core.errors import HubError, SpecError
 from .server import add_arguments, start
 
+os.umask(0o077)  # private repositories, and the token, are for who runs it alone
 parser = argparse.ArgumentParser(prog="lora_hub hub", description="The embedded Hub: a small Hub on this machine.")
 add_arguments(parser)
 try:

@@ -1,6 +1,7 @@
 """The use cases around a run: plan, start, list, refresh, cancel, resume, publish. What the page and the shell call."""
 
 from lora_hub.runs.control import RESUMABLE, cancel_run, resume_run, start_run, start_runs, take_up_waiting
+from lora_hub.runs.deleting import delete_run
 from lora_hub.runs.looking import held_out_of, list_runs, read_held_out, read_log, refresh_run, wait_for_run
 from lora_hub.runs.machine import check_base, gpu_flops, machine_memory
 from lora_hub.runs.planning import Plan, plan_inspected, plan_run, tokens_per_row
@@ -16,6 +17,7 @@ __all__ = [
     "WaitingRoom",
     "cancel_run",
     "check_base",
+    "delete_run",
     "gpu_flops",
     "held_out_of",
     "list_runs",

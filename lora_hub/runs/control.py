@@ -26,8 +26,6 @@ from lora_hub.runs.waiting import WaitingRoom
 logger = logging.getLogger("lora_hub.runs")
 # A worker that was asked to end and has not within these seconds is ended.
 CANCEL_GRACE_SECONDS = 20
-# A worker that has said its last word ends within these seconds.
-ENDING_SECONDS = 10
 RESUMABLE = (RunState.FAILED, RunState.CANCELLED, RunState.LOST)
 
 
@@ -245,7 +243,7 @@ def take_up_waiting(room: WaitingRoom, environment: dict[str, str]) -> list[str]
 def _when_ended(run_id: str) -> run_lock.RunLock:
     """The lock of a run that has ended, held. Its worker may still be ending, too; one that works on it is told by its
     state."""
-    until = time.monotonic() + ENDING_SECONDS
+    until = time.monotonic() + run_lock.ENDING_SECONDS
     while True:
         try:
             return store.own_run(run_id)

@@ -141,6 +141,8 @@ class Owner:
         """What a process does last with a run: from here on it may be resumed, and belongs to whoever does."""
         if not self.lock.is_open:
             return
+        if self.now.state is RunState.SUCCEEDED:  # nothing is left to resume, and they are most of its disk space
+            store.remove_checkpoints(self.run_id)
         (self.folder / store.RESERVE).unlink(missing_ok=True)
         self.lock.close()
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from lora_hub.core import events, settings, store
+from lora_hub.core import events, run_lock, settings, store
 from lora_hub.core.errors import LoraHubError, RunError
 from lora_hub.core.messages import Message, _
 from lora_hub.core.schema import AdapterRef, Run, TrainSpec
@@ -59,8 +59,14 @@ def publish_run(run_id: str, *, org: str = "", name: str = "", private: bool = F
             run_id=run_id,
             state=run_states.word(run.state),
         )
-    log = events.app_log(store.events_file(run_id))
-    return publish_adapter(run, log.append, org=org, name=name, private=private or run.spec.publish_private)
+    folder = store.run_folder(run_id)
+    with store.disk_errors(folder):
+        lock = run_lock.take_for_publishing(folder)
+    if lock is None:
+        raise RunError(_("The run {run_id} is being deleted."), _("Publish another one."), run_id=run_id)
+    with lock:
+        log = events.app_log(store.events_file(run_id))
+        return publish_adapter(run, log.append, org=org, name=name, private=private or run.spec.publish_private)
 
 
 def publish_adapter(

@@ -25,11 +25,13 @@ def serve_page() -> None:
     # After each event Gradio builds a table of all recorded ones, for a page that is not shown. So few are recorded.
     os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "10")
 
-    from lora_hub.core import settings
+    from lora_hub.core import settings, store
     from lora_hub.hub import endpoint
 
     settings.hide_progress()
     settings.check()
+    # Uploads arrive here before they are stored: with the rest of people's data, not in a folder for everybody.
+    os.environ.setdefault("GRADIO_TEMP_DIR", str(store.uploads_dir()))
     if settings.signs_in() and os.environ.pop("HF_TOKEN", ""):
         # Everybody uses their own token. A token that the app does not have cannot be used in another's name.
         print("note: HF_TOKEN is left aside, because people sign in here.", file=sys.stderr, flush=True)
@@ -78,8 +80,8 @@ def _serve(connection: object, port: int, in_space: bool) -> None:
             port=str(port),
             reason=str(error).rstrip("."),
         ) from error
+    use_cases.keep_clean()
     if room is not None:
-        use_cases.keep_clean()
         use_cases.take_up_waiting(room)
     print(f"LoRA Hub is open at http://{'127.0.0.1' if not in_space else host}:{port}", flush=True)
     try:

@@ -1,43 +1,43 @@
-"""Unused files are removed after a while. The app does this by itself, and the page says when.
+"""What nobody uses is removed after a while. The app does this by itself, and the page says when.
 
-keep_clean()      collects now and every hour, in a thread of its own
+keep_clean()      collects soon and every hour, in a thread of its own
+collect_all(now)  everything at once
 """
 
 import logging
 import shutil
 import threading
 import time
+from pathlib import Path
 
 from lora_hub import hub, runs
-from lora_hub.core import settings
+from lora_hub.core import run_lock, settings, store
+from lora_hub.core.schema import RunState
 from lora_hub.people import policy
 from lora_hub.people.limits import DAY_SECONDS
 
 logger = logging.getLogger("lora_hub.use_cases")
-EVERY_SECONDS = 3600.0
+# The first visitor does not wait for it.
+SOON_SECONDS, EVERY_SECONDS = 30.0, 3600.0
+# What is untouched for so long is no longer being written.
+LEFT_SECONDS = 3600.0
 
 
 def collect_unused(now: float) -> int:
     """Removes uploads of signed-in people that no run uses and that nobody has opened for as long as the organization
     allows. now: UTC seconds. Returns the number of file folders removed."""
-    days, gone = policy.read().upload_days, 0
-    used = {
-        (info.owner, info.fingerprint)
+    before, used = now - policy.read().upload_days * DAY_SECONDS, _used_by_runs()
+    return _remove([one for one in settings.people_dir().glob("*/datasets/*") if one not in used], before)
+
+
+def _used_by_runs() -> set[Path]:
+    """The folders of all files that runs were made of."""
+    return {
+        settings.datasets_dir(info.owner) / info.fingerprint
         for run in runs.list_runs()
         for info in (run.spec.dataset, run.spec.test_dataset)
         if info is not None
     }
-    for folder in settings.people_dir().glob("*/datasets/*"):
-        if (folder.parent.parent.name, folder.name) in used:
-            continue
-        try:
-            last = max((file.stat().st_mtime for file in (folder, *folder.iterdir())), default=now)
-        except OSError:  # it is being removed right now
-            continue
-        if now - last > days * DAY_SECONDS:
-            shutil.rmtree(folder, ignore_errors=True)
-            gone += 1
-    return gone
 
 
 def collect_adapters(now: float) -> int:
@@ -46,16 +46,70 @@ def collect_adapters(now: float) -> int:
     return hub.drop_adapters(now - policy.read().upload_days * DAY_SECONDS)
 
 
+def collect_checkpoints() -> int:
+    """Removes the checkpoints of runs that have succeeded; their workers do it, too, unless they are older than that or
+    were killed at that moment. Returns the number of runs."""
+    count = 0
+    for run in runs.list_runs():
+        folder = settings.runs_dir() / run.id
+        if run.state is not RunState.SUCCEEDED or not (folder / store.CHECKPOINTS).is_dir():
+            continue
+        lock = run_lock.take(folder, 0.0)
+        if lock is not None:  # else its worker is ending, and does it
+            with lock:
+                store.remove_checkpoints(run.id)
+            count += 1
+    return count
+
+
+def collect_leftovers(before: float) -> int:
+    """Removes what nobody has touched since then (UTC seconds): uploads of the page that became no dataset, datasets
+    that could not be read and that no run uses, and what killed processes left half written or half removed. Returns
+    how many."""
+    datasets, used = [settings.datasets_dir(), *settings.people_dir().glob("*/datasets")], _used_by_runs()
+    refused = [mark.parent for folder in datasets for mark in folder.glob(f"*/{store.REFUSED}")]
+    found = [
+        *store.uploads_dir().glob("*"),
+        *settings.runs_dir().glob(".*.*"),
+        *(path for folder in datasets for path in folder.glob("*/.*.*")),
+        *(folder for folder in refused if folder not in used),
+    ]
+    return _remove(found, before)
+
+
+def _remove(paths: list[Path], before: float) -> int:
+    """Removes those that were last touched before then (UTC seconds); returns how many."""
+    count = 0
+    for path in paths:
+        try:
+            last = max(one.lstat().st_mtime for one in (path, *path.rglob("*")))
+        except FileNotFoundError:  # it is being removed right now
+            continue
+        if last < before:
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+            count += 1
+    return count
+
+
+def collect_all(now: float) -> dict[str, int]:
+    """Everything that nobody needs, now (UTC seconds). Where people sign in, that includes files and cached adapters
+    that nobody has used for a while; a laptop's own are its person's to remove. Returns how many of each kind."""
+    found = {"runs' checkpoints": collect_checkpoints(), "leftovers": collect_leftovers(now - LEFT_SECONDS)}
+    if settings.signs_in():
+        found |= {"unused files": collect_unused(now), "adapters from the cache": collect_adapters(now)}
+    return found
+
+
 def keep_clean() -> None:
     """Collects repeatedly for as long as the app runs."""
 
     def look() -> None:
+        time.sleep(SOON_SECONDS)
         while True:
             try:
-                if gone := collect_unused(time.time()):
-                    logger.info("%d files that nobody used were removed", gone)
-                if gone := collect_adapters(time.time()):
-                    logger.info("%d adapters that nobody asked were removed from the cache", gone)
+                for kind, count in collect_all(time.time()).items():
+                    if count:
+                        logger.info("removed: %s (%d)", kind, count)
             except Exception:
                 logger.exception("unused files could not be looked for")
             time.sleep(EVERY_SECONDS)

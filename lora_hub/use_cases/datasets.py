@@ -2,7 +2,8 @@
 name."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -84,14 +85,27 @@ def read_dataset(person: Person, inspector: Any, file: Path, **reading: Any) -> 
     """The table of one of this person's files. inspector: a `data.inspector.Inspector`, or an object with its
     methods."""
     check_own(person, file)
-    return inspector.read(file, **reading)
+    with _noting_refusal(file):
+        return inspector.read(file, **reading)
 
 
 @use_case(Action.TRAIN, counted=True)
 def inspect_dataset(person: Person, inspector: Any, file: Path, *arguments: Any, **named: Any) -> Any:
     """An `Inspection` of one of this person's files; arguments as `Inspector.inspect` takes them."""
     check_own(person, file)
-    return inspector.inspect(file, *arguments, **named)
+    with _noting_refusal(file):
+        return inspector.inspect(file, *arguments, **named)
+
+
+@contextmanager
+def _noting_refusal(file: Path) -> Iterator[None]:
+    """A file that cannot be read is kept for as long as somebody tries to, and not for longer: see `collecting`."""
+    try:
+        yield
+    except DataError:
+        store.mark_refused(file, True)
+        raise
+    store.mark_refused(file, False)
 
 
 def check_own(person: Person, file: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from lora_hub import hub, runs
 from lora_hub.catalogue import bases
 from lora_hub.core import file_lock, settings, store
-from lora_hub.core.errors import BaseError, LoraHubError, RunError
+from lora_hub.core.errors import BaseError, LoraHubError
 from lora_hub.core.messages import _
 from lora_hub.core.schema import BaseModel, Run, Task, TrainSpec
 from lora_hub.people import STRANGER, Person, limits, policy, rules
@@ -175,11 +175,8 @@ def resume_run(person: Person, run_id: str, *, room: runs.WaitingRoom | None = N
 @use_case(Action.TRAIN)
 def delete_run(person: Person, run_id: str) -> None:
     """Deletes a run that has ended, with its folder; published adapters stay. Raises RunError, AccessError."""
-    run = owned(person, run_id)
-    if not run.state.is_final:
-        raise RunError(_("The run {run_id} has not ended yet."), _("Cancel it first."), run_id=run_id)
-    with store.own_run(run_id):
-        store.remove_run(run_id)
+    owned(person, run_id)
+    runs.delete_run(run_id)
 
 
 def child_environment(person: Person, *, publishes: bool = False) -> dict[str, str]:

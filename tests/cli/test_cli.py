@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from small_data import sentiment_rows, write_csv
+from test_privacy import open_to_others
 
 from lora_hub.hub.endpoint import find_server
 
@@ -206,6 +207,7 @@ def test_train_publish_list_compare(home: Path, data: Path, tmp_path: Path) -> N
         assert "training" in call("runs", "log", trained["run"], "--json", home=home)["log"]
         told = call("compare", "--adapter", "lora-hub/reveiws", "--prompt", "x", "--json", home=home, expect=1)
         assert "reveiws" in told["error"]["message"]
+        assert (home / "hub" / "token").is_file() and open_to_others(home) == [], "rows, adapters and the Hub's store"
     finally:
         os.environ |= environment
 

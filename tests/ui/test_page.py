@@ -22,6 +22,7 @@ import pytest
 from conftest import end_hub
 from playwright import sync_api as playwright
 from small_data import sentiment_rows, write_csv
+from test_privacy import open_to_others
 
 ROOT = Path(__file__).parents[2]
 FLAGS = [
@@ -285,6 +286,11 @@ def fine_tune_to_compare(app: App, visit: Visit, tmp_path: Path) -> None:
     with urllib.request.urlopen(link, timeout=30) as answered:
         assert answered.status == 200
     name = text_of(page, "#lh-published").split("Published as ")[1].split()[0]
+    # What was uploaded, trained and published is for this user alone, and what only a resume would need is gone.
+    ours = {str(app.home), str(app.home / "app.log")}
+    assert set(open_to_others(app.home)) <= ours and list((app.home / "cache" / "uploads").rglob("feelings.csv"))
+    kept = {path.name for path in (app.home / "runs" / run_id).iterdir()}
+    assert "adapter" in kept and "checkpoints" not in kept
 
     # Step 4: on the shelf, by task; its card; Compare from its row.
     open_tab(page, "Adapters")

@@ -147,15 +147,19 @@ class Ways:
 
 
 def _take(person: Person, path: str) -> Path:
-    """Stores an upload as this person's. Deletes the copy made by the page's server, which anybody who knows its path
-    could download."""
+    """Stores an upload as this person's. Deletes the copy made by the page's server, also where the upload is refused;
+    a laptop's own stays for an hour, since the page still offers it."""
     upload = Path(path)
     if not has_sent(person, path):
         raise DataError(_("This is no file of yours."), _("Upload it again."))
-    kept = use_cases.add_dataset(person, upload, upload.name)
-    if not person.is_local:
-        upload.unlink(missing_ok=True)
-    return kept
+    is_refused = True
+    try:
+        kept = use_cases.add_dataset(person, upload, upload.name)
+        is_refused = False
+        return kept
+    finally:
+        if is_refused or not person.is_local:
+            upload.unlink(missing_ok=True)
 
 
 def _toggle(name: str) -> Callable[[str], Any]:
