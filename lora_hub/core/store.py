@@ -149,6 +149,18 @@ def add_text(text: str, name: str, owner: str = "") -> Path:
         return add_dataset(file, name, owner)
 
 
+def reserve_room(owner: str, size: int) -> Path:
+    """A file that counts as `size` bytes of a person's, and takes none of the disk (it is sparse). Whoever has written
+    what it stands for removes it."""
+    folder = _datasets_of(owner)
+    reserved = folder / f".room.{secrets.token_hex(8)}"
+    with disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with reserved.open("wb") as file:
+            file.truncate(size)
+    return reserved
+
+
 def dataset_file(info: DatasetInfo) -> Path:
     """The stored file of a dataset, the owner's own copy. Raises DataError if it is gone."""
     folder = _datasets_of(info.owner) / info.fingerprint

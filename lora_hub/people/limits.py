@@ -133,10 +133,9 @@ def check_spec(person: Person, spec: Any, rows: int, steps: int) -> None:
         )
 
 
-def check_upload(person: Person, name: str, size: int, mine: float, everybodys: float) -> None:
-    """size: bytes of the file. mine, everybodys: bytes already used. Raises AccessError."""
-    if person.is_local:
-        return
+def check_upload(person: Person, name: str, size: int, mine: int, everybodys: int) -> int:
+    """size: bytes of the file. mine, everybodys: bytes already used. Returns the bytes that are left for this and
+    other files. Raises AccessError."""
     allowed = policy.read()
     if size > allowed.upload_mb * MB:
         raise AccessError(
@@ -163,6 +162,7 @@ def check_upload(person: Person, name: str, size: int, mine: float, everybodys: 
             used=everybodys / MB,
             most=allowed.all_disk_mb,
         )
+    return int(min(allowed.disk_mb * MB - mine, allowed.all_disk_mb * MB - everybodys))
 
 
 def check_question(person: Person, panes: int, tokens: int, characters: int) -> int:

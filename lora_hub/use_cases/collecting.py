@@ -27,7 +27,7 @@ def collect_unused(now: float) -> int:
     """Removes uploads of signed-in people that no run uses and that nobody has opened for as long as the organization
     allows. now: UTC seconds. Returns the number of file folders removed."""
     before, used = now - policy.read().upload_days * DAY_SECONDS, _used_by_runs()
-    return _remove([one for one in settings.people_dir().glob("*/datasets/*") if one not in used], before)
+    return _remove([one for one in settings.people_dir().glob("*/datasets/[!.]*") if one not in used], before)
 
 
 def _used_by_runs() -> set[Path]:
@@ -71,7 +71,7 @@ def collect_leftovers(before: float) -> int:
     found = [
         *store.uploads_dir().glob("*"),
         *settings.runs_dir().glob(".*.*"),
-        *(path for folder in datasets for path in folder.glob("*/.*.*")),
+        *(path for folder in datasets for name in (".*.*", "*/.*.*") for path in folder.glob(name)),
         *(folder for folder in refused if folder not in used),
     ]
     return _remove(found, before)

@@ -3,12 +3,12 @@ name."""
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 from lora_hub import runs
-from lora_hub.core import settings, store
+from lora_hub.core import file_lock, settings, store
 from lora_hub.core.errors import DataError
 from lora_hub.core.messages import Message, _
 from lora_hub.core.schema import DatasetInfo
@@ -27,17 +27,15 @@ def add_dataset(person: Person, path: Path, name: str = "") -> Path:
     """Stores a copy of an uploaded file as this person's and returns its path. Raises DataError, AccessError (no
     room)."""
     path = Path(path)
-    if not person.is_local and path.is_file():
-        _check_room(person, name or path.name, path.stat().st_size)
-    return store.add_dataset(path, name, owner_of(person))
+    with _room(person, name or path.name, path.stat().st_size if path.is_file() else 0):
+        return store.add_dataset(path, name, owner_of(person))
 
 
 @use_case(Action.TRAIN, counted=True)
 def add_text(person: Person, text: str, name: str) -> Path:
     """Stores a text that this person pasted. Raises DataError, AccessError (no room)."""
-    if not person.is_local:
-        _check_room(person, name, len(text.encode(errors="replace")))
-    return store.add_text(text, name, owner_of(person))
+    with _room(person, name, len(text.encode(errors="replace"))):
+        return store.add_text(text, name, owner_of(person))
 
 
 @use_case(Action.TRAIN, counted=True)
@@ -50,16 +48,44 @@ def fetch_dataset(
 
     if person.is_local:
         return fetch_dataset(name, token=token, progress=progress)
-    _check_room(person, name[:100], 0)
     had, most = _kept_files(person), int(policy.read().upload_mb * limits.MB)
-    kept = fetch_dataset(name, token=token, progress=progress, owner=owner_of(person), most_bytes=most)
-    if kept not in had:
-        try:
-            _check_room(person, kept.name, 0, kept.stat().st_size)
-        except BaseException:
-            kept.unlink(missing_ok=True)
-            raise
+    with _room(person, name[:100], most, at_most=True) as kept_free:  # how large it is, the Hub tells only now
+        kept = fetch_dataset(name, token=token, progress=progress, owner=owner_of(person), most_bytes=most)
+        size = kept.stat().st_size
+        if kept not in had and size > kept_free:
+            try:
+                with _alone():
+                    _check_room(person, kept.name, size, size + kept_free)
+            except BaseException:
+                kept.unlink(missing_ok=True)
+                raise
     return kept
+
+
+@contextmanager
+def _room(person: Person, name: str, size: int, *, at_most: bool = False) -> Iterator[int]:
+    """Keeps room for a file of `size` bytes while it is written, so that of two at once each knows of the other. Yields
+    the bytes kept free. at_most: the size is not known yet; room for so much is kept, or for as much as is left. Raises
+    AccessError if there is none."""
+    if person.is_local:
+        yield 0
+        return
+    with _alone():
+        left = _check_room(person, name, 0 if at_most else size)
+        size = min(size, left)
+        reserved = store.reserve_room(owner_of(person), size)
+    try:
+        yield size
+    finally:
+        reserved.unlink(missing_ok=True)
+
+
+def _alone() -> AbstractContextManager[None]:
+    """Inside this block nobody else's room is counted and taken."""
+    folder = settings.people_dir()
+    with store.disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    return file_lock.alone(folder / ".keeping")
 
 
 def _kept_files(person: Person) -> set[Path]:
@@ -126,7 +152,9 @@ def disk_of(person: Person, known: list[Any]) -> int:
     return limits.bytes_below(settings.datasets_dir(owner_of(person)), *mine)
 
 
-def _check_room(person: Person, name: str, size: int, had: int = 0) -> None:
-    """had: bytes of the file if it is already there."""
-    everybodys = limits.bytes_below(settings.people_dir(), settings.runs_dir())
-    limits.check_upload(person, name, max(size, had), disk_of(person, runs.list_runs()) - had, everybodys - had)
+def _check_room(person: Person, name: str, size: int, had: int = 0) -> int:
+    """Checks whether this person has room for a file of `size` bytes, and returns the bytes that they have left. had:
+    bytes of it that are counted already. Raises AccessError."""
+    mine = disk_of(person, runs.list_runs()) - had
+    everybodys = limits.bytes_below(settings.people_dir(), settings.runs_dir()) - had
+    return limits.check_upload(person, name, size, mine, everybodys)

@@ -1,8 +1,13 @@
 """What nobody needs is removed: checkpoints of runs that have succeeded, refused files, what was left half done. And a
 run is not deleted under whoever publishes it."""
 
+import contextlib
+import itertools
 import os
+import shutil
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,8 +17,8 @@ from test_run_folders import make_run, make_spec
 
 from lora_hub import runs, use_cases
 from lora_hub.core import run_lock, settings, store
-from lora_hub.core.errors import DataError, RunError
-from lora_hub.people import LOCAL, Person
+from lora_hub.core.errors import AccessError, DataError, RunError
+from lora_hub.people import LOCAL, Person, limits, policy
 from lora_hub.runs.owner import Owner
 from lora_hub.use_cases import collecting
 
@@ -171,3 +176,56 @@ def test_a_run_is_not_deleted_under_whoever_resumes_it(monkeypatch: pytest.Monke
         use_cases.delete_run(LOCAL, run_id)
     monkeypatch.undo()
     assert store.list_run_ids() == [], "one that was cut off is in no list"
+
+
+# --- room ---
+
+
+def test_of_two_uploads_at_once_one_finds_the_last_room(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Room is taken before a file is read, whichever way it comes; what fails gives it back."""
+    policy.write(policy.Policy(disk_mb=0.01, upload_mb=0.008))
+    text = "text,label\n" + "some row of it,a\n" * 400  # 6,811 bytes: one fits, two do not
+    upload = tmp_path / "rows.csv"
+    upload.write_text(text)
+    store_it, said, numbers, both = store.add_dataset, [], itertools.count(), threading.Barrier(2, timeout=30)
+
+    def add(*arguments: object, **named: object) -> Path:
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both.wait(0.5)  # the other one comes as far as this, where nothing keeps it from that
+        return store_it(*arguments, **named)
+
+    def ask(what: Callable[[], object]) -> None:
+        try:
+            said.append(what())
+        except AccessError as error:
+            said.append(error)
+
+    def fetch(name: str, *, owner: str = "", most_bytes: int = 0, **named: object) -> Path:
+        file = tmp_path / f"{next(numbers)}.csv"
+        file.write_text(text + f"row {file.name},a\n")
+        return store.add_dataset(file, "fetched.csv", owner)
+
+    monkeypatch.setattr("lora_hub.hub.fetch_dataset", fetch)
+    ways = (
+        lambda: use_cases.add_dataset(WILL, upload),
+        lambda: use_cases.add_text(WILL, text + "a,b\n", "pasted.csv"),
+        lambda: use_cases.fetch_dataset(WILL, "some/rows"),
+    )
+    folder = settings.datasets_dir("will")
+    for first in ways:
+        for second in ways:
+            said.clear(), both.reset()
+            with monkeypatch.context() as slow:
+                slow.setattr(store, "add_dataset", add)
+                threads = [threading.Thread(target=ask, args=(what,)) for what in (first, second)]
+                [thread.start() for thread in threads], [thread.join() for thread in threads]
+            fine, wrong = sorted(said, key=lambda one: isinstance(one, AccessError))
+            assert fine.is_file() and "does not fit" in str(wrong), said
+            assert limits.bytes_below(folder) < 10_000 and not list(folder.glob(".*")), "the room is given back"
+            shutil.rmtree(folder)
+
+    monkeypatch.setattr(store, "add_dataset", lambda *_: (_ for _ in ()).throw(DataError(make_spec().task.title.en)))
+    for _try in range(3):
+        with pytest.raises(DataError):
+            use_cases.add_dataset(WILL, upload)
+    assert limits.bytes_below(folder) == 0
