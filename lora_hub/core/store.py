@@ -133,10 +133,14 @@ def add_dataset(path: Path, name: str = "", owner: str = "") -> Path:
 
 
 def _datasets_of(owner: str) -> Path:
-    """Raises DataError if the name cannot belong to a person, because it becomes part of a path."""
+    return settings.datasets_dir(check_owner_name(owner))
+
+
+def check_owner_name(owner: str) -> str:
+    """The name, unchanged. Raises DataError if it cannot belong to a person, because it becomes part of a path."""
     if owner and not settings.NAMESPACE.fullmatch(owner):
         raise DataError(_("{owner!r} can be nobody's name."), _("Sign in again."), owner=owner[:100])
-    return settings.datasets_dir(owner)
+    return owner
 
 
 def add_text(text: str, name: str, owner: str = "") -> Path:

@@ -13,6 +13,7 @@ reads facts, `fetch` brings files here. Tokens come from the environment of this
 from lora_hub.hub.accounts import look_up
 from lora_hub.hub.client import acting_as
 from lora_hub.hub.dataset import fetch_dataset, is_dataset_id
+from lora_hub.hub.deleting import Deletion, delete_adapter, plan_deletion
 from lora_hub.hub.fetch import (
     TOKENIZER_FILES,
     check_base,
@@ -43,6 +44,7 @@ __all__ = [
     "ProjectFiles",
     "SpacePlan",
     "Stage",
+    "Deletion",
     "TOKENIZER_FILES",
     "Version",
     "acting_as",
@@ -53,6 +55,7 @@ __all__ = [
     "check_owner",
     "check_publishing",
     "deploy_space",
+    "delete_adapter",
     "drop_adapters",
     "endpoint",
     "fetch_adapter",
@@ -68,6 +71,7 @@ __all__ = [
     "parts_of",
     "plan_space",
     "project_files",
+    "plan_deletion",
     "publish_adapter",
     "read_adapter_record",
     "read_card",

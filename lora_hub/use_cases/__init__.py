@@ -4,7 +4,15 @@ functions, and these decide whether the person may. The rooms below do the work 
     use_cases.cancel_run(person, run_id)      RunError if they may not see it, AccessError if it is another's
 """
 
-from lora_hub.use_cases.adapters import check_owner, get_adapter, list_adapters, list_versions, read_card
+from lora_hub.use_cases.adapters import (
+    check_owner,
+    delete_adapter,
+    get_adapter,
+    list_adapters,
+    list_versions,
+    plan_deletion,
+    read_card,
+)
 from lora_hub.use_cases.collecting import collect_unused, keep_clean
 from lora_hub.use_cases.comparing import ask, resolve, score_file
 from lora_hub.use_cases.datasets import (
@@ -16,6 +24,14 @@ from lora_hub.use_cases.datasets import (
     read_dataset,
 )
 from lora_hub.use_cases.organization import Standing, change_policy, look_at_standing
+from lora_hub.use_cases.own_data import (
+    OwnData,
+    StoredFile,
+    delete_data,
+    delete_dataset,
+    list_datasets,
+    look_at_data,
+)
 from lora_hub.use_cases.publishing import plan_publication, publish_run, publishing_trouble
 from lora_hub.use_cases.training import (
     cancel_run,
@@ -34,7 +50,9 @@ from lora_hub.use_cases.training import (
 from lora_hub.use_cases.watching import list_runs, read_held_out, read_log, refresh_run, share_run, wait_for_run
 
 __all__ = [
+    "OwnData",
     "Standing",
+    "StoredFile",
     "add_dataset",
     "add_text",
     "ask",
@@ -43,6 +61,9 @@ __all__ = [
     "check_base",
     "check_owner",
     "collect_unused",
+    "delete_adapter",
+    "delete_data",
+    "delete_dataset",
     "delete_run",
     "fetch_dataset",
     "find_base",
@@ -50,11 +71,14 @@ __all__ = [
     "inspect_dataset",
     "keep_clean",
     "list_adapters",
+    "list_datasets",
     "list_runs",
     "list_versions",
+    "look_at_data",
     "look_at_standing",
     "look_for_base",
     "open_dataset",
+    "plan_deletion",
     "plan_publication",
     "plan_inspected",
     "plan_run",

@@ -1,4 +1,5 @@
-"""The organization's adapters: the list, and each adapter's facts, versions and card, as this person may see them."""
+"""The organization's adapters: the list, and each adapter's facts, versions and card, as this person may see them;
+deleting them, as the Hub lets this person."""
 
 from typing import Any
 
@@ -37,3 +38,16 @@ def list_versions(person: Person, repo_id: str) -> list[hub.Version]:
 def read_card(person: Person, repo_id: str, revision: str = "") -> str:
     """As `hub.read_card`."""
     return hub.read_card(repo_id, revision)
+
+
+@use_case(Action.PUBLISH, counted=True)
+def plan_deletion(person: Person, repo_id: str, version: str = "") -> hub.Deletion:
+    """As `hub.plan_deletion`."""
+    return hub.plan_deletion(repo_id, version)
+
+
+@use_case(Action.PUBLISH, counted=True)
+def delete_adapter(person: Person, repo_id: str, version: str = "") -> hub.Deletion:
+    """As `hub.delete_adapter`, with this person's own token, also where the Space publishes with its own: that one
+    reaches more than they may."""
+    return hub.delete_adapter(repo_id, version)

@@ -96,14 +96,20 @@ def _kept_files(person: Person) -> set[Path]:
 def open_dataset(person: Person, name: str) -> Path:
     """The stored file of a dataset id ("fingerprint/name") if it is this person's own. Raises DataError if it is gone,
     or if the id is invalid."""
-    fingerprint, _rest, file = name.partition("/")
-    if not re.fullmatch(r"[0-9a-f]{16}", fingerprint):
-        raise DataError(_("{name!r} is no dataset of this app."), _("Upload the file again."), name=name[:200])
+    fingerprint, file = parse_dataset_id(name)
     info = DatasetInfo(fingerprint=fingerprint, name=file, rows=0, columns=(), format="", owner=owner_of(person))
     kept = store.dataset_file(info)
     if not person.is_local:
         kept.touch()  # marks it as in use: see `collecting`
     return kept
+
+
+def parse_dataset_id(name: str) -> tuple[str, str]:
+    """(fingerprint, file name) of a dataset id. Raises DataError if it is none."""
+    fingerprint, _rest, file = name.partition("/")
+    if not re.fullmatch(r"[0-9a-f]{16}", fingerprint):
+        raise DataError(_("{name!r} is no dataset of this app."), _("Upload the file again."), name=name[:200])
+    return fingerprint, file
 
 
 @use_case(Action.TRAIN)

@@ -1,0 +1,116 @@
+"""A person's data: seen and deleted by themselves, file by file or all of it, and by admins; by nobody else."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from persian import refused
+from test_run_folders import make_run, make_spec
+
+from lora_hub import use_cases
+from lora_hub.core import settings, store
+from lora_hub.core.errors import AccessError, DataError, HubError, RunError
+from lora_hub.people import LOCAL, Person
+
+
+def person(name: str, role: str = "write") -> Person:
+    return Person(id=name, roles={"lora-hub": role}, token=f"hf_of_{name}")
+
+
+WILL, EVE, ADA = person("will"), person("eve"), person("ada", "admin")
+WORKER = "worker-7-1"
+
+
+def add(who: Person, folder: Path, name: str, text: str) -> str:
+    (folder / name).write_text(f"text,label\n{text},x\n")
+    kept = use_cases.add_dataset(who, folder / name)
+    return f"{kept.parent.name}/{name}"
+
+
+def run_of(who: Person, file: str = "", state: str = "succeeded", adapter: str = "") -> str:
+    """A run that was made of one of their files."""
+    owner, info = "" if who is LOCAL else who.id, make_spec().dataset
+    info = info.model_copy(update={"owner": owner, "fingerprint": file.partition("/")[0] or info.fingerprint})
+    ref = {"repo_id": adapter, "revision": "c" * 40, "base": "b", "task": "spam"}
+    published = [(WORKER, "adapter", {"published": ref})] if adapter else []
+    return make_run(
+        ("app-1", "submitted", {"owner": who.id}), *published, (WORKER, "state", {"state": state}), dataset=info
+    )
+
+
+@pytest.mark.parametrize("who", [WILL, LOCAL], ids=["will", "local"])
+def test_a_file_is_listed_and_deleted_by_its_owner(who: Person, tmp_path: Path) -> None:
+    mine, other = add(who, tmp_path, "mine.csv", "a"), add(EVE, tmp_path, "hers.csv", "b")
+    again = add(who, tmp_path, "same.csv", "a")
+    run_id = run_of(who, mine)
+    listed = {one.id: one for one in use_cases.list_datasets(who)}
+    assert listed.keys() == {mine, again} and listed[mine].runs == (run_id,) and listed[mine].size == 15
+    for name in (other, "0" * 16 + "/x.csv", mine.replace("mine", "another"), f"{mine.partition('/')[0]}/../x"):
+        with refused(DataError, match="no file"):
+            use_cases.delete_dataset(who, name)
+    with refused(DataError, match="no dataset of this app"):
+        use_cases.delete_dataset(who, "../../runs/x")
+    going = run_of(who, mine, "running")
+    with store.own_run(going), refused(RunError, match="have not ended"):
+        use_cases.delete_dataset(who, mine)
+    use_cases.delete_run(who, going)
+    use_cases.delete_dataset(who, mine)
+    assert [one.id for one in use_cases.list_datasets(who)] == [again], "the same bytes under another name"
+    use_cases.delete_dataset(who, again)
+    assert use_cases.list_datasets(who) == [] and not list(
+        settings.datasets_dir("" if who is LOCAL else who.id).iterdir()
+    )
+    assert [one.id for one in use_cases.list_datasets(EVE)] == [other] and use_cases.refresh_run(who, run_id)
+
+
+def test_all_of_it_goes_and_nothing_of_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr("lora_hub.hub.delete_adapter", lambda name, version="": asked.append(name))
+    files = {who.id: add(who, tmp_path, "rows.csv", who.id) for who in (WILL, EVE, LOCAL)}
+    mine = [run_of(WILL, files[WILL.id], adapter="lora-hub/one"), run_of(WILL, files[WILL.id], "failed")]
+    others = [run_of(who, files[who.id], adapter="lora-hub/two") for who in (EVE, LOCAL)]
+    found = use_cases.look_at_data(WILL)
+    assert (found.owner, set(found.runs), found.adapters) == ("will", set(mine), ("lora-hub/one",))
+    assert [one.id for one in found.files] == [files[WILL.id]] and found.size > 1000
+    assert use_cases.delete_data(WILL) == found
+    assert asked == [] and set(store.list_run_ids()) == set(others) and not (settings.people_dir() / "will").exists()
+    assert use_cases.look_at_data(WILL).runs == () and use_cases.delete_data(WILL).files == ()
+    for who in (EVE, LOCAL):
+        assert [one.id for one in use_cases.look_at_data(who).files] == [files[who.id]]
+    assert use_cases.delete_data(LOCAL, adapters=True).adapters == ("lora-hub/two",) and asked == ["lora-hub/two"]
+    assert [one.id for one in use_cases.list_datasets(EVE)] == [files[EVE.id]] and use_cases.list_datasets(LOCAL) == []
+
+
+def test_anothers_data_is_for_admins(tmp_path: Path) -> None:
+    file, run_id = add(WILL, tmp_path, "rows.csv", "a"), run_of(WILL)
+    local = run_of(LOCAL)
+    for ask in (use_cases.look_at_data, use_cases.delete_data):
+        with refused(AccessError, match="Only admins of lora-hub"):
+            ask(EVE, "will")
+        with refused(AccessError, match="whoever sits at the machine"):
+            ask(ADA, "local")
+        with refused(AccessError, match="whoever sits at the machine"):
+            ask(person("local", "admin"))
+        for wrong in ("../will", "a/b", ".."):
+            with refused(DataError, match="nobody's name"):
+                ask(ADA, wrong)
+    assert use_cases.look_at_data(ADA, "will").runs == (run_id,)
+    assert [one.id for one in use_cases.delete_data(ADA, " will ").files] == [file]
+    assert store.list_run_ids() == [local] and use_cases.list_datasets(WILL) == []
+
+
+def test_nothing_goes_where_not_all_may_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that trains, or a Hub that refuses, ends it before anything is deleted."""
+    file, done = add(WILL, tmp_path, "rows.csv", "a"), run_of(WILL, adapter="lora-hub/one")
+    going = run_of(WILL, state="running")
+
+    def refuse(*_: object) -> None:
+        raise HubError(make_spec().task.title.en)
+
+    monkeypatch.setattr("lora_hub.hub.delete_adapter", refuse)
+    with store.own_run(going), refused(RunError, match=f"have not ended: {going}"):
+        use_cases.delete_data(WILL)
+    with pytest.raises(HubError):
+        use_cases.delete_data(WILL, adapters=True)
+    assert {done, going} == set(store.list_run_ids()) and [one.id for one in use_cases.list_datasets(WILL)] == [file]
+    use_cases.read_dataset(WILL, SimpleNamespace(read=lambda file: 1), use_cases.open_dataset(WILL, file))
