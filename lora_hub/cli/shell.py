@@ -35,11 +35,10 @@ from lora_hub.cli.screen import Screen
 from lora_hub.cli.show_runs import show_scored
 from lora_hub.cli.signals import INTERRUPTED, Signals
 from lora_hub.cli.upkeep import open_page
-from lora_hub.core import settings
+from lora_hub.core import settings, store
 from lora_hub.core.errors import LoraHubError, SpecError
 from lora_hub.core.languages import lost_folder
 from lora_hub.core.messages import Message, _, _n
-from lora_hub.core.privacy import keep_private
 from lora_hub.local_hub import server
 
 
@@ -83,7 +82,7 @@ def _main(arguments: list[str], as_json: bool, screen: Screen) -> int:
         screen.language = choose_language(arguments, os.environ)
         options = make_parser(screen).parse_args(arguments, argparse.Namespace(screen=screen))
         settings.check()
-        if closed := keep_private():
+        if closed := store.keep_private():
             screen.say(_("note: {said}", said=_closed(closed)))
         # Libraries that print to standard output would spoil the JSON.
         with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():

@@ -26,6 +26,7 @@ from lora_hub.core import events, run_lock, run_reader, settings
 from lora_hub.core.disk import disk_errors as disk_errors
 from lora_hub.core.errors import DataError, RunError
 from lora_hub.core.messages import _, several
+from lora_hub.core.privacy import keep_private as keep_private
 from lora_hub.core.schema import DatasetInfo, Run, TrainSpec
 
 # Folders inside a run's folder.

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lora_hub.catalogue import bases
-from lora_hub.core import privacy, run_lock, store
+from lora_hub.core import run_lock, store
 from lora_hub.core.errors import LoraHubError
 from lora_hub.core.messages import _
 from lora_hub.core.schema import ADAPTER, BASE, BASE_EXAMPLES, RunState, Task
@@ -251,7 +251,7 @@ class Worker(Owner):
 
 def set_environment() -> None:
     """What has to be set before anything is written, and before torch is imported."""
-    privacy.keep_private()
+    store.keep_private()
     # One core is left to the page and to everything else: threads that wait for each other on a busy core make a step
     # up to five times as long (seen on two cores).
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 2) - 1)))
