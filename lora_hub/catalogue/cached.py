@@ -8,6 +8,13 @@ from lora_hub.core.schema import BaseModel
 TOKENIZER_FILES = ("tokenizer.json", "vocab.json")
 
 
+def cache_folder() -> Path:
+    """Where the Hub client keeps what it has fetched."""
+    from huggingface_hub import constants
+
+    return Path(constants.HF_HUB_CACHE)
+
+
 def cached_tokenizer(base: BaseModel) -> Path | None:
     """The cached folder with the tokenizer of a Hub base at its revision; None if the cache does not hold it."""
     from huggingface_hub import try_to_load_from_cache

@@ -17,8 +17,9 @@ from lora_hub.cli.show_data import show_inspection
 from lora_hub.cli.show_deploy import show_deployed
 from lora_hub.cli.show_lists import show_adapters, show_bases, show_tasks
 from lora_hub.cli.show_runs import show_pipeline, show_published, show_result, show_runs
+from lora_hub.cli.show_upkeep import show_datasets, show_deleted, show_disk
 from lora_hub.cli.train import inspect, pipeline, train
-from lora_hub.cli.upkeep import open_page
+from lora_hub.cli.upkeep import KINDS, delete, list_datasets, open_page, tell_disk
 from lora_hub.core.errors import SpecError
 from lora_hub.core.languages import languages
 from lora_hub.core.messages import Message, _, as_message, several
@@ -194,6 +195,31 @@ def make_parser(screen: Screen | None = None) -> argparse.ArgumentParser:
     )
     command.add_argument("--temperature", type=_temperature, default=0.0, metavar="T", help=say(_("0 is greedy")))
     command.add_argument("--seed", type=int, default=0, metavar="S")
+
+    add("datasets", list_datasets, show_datasets, _("list the files that were brought here"))
+
+    command = add(
+        "delete", delete, show_deleted, _("delete a run, a file, a published adapter, or all of a person's data")
+    )
+    command.add_argument("kind", choices=KINDS)
+    command.add_argument(
+        "name",
+        metavar="NAME",
+        help=say(
+            _("a run's id, a dataset's id, a repo or repo@version, or a person's name (local: this machine's own)")
+        ),
+    )
+    command.add_argument(
+        "--yes", action="store_true", help=say(_("delete it, for good; without this, say what would go"))
+    )
+    command.add_argument(
+        "--adapters",
+        action="store_true",
+        help=say(_("of person: also the repositories that their runs were published to")),
+    )
+
+    command = add("disk", tell_disk, show_disk, _("tell what takes space, or remove what nobody needs (clean)"))
+    command.add_argument("action", nargs="?", default="show", choices=("show", "clean"))
 
     command = add(
         "hub",

@@ -23,6 +23,7 @@ from lora_hub.use_cases.datasets import (
     open_dataset,
     read_dataset,
 )
+from lora_hub.use_cases.disk import Disk, clean_disk, measure_disk
 from lora_hub.use_cases.organization import Standing, change_policy, look_at_standing
 from lora_hub.use_cases.own_data import (
     OwnData,
@@ -50,6 +51,7 @@ from lora_hub.use_cases.training import (
 from lora_hub.use_cases.watching import list_runs, read_held_out, read_log, refresh_run, share_run, wait_for_run
 
 __all__ = [
+    "Disk",
     "OwnData",
     "Standing",
     "StoredFile",
@@ -60,6 +62,7 @@ __all__ = [
     "change_policy",
     "check_base",
     "check_owner",
+    "clean_disk",
     "collect_unused",
     "delete_adapter",
     "delete_data",
@@ -77,6 +80,7 @@ __all__ = [
     "look_at_data",
     "look_at_standing",
     "look_for_base",
+    "measure_disk",
     "open_dataset",
     "plan_deletion",
     "plan_publication",

@@ -94,9 +94,9 @@ def _remove(paths: list[Path], before: float) -> int:
 def collect_all(now: float) -> dict[str, int]:
     """Everything that nobody needs, now (UTC seconds). Where people sign in, that includes files and cached adapters
     that nobody has used for a while; a laptop's own are its person's to remove. Returns how many of each kind."""
-    found = {"runs' checkpoints": collect_checkpoints(), "leftovers": collect_leftovers(now - LEFT_SECONDS)}
+    found = {"checkpoints": collect_checkpoints(), "leftovers": collect_leftovers(now - LEFT_SECONDS)}
     if settings.signs_in():
-        found |= {"unused files": collect_unused(now), "adapters from the cache": collect_adapters(now)}
+        found |= {"unused files": collect_unused(now), "cached adapters": collect_adapters(now)}
     return found
 
 

@@ -208,6 +208,21 @@ def test_train_publish_list_compare(home: Path, data: Path, tmp_path: Path) -> N
         told = call("compare", "--adapter", "lora-hub/reveiws", "--prompt", "x", "--json", home=home, expect=1)
         assert "reveiws" in told["error"]["message"]
         assert (home / "hub" / "token").is_file() and open_to_others(home) == [], "rows, adapters and the Hub's store"
+
+        disk = call("disk", "--json", home=home)
+        sizes = {part["kind"]: part["bytes"] for part in disk["parts"]}
+        assert {"adapters", "run files", "datasets", "hub"} <= set(sizes) and "checkpoints" not in sizes
+        assert sum(sizes.values()) == disk["bytes"] and sizes["hub"] > 1e6, "the built-in base is published, too"
+        for what in (("run", trained["run"]), ("adapter", "reviews"), ("person", "local", "--adapters")):
+            told = call("delete", *what, "--json", home=home, expect=1)
+            assert "Nothing was deleted" in told["error"]["message"] and "--yes" in told["error"]["hint"]
+        told = call("delete", "adapter", "reviews@v1", "--yes", "--json", home=home, expect=1)
+        assert "v1 is the newest version" in told["error"]["message"]
+        assert call("adapters", "--json", home=home)["adapters"] and call("runs", "--json", home=home)["runs"]
+        gone = call("delete", "person", "local", "--adapters", "--yes", "--json", home=home)
+        assert (gone["runs"], gone["adapters"]) == ([trained["run"]], ["lora-hub/reviews"]) and gone["datasets"]
+        assert "No adapters" in call("adapters", home=home) and call("runs", "--json", home=home)["runs"] == []
+        assert {part["kind"] for part in call("disk", "--json", home=home)["parts"]} == {"hub", "cache"}
     finally:
         os.environ |= environment
 

@@ -138,7 +138,7 @@ def test_who_sits_at_the_machine_removes_what_they_want(monkeypatch: pytest.Monk
     kept = use_cases.add_dataset(LOCAL, upload)
     age(kept.parent, hours=24 * 100)
     monkeypatch.setattr("lora_hub.hub.drop_adapters", lambda before: pytest.fail("the cache is theirs"))
-    assert collecting.collect_all(time.time()) == {"runs' checkpoints": 0, "leftovers": 0} and kept.is_file()
+    assert collecting.collect_all(time.time()) == {"checkpoints": 0, "leftovers": 0} and kept.is_file()
 
 
 def test_a_run_is_not_deleted_under_whoever_publishes_it(monkeypatch: pytest.MonkeyPatch) -> None:
