@@ -12,8 +12,9 @@ ROOT = Path(__file__).parents[2]
 
 
 def open_to_others(folder: Path) -> list[str]:
-    """Everything in a folder, and the folder, that others on the machine could read, write or enter."""
-    found = [path for path in (folder, *folder.rglob("*")) if not path.is_symlink()]
+    """Everything in a folder, and the folder, that others on the machine could read, write or enter. The Hub client
+    gives its lock files, which are empty, to everybody."""
+    found = [path for path in (folder, *folder.rglob("*")) if not path.is_symlink() and ".locks" not in path.parts]
     return [str(path) for path in found if path.stat().st_mode & 0o077]
 
 
@@ -39,7 +40,8 @@ def make(home: Path) -> None:
     for path in (home, *home.rglob("*")):
         if not path.is_symlink():
             path.chmod(0o755 if path.is_dir() else 0o664)
-    (home / "runs/a/tool").touch(0o755)
+    (home / "runs/a/tool").touch()
+    (home / "runs/a/tool").chmod(0o755)
 
 
 def test_an_older_home_is_closed_once_and_that_is_told_once(home: Path) -> None:
@@ -57,7 +59,8 @@ def test_an_older_home_is_closed_once_and_that_is_told_once(home: Path) -> None:
 def test_a_folder_that_holds_other_things_keeps_its_rights(home: Path, tmp_path: Path) -> None:
     """LORA_HUB_HOME may name one that others share: what is not ours stays as it is."""
     make(home)
-    (home / "others").mkdir(0o755)
+    (home / "others").mkdir()
+    (home / "others").chmod(0o755)
     before = os.umask(0o022)
     try:
         keep_private()
