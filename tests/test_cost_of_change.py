@@ -133,7 +133,7 @@ def test_training_alone_and_together_take_their_settings_from_one_table() -> Non
 def test_a_runner_is_one_file(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A planted runner is started, asked, cancelled and ended by its name, and nothing else knows it."""
     (tmp_path / "pigeon.py").write_text(
-        "TOLD = []\n"
+        "TOLD, trains_here = [], True\n"
         "def start(run_ids, log, environment=None, locks=(), ticket=None):\n"
         "    TOLD.append(('start', *run_ids))\n"
         "    return {'pigeon': 7}\n"

@@ -7,6 +7,7 @@
 Never goes online. Prices change, so show `prices_checked()` beside them.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,10 +35,13 @@ class Hardware:
     in_spaces: bool
 
 
-def list_hardware() -> list[Hardware]:
-    """Every flavor, by price an hour, cheapest first."""
-    catalogue = _catalogue()
-    flavors = [_hardware(entry, catalogue["cards"]) for entry in catalogue["flavors"]]
+def list_hardware(prices: Mapping[str, float] | None = None) -> list[Hardware]:
+    """Every flavor, by price an hour, cheapest first. prices: today's, US dollars an hour, in place of the list's."""
+    catalogue, prices = _catalogue(), prices or {}
+    flavors = [
+        _hardware({**entry, "dollars": prices.get(entry["flavor"], entry["dollars"])}, catalogue["cards"])
+        for entry in catalogue["flavors"]
+    ]
     return sorted(flavors, key=lambda hardware: hardware.dollars)
 
 

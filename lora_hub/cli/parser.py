@@ -45,6 +45,14 @@ def _seconds(text: str) -> float:
     return seconds
 
 
+def _minutes(text: str) -> float:
+    """A time of at least a minute, and at most a week. argparse turns a ValueError into a message."""
+    minutes = float(text)
+    if not 1 <= minutes <= 7 * 24 * 60:
+        raise ValueError(text)
+    return minutes
+
+
 def _tokens(text: str) -> int:
     """A number of tokens. Raises ValueError, as argparse expects."""
     tokens = int(text)
@@ -63,6 +71,7 @@ def _temperature(text: str) -> float:
 
 # argparse names a value's type by its function.
 _seconds.__name__, _tokens.__name__, _temperature.__name__ = "number of seconds", "number of tokens", "temperature"
+_minutes.__name__ = "number of minutes"
 
 
 def make_parser(screen: Screen | None = None) -> argparse.ArgumentParser:
@@ -121,6 +130,19 @@ def make_parser(screen: Screen | None = None) -> argparse.ArgumentParser:
     add_settings(command, say)
     command.add_argument(
         "--test", type=Path, metavar="FILE", help=say(_("score on this file instead of a part of FILE"))
+    )
+    command.add_argument(
+        "--hardware",
+        default="",
+        metavar="FLAVOR",
+        help=say(_("train as a job of the Hub on this hardware, such as t4-small (default: on this machine)")),
+    )
+    command.add_argument(
+        "--hardware-minutes",
+        type=_minutes,
+        default=0.0,
+        metavar="MINUTES",
+        help=say(_("of --hardware: end the job after so long (default: three times the estimate)")),
     )
     command.add_argument("--publish", action="store_true", help=say(_("publish the adapter to the organization")))
     command.add_argument("--private", action="store_true", help=say(PRIVATE))

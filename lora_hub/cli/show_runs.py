@@ -35,6 +35,7 @@ def show_runs(result: dict[str, Any]) -> list[Part]:
     if result["file_rows"]:
         parts.append(rows_line(result))
     parts += result["notes"]
+    parts += _spent(result)
     if result["phase"]:
         phase = run_phases.words(result["phase"])
         parts.append(
@@ -104,6 +105,7 @@ def show_result(result: dict[str, Any], *, is_good: bool = True) -> list[Part]:
     parts: list[Part] = [
         _("{state}: {adapter}", state=run_states.word(result["state"]), adapter=result["adapter"]),
         _("{rows}, {seconds:.1f} s", rows=rows, seconds=float(result["seconds"])),
+        *_spent(result),
         *result["notes"],
         score_table(result["metrics"]),
         _("({units})", units=units_of(result["metrics"])),
@@ -112,6 +114,11 @@ def show_result(result: dict[str, Any], *, is_good: bool = True) -> list[Part]:
     if is_good and not result["revision"]:
         parts.append(_("publish it: {command}", command=f"python -m lora_hub publish {result['run']}"))
     return parts
+
+
+def _spent(result: dict[str, Any]) -> list[Part]:
+    """What hired hardware took and cost."""
+    return [result["hired"]["spent"]] if result.get("hired", {}).get("spent") else []
 
 
 def rows_line(result: dict[str, Any]) -> Message:

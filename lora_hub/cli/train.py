@@ -28,7 +28,7 @@ from lora_hub.core.messages import Message, _, joined, several
 from lora_hub.core.schema import Problem
 from lora_hub.evaluation.minimum import check_metrics, parse_minimum
 from lora_hub.people import LOCAL
-from lora_hub.runs import run_states
+from lora_hub.runs import run_states, tell_price
 from lora_hub.runs.run_json import run_result
 
 Result = dict[str, Any]
@@ -137,12 +137,17 @@ def train(options: argparse.Namespace) -> Result:
     screen = options.screen
     progress.say_problems(screen, plan.problems)
     plan.check()
-    estimate = plan.estimate
-    screen.say(estimated(estimate.steps, estimate.seconds, estimate.memory_bytes))
+    estimate, hired = plan.estimate, None
+    if options.hardware:
+        minutes = options.hardware_minutes
+        hired = use_cases.hire(LOCAL, plan.spec, estimate.tokens_row, options.hardware, minutes=minutes)
+        screen.say(tell_price(hired))
+    else:
+        screen.say(estimated(estimate.steps, estimate.seconds, estimate.memory_bytes))
     started = None
     try:
         with options.signals.held():  # so that no started run is forgotten
-            started = use_cases.start_run(LOCAL, plan.spec, base_checked=True)
+            started = use_cases.start_run(LOCAL, plan.spec, base_checked=True, hired=hired)
             screen.say(_("run {run_id}", run_id=started.id))
         with progress.ProgressBar(screen) as bar:
             run = use_cases.wait_for_run(LOCAL, started.id, bar.show)

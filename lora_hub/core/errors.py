@@ -62,6 +62,10 @@ class HubError(LoraHubError):
     """The Hub refused or could not be reached."""
 
 
+class HubUnreachableError(HubError):
+    """The Hub does not answer, or not yet: the same may well work in a moment."""
+
+
 class RunError(LoraHubError):
     """There is no such run, or the run's state does not allow the request."""
 

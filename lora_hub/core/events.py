@@ -10,6 +10,7 @@ is computed from the lines and never stored.
 | shared | visibility |
 | state | state; with "queued": attempt (1, and one more for each resume) |
 | handle | handle (how the runner finds the process again) |
+| hired | fields of `Hired` that are new; or ended (a job) and seconds (that it took) |
 | progress | phase, step, total, eta (seconds); while it waits for its turn: place, before (runs), slots |
 | metric | step, loss or eval_loss; lr |
 | exam | a note; or file_rows, train_rows, validation_rows, eval_rows, left_out, metrics, comparison, mode |
@@ -41,6 +42,7 @@ from lora_hub.core.schema import (
     Event,
     EventKind,
     Failure,
+    Hired,
     PairedComparison,
     Run,
     RunState,
@@ -264,6 +266,12 @@ class Folding:
         self._now["handle"] = handle
         # Runs of a group write to the log of the first; a run resumed alone has its own log from then on.
         self._logs[str((handle.get("group") or [""])[0])] = None
+
+    def _add_hired(self, data: Mapping[str, Any], at: float, source: str) -> None:
+        before = self._now["hired"].model_dump() if "hired" in self._now else {"jobs": {}}
+        jobs = before["jobs"] | ({str(data["ended"]): float(data["seconds"])} if "ended" in data else {})
+        told = {key: data[key] for key in Hired.model_fields if key in data}
+        self._now["hired"] = Hired.model_validate({**before, **told, "jobs": jobs})
 
     def _add_state(self, data: Mapping[str, Any], at: float, source: str) -> None:
         state = RunState(data["state"])

@@ -4,6 +4,7 @@ Every noun is a frozen pydantic model that refuses unknown fields where a person
 misspelt key is an error and never a setting silently ignored.
 """
 
+import math
 from enum import StrEnum
 from typing import Any, Literal
 
@@ -71,7 +72,7 @@ class RunState(StrEnum):
         return self not in (RunState.QUEUED, RunState.RUNNING, RunState.PUBLISHING)
 
 
-EventKind = Literal["submitted", "shared", "state", "handle", "progress", "metric", "exam", "error", "adapter"]
+EventKind = Literal["submitted", "shared", "state", "handle", "hired", "progress", "metric", "exam", "error", "adapter"]
 # Who may view a run: its owner and the organization's admins; also its members; everybody who may view anything.
 Visibility = Literal["private", "organization", "public"]
 
@@ -114,6 +115,39 @@ class Wait(Noun):
     slots: int = 1
 
 
+class Hired(Noun):
+    """Hired hardware that a run trains on. flavor: its name at the Hub (`t4-small`). hourly: US dollars an hour.
+    expected_seconds, expected_dollars: as estimated before the start; 0: nobody knows. most_seconds: the Hub ends a job
+    after so long. namespace: whose account pays. repo: the private repo that carries the run there and back; empty
+    while there is none. job, url: the last job and its page. jobs: seconds of each job that has ended, by its id."""
+
+    flavor: str
+    hourly: float = 0.0
+    expected_seconds: float = 0.0
+    expected_dollars: float = 0.0
+    most_seconds: float = 0.0
+    namespace: str = ""
+    repo: str = ""
+    job: str = ""
+    url: str = ""
+    jobs: dict[str, float] = {}
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether a job was started of which nobody has seen the end."""
+        return bool(self.job) and self.job not in self.jobs
+
+    @property
+    def seconds(self) -> float:
+        """What all jobs took that have ended."""
+        return sum(self.jobs.values())
+
+    @property
+    def dollars(self) -> float:
+        """What they cost, US dollars: each minute begun is paid."""
+        return sum(math.ceil(seconds / 60) for seconds in self.jobs.values()) / 60 * self.hourly
+
+
 class Failure(Noun):
     """What went wrong with a run. `said`: what, with which value; `advice`: what to do next. `message`, `hint`: the
     same in English, for logs and programs."""
@@ -145,6 +179,7 @@ class Run(Noun):
     left_out, if no test file is scored. logs: the runs whose folders hold its log ("": its own). last_event: time of
     the last event, UTC seconds. most_seconds: the limit of training time in an attempt; 0: none. end_unread: the last
     line of its history cannot be read. is_newer: damaged only for this version, because a newer one wrote its spec.
+    hired: the hardware it is trained on elsewhere; None: this machine.
     """
 
     id: str
@@ -153,6 +188,7 @@ class Run(Noun):
     most_seconds: float = 0.0
     spec: TrainSpec
     runner: str = "local"
+    hired: Hired | None = None
     handle: dict[str, Any] = {}
     state: RunState = RunState.QUEUED
     created: float = 0.0

@@ -23,11 +23,13 @@ from lora_hub.hub.fetch import (
     fetch_record,
     read_adapter_record,
 )
+from lora_hub.hub.jobs import cancel_job, find_payer, list_job_prices, read_job, read_job_lines, start_job
 from lora_hub.hub.listing import Version, check_owner, get_adapter, list_adapters, list_versions, read_card
 from lora_hub.hub.naming import check_name, repo_name
 from lora_hub.hub.publish import publish_adapter
 from lora_hub.hub.record import make_record, parts_of
 from lora_hub.hub.rights import check_publishing
+from lora_hub.hub.run_repo import bring_files, look_into, make_run_repo, remove_run_repo, send_files
 from lora_hub.hub.space import (
     Asked,
     ProjectFiles,
@@ -50,6 +52,8 @@ __all__ = [
     "acting_as",
     "adapter_config",
     "adapter_patterns",
+    "bring_files",
+    "cancel_job",
     "check_base",
     "check_name",
     "check_owner",
@@ -62,12 +66,16 @@ __all__ = [
     "fetch_base",
     "fetch_dataset",
     "fetch_record",
+    "find_payer",
     "get_adapter",
     "is_dataset_id",
     "list_adapters",
+    "list_job_prices",
     "list_versions",
+    "look_into",
     "look_up",
     "make_record",
+    "make_run_repo",
     "parts_of",
     "plan_space",
     "project_files",
@@ -75,6 +83,11 @@ __all__ = [
     "publish_adapter",
     "read_adapter_record",
     "read_card",
+    "read_job",
+    "read_job_lines",
+    "remove_run_repo",
     "repo_name",
+    "send_files",
+    "start_job",
     "wait_for_space",
 ]

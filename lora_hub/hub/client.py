@@ -16,7 +16,7 @@ from urllib.request import getproxies, proxy_bypass
 
 from lora_hub import __version__
 from lora_hub.core import settings
-from lora_hub.core.errors import AdapterError, HubError, LoraHubError
+from lora_hub.core.errors import AdapterError, HubError, HubUnreachableError, LoraHubError
 from lora_hub.core.messages import NOTHING, Message, _, joined, several
 from lora_hub.hub import endpoint
 from lora_hub.people import Person
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 PRODUCTION = "production"
 TRY_AGAIN = _("Nothing is lost: try again later.")
+# Answers that may be others a moment later.
+PASSING = (429, 500, 502, 503, 504)
 
 
 # Who the Hub is asked as, in this thread of the work: use cases say so, and everything below them obeys.
@@ -51,10 +53,16 @@ def token_in_use() -> str | bool | None:
 
 def has_token() -> bool:
     """Whether requests to the Hub carry a token."""
+    return bool(own_token())
+
+
+def own_token() -> str:
+    """The token that requests to the Hub carry; empty where there is none. Whoever passes it on passes it as a
+    secret."""
     from huggingface_hub import get_token
 
     token = token_in_use()
-    return bool(get_token() if token is None else token)
+    return (get_token() if token is None else token) or ""
 
 
 def is_shared() -> bool:
@@ -222,14 +230,16 @@ def unreached(error: Any) -> str:
     return str(error.response.headers.get("X-Upstream-Unreachable", ""))
 
 
-def unreachable() -> HubError:
+def unreachable() -> HubUnreachableError:
     if hub_kind(hub_url()) == "embedded":
-        return HubError(
+        return HubUnreachableError(
             _("The embedded Hub at {hub} does not answer."),
             joined(_("It is started again by whoever asks it next."), TRY_AGAIN),
             hub=hub_url(),
         )
-    return HubError(_("The Hub at {hub} cannot be reached."), joined(_("Check the network."), TRY_AGAIN), hub=hub_url())
+    return HubUnreachableError(
+        _("The Hub at {hub} cannot be reached."), joined(_("Check the network."), TRY_AGAIN), hub=hub_url()
+    )
 
 
 def refusal(error: Any, what: Message, repo_id: str) -> HubError:
@@ -256,7 +266,8 @@ def refusal(error: Any, what: Message, repo_id: str) -> HubError:
             _("Change what the Hub complains of, then try again."),
         )
     answered = _("It says: {answer}", answer=said) if said else NOTHING
-    return HubError(joined(message.filled({"what": what, "hub": hub_url(), "status": str(status)}), answered), hint)
+    kind = HubUnreachableError if status in PASSING else HubError
+    return kind(joined(message.filled({"what": what, "hub": hub_url(), "status": str(status)}), answered), hint)
 
 
 def forbidden(what: Message, where: str, why: Message) -> HubError:

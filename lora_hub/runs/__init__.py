@@ -1,7 +1,16 @@
 """The use cases around a run: plan, start, list, refresh, cancel, resume, publish. What the page and the shell call."""
 
-from lora_hub.runs.control import RESUMABLE, cancel_run, resume_run, start_run, start_runs, take_up_waiting
+from lora_hub.runs.control import (
+    RESUMABLE,
+    cancel_run,
+    resume_run,
+    start_run,
+    start_runs,
+    take_up_hired,
+    take_up_waiting,
+)
 from lora_hub.runs.deleting import delete_run
+from lora_hub.runs.hiring import Offer, hire, list_offers, tell_price, tell_spent
 from lora_hub.runs.looking import held_out_of, list_runs, read_held_out, read_log, refresh_run, wait_for_run
 from lora_hub.runs.machine import check_base, gpu_flops, machine_memory
 from lora_hub.runs.planning import Plan, plan_inspected, plan_run, tokens_per_row
@@ -11,6 +20,7 @@ from lora_hub.runs.waiting import WaitingRoom
 
 __all__ = [
     "Difference",
+    "Offer",
     "Plan",
     "Publication",
     "RESUMABLE",
@@ -20,6 +30,8 @@ __all__ = [
     "delete_run",
     "gpu_flops",
     "held_out_of",
+    "hire",
+    "list_offers",
     "list_runs",
     "machine_memory",
     "pipeline",
@@ -38,7 +50,10 @@ __all__ = [
     "run_states",
     "start_run",
     "start_runs",
+    "take_up_hired",
     "take_up_waiting",
+    "tell_price",
+    "tell_spent",
     "tokens_per_row",
     "wait_for_run",
 ]

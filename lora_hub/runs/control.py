@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from lora_hub.core import events, run_lock, settings, store
-from lora_hub.core.errors import LoraHubError, RunError
+from lora_hub.core.errors import LoraHubError, RunError, SpecError
 from lora_hub.core.messages import _
 from lora_hub.core.run_reader import RunReader
-from lora_hub.core.schema import Run, RunState, TrainSpec
+from lora_hub.core.schema import Hired, Run, RunState, TrainSpec
 from lora_hub.runs import run_history, run_states
 from lora_hub.runs.looking import list_runs, refresh_run
 from lora_hub.runs.machine import check_base, check_fits
 from lora_hub.runs.publishing import check_publishing
-from lora_hub.runs.runners import get_runner
+from lora_hub.runs.runners import ELSEWHERE, HERE, get_runner
 from lora_hub.runs.turns import Ticket
 from lora_hub.runs.waiting import WaitingRoom
 
@@ -39,7 +39,8 @@ def start_runs(
     *,
     owner: str = "local",
     environment: dict[str, str] | None = None,
-    runner: str = "local",
+    runner: str = "",
+    hired: Hired | None = None,
     most_seconds: float = 0.0,
     room: WaitingRoom | None = None,
     base_checked: bool = False,
@@ -49,15 +50,21 @@ def start_runs(
     Raises BaseError where the base is not to be had or can't fit, HubError where an adapter could not be published,
     LoraHubError on a full disk.
 
-    environment: for the child alone (tokens); it is written nowhere. runner: who starts it, a module of runners/.
+    environment: for the child alone (tokens); it is written nowhere. runner: who starts it, a module of runners/;
+    empty: the one for the hardware. hired: the hardware to hire for each run (`hiring.hire`); None: this machine.
     most_seconds: each may train so long in an attempt; 0: as long as it takes. room: where they wait for their turn
     without a process; None: their process waits. base_checked: the caller has just asked `check_base`. check: called
     when their turn has come; a LoraHubError that it raises ends them.
     """
     settings.check()  # the process that is started reads them, too
-    get_runner(runner)
-    for spec in specs:
-        check_fits(spec)
+    runner = runner or (HERE if hired is None else ELSEWHERE)
+    if get_runner(runner).trains_here:
+        for spec in specs:
+            check_fits(spec)
+    else:
+        room = None
+        if hired is None:
+            raise SpecError(_("No hardware was chosen to train on."), _("Choose some, as `--hardware t4-small` does."))
     if not base_checked:
         for base in {spec.base.id: spec.base for spec in specs}.values():
             check_base(base)
@@ -75,9 +82,10 @@ def start_runs(
                 run_ids.append(store.create_run(spec, hold))
             for run_id in run_ids:
                 with store.disk_errors(store.run_folder(run_id)):
-                    events.app_log(store.events_file(run_id)).append(
-                        "submitted", owner=owner, runner=runner, most_seconds=most_seconds
-                    )
+                    log = events.app_log(store.events_file(run_id))
+                    log.append("submitted", owner=owner, runner=runner, most_seconds=most_seconds)
+                    if hired is not None:
+                        log.append("hired", **hired.model_dump(mode="json"))
         except LoraHubError:
             # Nothing has been started: what is left of them would only stand in the list as lost.
             for run_id in run_ids:
@@ -216,10 +224,12 @@ def resume_run(
         run = run_states.judge(told, store.run_folder(run_id), is_owned=False)
         if run.state not in RESUMABLE:
             raise _not_resumable(run)
-        if environment is None or environment.get("HF_TOKEN", "-"):
+        is_under_way = run.hired is not None and run.hired.is_under_way  # its job waits for no answer of the Hub
+        if not is_under_way and (environment is None or environment.get("HF_TOKEN", "-")):
             check_publishing(run.spec)
         with store.disk_errors(store.run_folder(run_id)):
             run_history.heal(told, run, events.app_log(store.events_file(run_id)).append)
+        room = room if get_runner(run.runner).trains_here else None
         _start([run_id], [lock], run.attempt + 1, environment, run.runner, room, check)
         if room is not None:
             mine.pop_all()
@@ -237,6 +247,20 @@ def take_up_waiting(room: WaitingRoom, environment: dict[str, str]) -> list[str]
                 taken.append(run.id)
             except LoraHubError as error:
                 logger.warning("the run %s does not wait again: %s", run.id, error)
+    return taken
+
+
+def take_up_hired() -> list[str]:
+    """Runs of whoever sits at this machine whose jobs go on while nobody follows them: they are followed again, and
+    their ids returned."""
+    taken = []
+    for run in list_runs():
+        if run.state is RunState.LOST and run.owner == "local" and run.hired is not None and run.hired.is_under_way:
+            try:
+                resume_run(run.id)
+                taken.append(run.id)
+            except LoraHubError as error:
+                logger.warning("the run %s is not followed again: %s", run.id, error)
     return taken
 
 

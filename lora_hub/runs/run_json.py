@@ -7,6 +7,7 @@ from lora_hub.core import store
 from lora_hub.core.messages import Message
 from lora_hub.core.schema import Run
 from lora_hub.runs import run_phases, run_states
+from lora_hub.runs.hiring import tell_spent
 
 
 def run_row(run: Run) -> dict[str, Any]:
@@ -80,7 +81,18 @@ def run_result(run: Run) -> dict[str, Any]:
         "comparison": run.comparison.model_dump(mode="json") if run.comparison else None,
         "notes": list(run.notes),
         "stopped": run.stopped,
+        **hired_json(run),
     }
+
+
+def hired_json(run: Run) -> dict[str, Any]:
+    """hired: hardware, dollars an hour, the estimate and what it took; no key for a run of this machine."""
+    if run.hired is None:
+        return {}
+    keys = ("flavor", "hourly", "expected_seconds", "expected_dollars", "most_seconds", "namespace", "job", "url")
+    told = run.hired.model_dump(mode="json", include={*keys})
+    took = {"seconds": round(run.hired.seconds, 1), "dollars": run.hired.dollars}
+    return {"hired": {**told, **took, "spent": tell_spent(run.hired) or ""}}
 
 
 def rows_missing(missing: Message | None) -> dict[str, Message | str]:

@@ -56,6 +56,32 @@ PHASES = {
             30.0,
         ),
         Phase(
+            _("sending the run to the Hub"),
+            _(
+                "Its rows and the program go into a private repo, which is removed when the job has ended. Then the "
+                "job is started."
+            ),
+        ),
+        Phase(
+            _("waiting for the hired machine"),
+            _("The Hub looks for a free machine of that kind. It costs nothing until the job runs."),
+            0.0,
+        ),
+        Phase(
+            _("setting up the hired machine"),
+            _("The job fetches the run and installs the libraries that it needs. Then the data is read."),
+            900.0,
+        ),
+        Phase(
+            _("out of touch with the job"),
+            _("The Hub cannot be reached at this moment. The job goes on without us, and is followed again."),
+            0.0,
+        ),
+        Phase(
+            _("bringing the adapter back"),
+            _("The job is done. Its adapter and the answers to the held-out rows come into this run's folder."),
+        ),
+        Phase(
             _("reading the data"),
             _("The file is read, mended and split as the run's spec says. Then its rows are turned into tokens."),
         ),

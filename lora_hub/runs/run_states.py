@@ -93,6 +93,11 @@ def _why_lost(run: Run, folder: Path) -> LoraHubError:
     if disk.is_disk_full():
         return disk.disk_is_full(settings.home(), ended_run=True)
     advice = _how_to_go_on(run)
+    if run.hired is not None and run.hired.is_under_way:
+        return LoraHubError(
+            _("The process here that followed the run's job has ended; the job itself goes on."),
+            _("Resume the run: its job is followed again."),
+        )
     if run.handle.get("boot", processes.boot_id()) != processes.boot_id():
         return LoraHubError(_("The machine was restarted while the run was under way."), advice)
     return LoraHubError(

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -59,7 +60,7 @@ class Worker(Owner):
 
         def work() -> None:
             self.begin()
-            with take_turn([self.run_id], self.cancelled, self.wait, ticket):
+            with self.turn(ticket):
                 self.report("state", state=RunState.RUNNING)
                 with self.hub():
                     self._work()
@@ -68,7 +69,15 @@ class Worker(Owner):
         try:
             return 0 if self.told(work) else 1
         finally:
+            self.tidy()
             self.end()
+
+    def turn(self, ticket: Ticket | None) -> AbstractContextManager[Any]:
+        """The run's turn on this machine, for which it waits."""
+        return take_turn([self.run_id], self.cancelled, self.wait, ticket)
+
+    def tidy(self) -> None:
+        """What is done after the run's last word, before it is anybody else's."""
 
     @property
     def needs_hub(self) -> bool:

@@ -8,6 +8,7 @@ calculated.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lora_hub.answering.exam_work import plan_exam
@@ -42,13 +43,15 @@ class Estimate:
 
 @dataclass(frozen=True)
 class CostEstimate:
-    """A run on rented hardware. seconds: boot and download included; dollars: US dollars, by the minute begun;
+    """A run on rented hardware. seconds: boot and download included; dollars: US dollars, by the minute begun; hourly:
+    US dollars an hour;
     memory_bytes: what it takes of `had_bytes` (of the GPU, or the RAM where there is none)."""
 
     flavor: str
     title: str
     seconds: float
     dollars: float
+    hourly: float
     fits: bool
     memory_bytes: int
     had_bytes: int
@@ -65,9 +68,9 @@ def estimate(spec: TrainSpec, *, tokens_row: float, gpu_flops: float = 0.0) -> E
     return Estimate(steps=_steps(spec), tokens_row=tokens_row, seconds=seconds, memory_bytes=memory)
 
 
-def estimate_costs(spec: TrainSpec, tokens_row: float) -> list[CostEstimate]:
+def estimate_costs(spec: TrainSpec, tokens_row: float, prices: Mapping[str, float] | None = None) -> list[CostEstimate]:
     """The run on each rented flavor, the cheapest first; those it does not fit on come last. tokens_row: mean tokens a
-    row.
+    row. prices: today's by flavor, US dollars an hour, in place of the list's.
 
     A run uses one GPU, so flavors with several are left out: they cost more and are no faster. Empty where nobody knows
     how large the base is. Prices: `hardware.prices_checked()`.
@@ -81,7 +84,9 @@ def estimate_costs(spec: TrainSpec, tokens_row: float) -> list[CostEstimate]:
         for way in (checkpointing, spec.gradient_checkpointing != "off")
     )
     costs = [
-        _cost(spec, tokens_row, hardware, on_cpu, plain, spared) for hardware in list_hardware() if hardware.gpus <= 1
+        _cost(spec, tokens_row, hardware, on_cpu, plain, spared)
+        for hardware in list_hardware(prices)
+        if hardware.gpus <= 1
     ]
     return sorted(costs, key=lambda cost: (not cost.fits, cost.dollars, cost.seconds))
 
@@ -103,7 +108,9 @@ def _cost(spec: TrainSpec, tokens_row: float, hardware: Hardware, on_cpu: int, p
     # nf4 needs a GPU
     fits = memory <= room and (hardware.gpus > 0 or spec.quantization == "none")
     dollars = math.ceil(seconds / 60) / 60 * hardware.dollars
-    return CostEstimate(hardware.flavor, hardware.title, seconds, dollars, fits, memory, hardware.memory_bytes)
+    return CostEstimate(
+        hardware.flavor, hardware.title, seconds, dollars, hardware.dollars, fits, memory, hardware.memory_bytes
+    )
 
 
 def _cpu_flops(spec: TrainSpec) -> float:

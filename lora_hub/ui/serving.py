@@ -83,6 +83,8 @@ def _serve(connection: object, port: int, in_space: bool) -> None:
     use_cases.keep_clean()
     if room is not None:
         use_cases.take_up_waiting(room)
+    else:
+        use_cases.take_up_hired()
     print(f"LoRA Hub is open at http://{'127.0.0.1' if not in_space else host}:{port}", flush=True)
     try:
         blocks.block_thread()

@@ -39,6 +39,7 @@ from lora_hub.use_cases.training import (
     check_base,
     delete_run,
     find_base,
+    hire,
     look_for_base,
     plan_inspected,
     plan_run,
@@ -46,6 +47,7 @@ from lora_hub.use_cases.training import (
     start_pipeline,
     start_run,
     start_runs,
+    take_up_hired,
     take_up_waiting,
 )
 from lora_hub.use_cases.watching import list_runs, read_held_out, read_log, refresh_run, share_run, wait_for_run
@@ -71,6 +73,7 @@ __all__ = [
     "fetch_dataset",
     "find_base",
     "get_adapter",
+    "hire",
     "inspect_dataset",
     "keep_clean",
     "list_adapters",
@@ -100,6 +103,7 @@ __all__ = [
     "start_pipeline",
     "start_run",
     "start_runs",
+    "take_up_hired",
     "take_up_waiting",
     "wait_for_run",
 ]

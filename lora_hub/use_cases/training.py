@@ -12,7 +12,7 @@ from lora_hub.catalogue import bases
 from lora_hub.core import file_lock, settings, store
 from lora_hub.core.errors import BaseError, LoraHubError
 from lora_hub.core.messages import _
-from lora_hub.core.schema import BaseModel, Run, Task, TrainSpec
+from lora_hub.core.schema import BaseModel, Hired, Run, Task, TrainSpec
 from lora_hub.people import STRANGER, Person, limits, policy, rules
 from lora_hub.people.rules import Action
 from lora_hub.runs import pipeline as pipelines
@@ -106,6 +106,12 @@ def _within_limits(person: Person, plan: runs.Plan) -> runs.Plan:
     return plan
 
 
+@use_case(Action.TRAIN)
+def hire(person: Person, spec: TrainSpec, tokens_row: float, flavor: str, **named: Any) -> Hired:
+    """As `runs.hire`: what starting this person's run on hired hardware would mean. Raises like it."""
+    return runs.hire(spec, tokens_row, flavor, **named)
+
+
 @use_case(Action.TRAIN, counted=True)
 def start_runs(
     person: Person, specs: Sequence[TrainSpec], *, environment: dict[str, str] | None = None, **named: Any
@@ -117,10 +123,12 @@ def start_runs(
         if not person.is_local:
             runs.check_base(base)  # with their own token, and before others have to wait at the limits
             named["base_checked"] = True
-    publishes = any(spec.publish_to for spec in specs)
-    given = {**(environment or {}), **child_environment(person, publishes=publishes)}
+    publishes, hired = any(spec.publish_to for spec in specs), named.get("hired")
+    given = {**(environment or {}), **child_environment(person, publishes=publishes, hires=hired is not None)}
     with _counting(person), asked_as(person) if publishes else nullcontext():
         most_seconds = limits.check_start(person, len(specs), _everybodys(person), time.time())
+        if hired is not None and most_seconds:
+            named["hired"] = hired.model_copy(update={"most_seconds": min(hired.most_seconds, most_seconds)})
         return runs.start_runs(
             specs,
             owner=person.id,
@@ -164,7 +172,7 @@ def resume_run(person: Person, run_id: str, *, room: runs.WaitingRoom | None = N
     if is_resumable:
         check_allowed(person, run.spec.base)
     publishes = is_resumable and bool(run.spec.publish_to)
-    given = child_environment(person, publishes=publishes) or None
+    given = child_environment(person, publishes=publishes, hires=is_resumable and run.hired is not None) or None
     with _counting(person), asked_as(person) if publishes else nullcontext():
         if is_resumable:
             limits.check_start(person, 1, _everybodys(person), time.time())
@@ -179,15 +187,23 @@ def delete_run(person: Person, run_id: str) -> None:
     runs.delete_run(run_id)
 
 
-def child_environment(person: Person, *, publishes: bool = False) -> dict[str, str]:
+def child_environment(person: Person, *, publishes: bool = False, hires: bool = False) -> dict[str, str]:
     """A person's part of a run's process environment: their token, and none of the app's secrets. publishes: the run
-    publishes at its end, with the Space's token if the organization wants that."""
+    publishes at its end, with the Space's token if the organization wants that. hires: it starts a job, which is always
+    the person's own; the Space's token is then beside theirs."""
     if person.is_local:
         return {}
     token = token_of(person) if publishes else person.token
     # Without a token the client would read one from a file, which is that of the machine's own person.
     others = {"HUGGING_FACE_HUB_TOKEN": "", "HF_TOKEN_PATH": os.devnull, **dict.fromkeys(settings.SECRETS, "")}
+    if hires and token != person.token:
+        return {"HF_TOKEN": person.token, **others, settings.SERVICE_TOKEN: token}
     return {"HF_TOKEN": token, **others}
+
+
+def take_up_hired() -> list[str]:
+    """Follows the jobs again that nobody follows since this machine was restarted, as `runs.take_up_hired`."""
+    return runs.take_up_hired()
 
 
 def take_up_waiting(room: runs.WaitingRoom) -> list[str]:

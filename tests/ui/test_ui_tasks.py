@@ -103,18 +103,18 @@ def test_a_task_that_cannot_be_trained_any_more_is_told_and_the_others_are_plann
     asked, entries = entry_for(tmp_path)
     other = asked_about(messy_file(tmp_path), base="built-in")
     entries = task_list.add_entry(entries, other, look(other).spec)
-    specs, planned = task_list.plan_entries(LOCAL, entries, "en", Inspector())
-    assert [spec.dataset.name for spec in specs] == ["messages.csv", "messy.csv"] and planned == entries
+    ready, planned = task_list.plan_entries(LOCAL, entries, "en", Inspector())
+    assert [view.spec.dataset.name for view in ready] == ["messages.csv", "messy.csv"] and planned == entries
     shutil.rmtree(settings.datasets_dir() / asked.dataset.partition("/")[0])
-    specs, planned = task_list.plan_entries(LOCAL, entries, "en", Inspector())
-    assert [spec.dataset.name for spec in specs] == ["messy.csv"]
+    ready, planned = task_list.plan_entries(LOCAL, entries, "en", Inspector())
+    assert [view.spec.dataset.name for view in ready] == ["messy.csv"]
     assert "messages.csv" in planned[0].message and "again" in planned[0].hint and planned[1] == entries[1]
     shown = render_tasks.task_list(planned, "en")
     assert shown.count("lh-entry-wrong") == 1 and "Cannot be trained any more." in shown and 'role="alert"' in shown
     # What comes back is trained again.
     asked_about(spam_file(tmp_path))
-    specs, planned = task_list.plan_entries(LOCAL, planned, "en", Inspector())
-    assert [spec.dataset.name for spec in specs] == ["messages.csv", "messy.csv"] and planned == entries
+    ready, planned = task_list.plan_entries(LOCAL, planned, "en", Inspector())
+    assert [view.spec.dataset.name for view in ready] == ["messages.csv", "messy.csv"] and planned == entries
 
 
 def test_what_is_edited_keeps_its_place(tmp_path):
@@ -126,8 +126,8 @@ def test_what_is_edited_keeps_its_place(tmp_path):
     # The form has it: it counts once, and the plan of the list leaves it alone.
     assert task_list.stand(entries, asked, look(asked), "en").count == 2
     assert task_list.add_words(entries, "en") == "Save task" and task_list.add_words(entries[1:], "en") == "Add task"
-    specs, planned = task_list.plan_entries(LOCAL, entries, "en", Inspector())
-    assert [spec.dataset.name for spec in specs] == ["messy.csv"] and planned == entries
+    ready, planned = task_list.plan_entries(LOCAL, entries, "en", Inspector())
+    assert [view.spec.dataset.name for view in ready] == ["messy.csv"] and planned == entries
     shown = render_tasks.task_list(entries, "en")
     assert shown.count("being edited") == 1 and "Keep as it was" in shown
     changed = Asked(**{**asked.__dict__, "name": "changed"})

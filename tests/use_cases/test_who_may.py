@@ -60,6 +60,7 @@ MAY = {
     "fetch_dataset": THOSE_WHO_TRAIN,
     "find_base": MEMBERS,
     "get_adapter": MEMBERS,
+    "hire": THOSE_WHO_TRAIN,
     "inspect_dataset": THOSE_WHO_TRAIN,
     "list_adapters": MEMBERS,
     "list_datasets": THOSE_WHO_TRAIN,
@@ -93,7 +94,7 @@ MAY = {
 
 
 # What the app does by itself, for nobody.
-BY_THE_APP = ("collect_unused", "keep_clean", "take_up_waiting")
+BY_THE_APP = ("collect_unused", "keep_clean", "take_up_hired", "take_up_waiting")
 
 
 def all_use_cases() -> dict[str, object]:

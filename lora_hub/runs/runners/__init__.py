@@ -1,5 +1,6 @@
 """Who starts the process of a run: each runner is one module here, called by its file's name, with
 
+    trains_here                                           whether its runs take memory and their turn on this machine
     start(run_ids, log, environment, locks, ticket) -> handle   of one run, or of several on one base; raises OSError
     is_working(handle, folder) -> bool                    whether its process works on the run in that folder
     is_alive(handle) -> bool                              whether there is its process at all
@@ -15,6 +16,9 @@ from typing import Any
 
 from lora_hub.core.errors import SpecError
 from lora_hub.core.messages import _, several
+
+# The runner of this machine, and that of hired hardware.
+HERE, ELSEWHERE = "local", "hf_jobs"
 
 
 def get_runner(name: str) -> Any:

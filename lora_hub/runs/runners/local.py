@@ -14,6 +14,7 @@ from typing import Any
 from lora_hub.core.processes import identify, is_alive
 from lora_hub.core.run_lock import RunLock, is_held
 
+trains_here = True
 NICENESS = 5  # training takes what the page leaves, so that the page stays quick
 
 
@@ -30,6 +31,21 @@ def start(
     environment: added to ours for this one child, secrets among it. locks: the runs', which the child holds from then
     on. ticket: their place in the line, where they waited for their turn without a process (`turns.Ticket`).
     """
+    program = "worker" if len(run_ids) == 1 else "group_worker"
+    handle = launch(program, run_ids, log, environment, locks, ticket)
+    return {**handle, "group": run_ids} if len(run_ids) > 1 else handle
+
+
+def launch(
+    program: str,
+    run_ids: list[str],
+    log: Path,
+    environment: dict[str, str] | None = None,
+    locks: Sequence[RunLock] = (),
+    ticket: Any = None,
+) -> dict[str, Any]:
+    """Starts a process of runs, a module of `lora_hub.runs`, and returns its handle; arguments as `start`. Raises
+    OSError."""
     descriptors = [lock.descriptor for lock in locks]
     held = ["--locks", ",".join(map(str, descriptors))] if descriptors else []
     if ticket is not None:
@@ -40,7 +56,7 @@ def start(
             [
                 sys.executable,
                 "-m",
-                f"lora_hub.runs.{'worker' if len(run_ids) == 1 else 'group_worker'}",
+                f"lora_hub.runs.{program}",
                 *run_ids,
                 *held,
             ],
@@ -53,8 +69,7 @@ def start(
             preexec_fn=lambda: os.nice(NICENESS),
             pass_fds=descriptors,
         )
-    handle = identify(child.pid)
-    return {**handle, "group": run_ids} if len(run_ids) > 1 else handle
+    return identify(child.pid)
 
 
 def is_working(handle: dict[str, Any], folder: Path) -> bool:

@@ -6,8 +6,9 @@ from typing import Any
 
 from lora_hub.core.languages import in_digits
 from lora_hub.core.messages import Message, _, _n
-from lora_hub.core.schema import BaseModel, Lengths, Run, TrainSpec
+from lora_hub.core.schema import BaseModel, Hired, Lengths, Run, TrainSpec
 from lora_hub.core.spec_fields import shown
+from lora_hub.runs import tell_price
 from lora_hub.ui.render.render import badge, card, escape, filled, sentence, table
 from lora_hub.ui.render.text import between, count_of, dollars, duration, number, percent, size_of, t
 
@@ -126,6 +127,24 @@ def plan(steps: int, seconds: float, memory: int, language: str) -> str:
         '<dl class="lh-figures">'
         + "".join(f"<div><dt>{escape(a)}</dt><dd>{escape(b)}</dd></div>" for a, b in figures)
         + "</dl>"
+    )
+
+
+def hired(chosen: Hired, steps: int, language: str) -> str:
+    """Time, steps and cost on hired hardware, and who pays."""
+    known = bool(chosen.expected_seconds)
+    figures = [
+        (
+            t(_("Time"), language),
+            t(_("about {time}"), language, time=duration(chosen.expected_seconds, language)) if known else "–",
+        ),
+        (t(_("Steps"), language), number(steps, language)),
+        (t(_("Cost"), language), dollars(chosen.expected_dollars, language) if known else "–"),
+    ]
+    listed = "".join(f"<div><dt>{escape(a)}</dt><dd>{escape(b)}</dd></div>" for a, b in figures)
+    return (
+        f'<dl class="lh-figures">{listed}</dl>'
+        f'<p class="lh-note lh-hired">{sentence(tell_price(chosen).in_language(language))}</p>'
     )
 
 

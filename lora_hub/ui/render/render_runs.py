@@ -7,8 +7,8 @@ from lora_hub.core import verdicts
 from lora_hub.core.errors import LoraHubError
 from lora_hub.core.languages import direction as direction_of
 from lora_hub.core.messages import Message, _, _n
-from lora_hub.core.schema import BASE_EXAMPLES, Run, RunState, Score
-from lora_hub.runs import run_phases, run_states
+from lora_hub.core.schema import BASE_EXAMPLES, Hired, Run, RunState, Score
+from lora_hub.runs import run_phases, run_states, tell_price, tell_spent
 from lora_hub.ui.render.page_words import in_page_words
 from lora_hub.ui.render.render import badge, card, empty, error_card, escape, for_visitors, note, sentence, table
 from lora_hub.ui.render.render_data import WHO, metric_title, spec_line
@@ -169,6 +169,8 @@ def run_head(run: Run, language: str, others: Sequence[Run] = (), names: dict[st
     if facts:
         parts.append(f'<p class="lh-quiet">{escape(between(language).join(facts))}</p>')
     parts.append("</div>")
+    if run.hired is not None:
+        parts.append(_hired(run.hired, language))
     said = run_states.describe(run)
     if said:
         shown = _told(said, language)
@@ -179,6 +181,15 @@ def run_head(run: Run, language: str, others: Sequence[Run] = (), names: dict[st
         shown = _told(said, language)
         parts.append(f'<p class="lh-note" dir="{direction(shown)}">{sentence(shown)}</p>')
     return "".join(parts)
+
+
+def _hired(hired: Hired, language: str) -> str:
+    """What the run costs elsewhere: the estimate, then what it took beside it, and the job's page."""
+    said = sentence((tell_spent(hired) or tell_price(hired)).in_language(language))
+    page = ""
+    if hired.job and hired.url.startswith(("http://", "https://")):
+        page = f' <a href="{escape(hired.url)}" target="_blank" rel="noopener">{escape(t(_("The job"), language))}</a>'
+    return f'<p class="lh-note lh-hired">{said}{page}</p>'
 
 
 def _told(said: Message, language: str) -> str:

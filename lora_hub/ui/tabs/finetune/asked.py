@@ -43,6 +43,7 @@ class Asked:
     base: str = bases.BUILT_IN
     effort: str = "balanced"
     name: str = ""
+    hardware: str = ""
     overrides: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:

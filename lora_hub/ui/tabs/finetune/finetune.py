@@ -120,6 +120,7 @@ class Wires:
         clicked = [choice.task.input, choice.own["output"].input, *reading]
         picked = [one.input for one in base.overrides.values() if not isinstance(one, gr.Textbox)]
         typed = [one for one in base.overrides.values() if isinstance(one, gr.Textbox)]
+        picked.append(self.steps.training.hardware.input)
         gr.on([*clicked, base.base.input, base.effort.input, *picked], **self.keeping)
         # A click on a task is a person's choice, whatever was proposed.
         choice.task.input(None, None, room.proposed, js="() => ''", api_visibility="private")

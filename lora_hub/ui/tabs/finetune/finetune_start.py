@@ -8,7 +8,7 @@ import gradio as gr
 from lora_hub import use_cases
 from lora_hub.core.errors import LoraHubError
 from lora_hub.core.messages import _, text_in
-from lora_hub.core.schema import TrainSpec
+from lora_hub.core.schema import Run, TrainSpec
 from lora_hub.people import Person
 from lora_hub.ui.frame.page import Page, alert, inform
 from lora_hub.ui.render import render
@@ -18,6 +18,7 @@ from lora_hub.ui.tabs.finetune.asked import Asked
 from lora_hub.ui.tabs.finetune.finetune_steps import FROM_THE_LIST, Steps
 from lora_hub.ui.tabs.finetune.review import review
 from lora_hub.ui.tabs.finetune.task_list import Entry, read_entries
+from lora_hub.ui.tabs.finetune.view import View
 
 
 class Start:
@@ -67,7 +68,7 @@ class Start:
     def start(self, language: str, opened: str, listed: Any, *values: Any, person: Person) -> list[Any]:
         entries = read_entries(listed)
         asked = task_list.on_base_of(entries, self.form.read(values))
-        specs, planned = task_list.plan_entries(person, entries, language, self.page.looker)
+        ready, planned = task_list.plan_entries(person, entries, language, self.page.looker)
         if any(now.message and not before.message for now, before in zip(planned, entries, strict=True)):
             said = _(
                 "A task on the list cannot be trained any more; the reason is beside it. Press Train again to go on "
@@ -78,7 +79,7 @@ class Start:
         if not task_list.is_listed(task_list.waiting(entries), asked):
             view = review(person, asked, language, self.page.looker)
             if view.spec is not None:
-                specs.append(view.spec)
+                ready.append(view)
             elif not entries:
                 raise LoraHubError(view.reason, "")
             elif any(entry.edited for entry in entries):
@@ -86,17 +87,33 @@ class Start:
                     t(_("The task that is being edited is not ready: {reason}"), language, reason=view.reason),
                     t(_("Finish it, or keep it as it was."), language),
                 )
-        if not specs:
+        if not ready:
             raise LoraHubError(
                 t(_("None of these tasks can be trained any more."), language),
                 t(_("The reason is beside each; remove it and add it anew."), language),
             )
-        started = use_cases.start_runs(person, specs, room=self.page.room)
-        self._tell(person, specs, len(started), language)
+        started = self._start(person, ready, language)
+        self._tell(person, [view.spec for view in ready], len(started), language)
         left = [entry for entry in planned if entry.message]
         # The name was for this run; the next task must not be published over it by default.
         unlisted = self._list(left, language) if entries else [gr.skip()] * len(self.list_parts)
         return [started[0].id, gr.Tabs(selected="runs"), "", *unlisted]
+
+    def _start(self, person: Person, ready: list[View], language: str) -> list[Run]:
+        """Starts those of this machine together, and a job for each of the others. What has been started is not lost
+        when a job cannot be."""
+        here = [view.spec for view in ready if view.hired is None]
+        started = use_cases.start_runs(person, here, room=self.page.room) if here else []
+        for view in ready:
+            if view.hired is None:
+                continue
+            try:
+                started += use_cases.start_runs(person, [view.spec], hired=view.hired)
+            except LoraHubError as error:
+                if not started:
+                    raise
+                alert(render.sentence(" ".join(render.told(error, language))), language, 20)
+        return started
 
     def restore(self, language: str, kept: Any, listed: Any) -> dict[Any, Any]:
         """The form and the list as the browser stored them. Only values that differ from an untouched form are
@@ -140,4 +157,4 @@ class Start:
 
 def _next_after(asked: Asked) -> Asked:
     """The form for the next task: only the values that all tasks share."""
-    return Asked(base=asked.base, effort=asked.effort, overrides=asked.overrides)
+    return Asked(base=asked.base, effort=asked.effort, overrides=asked.overrides, hardware=asked.hardware)

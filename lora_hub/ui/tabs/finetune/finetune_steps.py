@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from lora_hub.catalogue import bases
+from lora_hub.catalogue import bases, hardware
 from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core import spec_fields
 from lora_hub.core.messages import _
@@ -52,6 +52,7 @@ class Steps:
             with gr.Column(elem_classes="lh-section"):
                 self.training = TrainStep(words)
         plain = {"task": self.choice.task, "base": self.base.base, "effort": self.base.effort}
+        plain |= {"hardware": self.training.hardware}
         plain |= {"name": self.training.name, "dataset": room.dataset, "test": room.test, "proposed": room.proposed}
         plain |= {"encoding": room.encoding, "delimiter": room.delimiter, "sheet": room.sheet}
         plain |= {"skip_broken": room.skip_broken, "corrections": room.corrections, "mends": room.mends}
@@ -156,6 +157,13 @@ class TrainStep:
             max_length=96,
             elem_id="lh-name",
         )
+        self.hardware = gr.Dropdown(
+            [(words(_("this machine")), ""), *_hardware_choices()],
+            value="",
+            label=words(_("Train on")),
+            info=words(_("Or a job of the Hub on hired hardware; you see what it costs before you start it")),
+            elem_id="lh-hardware",
+        )
         self.name_note = shared.html(elem_id="lh-name-note")
         self.tasks = shared.html(elem_id="lh-tasks", js_on_load=render_tasks.REMOVE)
         # A running run of exactly this spec: its notice, its id, and the timer that checks whether it still runs.
@@ -215,6 +223,15 @@ def _override(one: spec_fields.Field, words: Labels) -> Any:
     options = one.choices or (("true", "false") if one.kind == "bool" else ())
     choices = [(words(_("as derived")), ""), *[(choice, choice) for choice in options]] if options else []
     return shared.setting_field(words(one.title), words(one.help), choices, setting_field(one.key))
+
+
+def _hardware_choices() -> list[tuple[str, str]]:
+    """(title with price, flavor) of the hardware that a run can use, the cheapest first."""
+    return [
+        (f"{one.title} ({one.flavor}, ${one.dollars:.2f}/h)", one.flavor)
+        for one in hardware.list_hardware()
+        if one.gpus <= 1
+    ]
 
 
 def _base_choices() -> list[tuple[str, str]]:

@@ -30,6 +30,7 @@ PLAIN = (
     "base",
     "effort",
     "name",
+    "hardware",
 )
 OWN_DEFAULTS = {"inputs": "text", "output": "labels"}
 NOTHING_CORRECTED, NO_MENDS = "{}", "[]"

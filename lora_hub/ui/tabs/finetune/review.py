@@ -311,20 +311,35 @@ def _plan(
         view.reason, view.error = t(_("Mend what is marked red in step 3."), language), error
         view.problems = render.error_card(error, language)
         return None
-    if not fits:
-        view.reason = t(_("Choose a base that fits (step 4)."), language)
+    if not fits and not asked.hardware:
+        view.reason = t(_("Choose a base that fits (step 4), or hardware that it fits on (below)."), language)
     # The base or a test file may add errors, too, such as rows that are too long.
     elif red := _marked_red(plan.problems, view, language):
         view.reason = red
     else:
         view.spec, view.ready = plan.spec, True
     estimate, have = plan.estimate, runs.machine_memory()
+    if asked.hardware:
+        _hire(person, asked, plan, view, language)
+        return plan
     view.plan = render_plan.plan(estimate.steps, estimate.seconds, estimate.memory_bytes, language)
     if not fits or estimate.memory_bytes > have:
         # The cost of another machine only matters if this one is too small.
         view.plan += render_plan.costs(plan.costs, hardware.prices_checked(), estimate.memory_bytes, have, language)
     view.settings = _settings(plan.spec, language)
     return plan
+
+
+def _hire(person: Person, asked: Asked, plan: runs.Plan, view: View, language: str) -> None:
+    """The plan on hired hardware: what it costs, or why there is none for this person."""
+    view.settings = _settings(plan.spec, language)
+    try:
+        view.hired = use_cases.hire(person, plan.spec, plan.estimate.tokens_row, asked.hardware)
+    except LoraHubError as error:
+        view.plan, view.error = render.error_card(error, language), error
+        view.reason, view.ready, view.spec = render.told(error, language)[0], False, None
+        return
+    view.plan = render_plan.hired(view.hired, plan.estimate.steps, language)
 
 
 def _explain_without_data(

@@ -4,8 +4,8 @@
     entries = add_entry(entries, asked, view.spec)   the current form
     stand(entries, asked, view, "en").can_train      what Train and Add task may do now, and how many tasks Train would
                                                      train
-    plan_entries(person, entries, "en", inspector)   plans each one again: specs to start, and entries with the reason
-                                                     if they cannot be trained
+    plan_entries(person, entries, "en", inspector)   plans each one again: the views of those to start, and entries with
+                                                     the reason if they cannot be trained
 
 Knows no gradio. An entry contains what the form asked, never a token.
 """
@@ -186,24 +186,22 @@ def add_words(entries: list[Entry], language: str) -> str:
     return t(_("Add task") if waiting(entries) == entries else _("Save task"), language)
 
 
-def plan_entries(
-    person: Person, entries: list[Entry], language: str, inspector: Any
-) -> tuple[list[TrainSpec], list[Entry]]:
-    """Plans every entry again, with this person's rights. Returns the specs that can be trained, in order, and all
-    entries, with the reason for those that cannot. The entry being edited is planned in the form."""
-    specs, planned = [], []
+def plan_entries(person: Person, entries: list[Entry], language: str, inspector: Any) -> tuple[list[View], list[Entry]]:
+    """Plans every entry again, with this person's rights. Returns the views of those that can be trained, in order, and
+    all entries, with the reason for those that cannot. The entry being edited is planned in the form."""
+    ready, planned = [], []
     for entry in entries:
         if entry.edited:
             planned.append(entry)
             continue
         view = review(person, entry.asked, language, inspector)
         if view.ready and view.spec is not None:
-            specs.append(view.spec)
+            ready.append(view)
             planned.append(replace(entry, rows=view.spec.dataset.rows, message="", hint=""))
         else:
             message, hint = told(view.error, language) if view.error else (view.reason, "")
             planned.append(replace(entry, message=message, hint=hint))
-    return specs, planned
+    return ready, planned
 
 
 def title_of(asked: Asked, language: str) -> str:

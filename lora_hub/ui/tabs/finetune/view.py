@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lora_hub.core.errors import LoraHubError
-from lora_hub.core.schema import DatasetInfo, Task, TrainSpec
+from lora_hub.core.schema import DatasetInfo, Hired, Task, TrainSpec
 
 
 @dataclass
@@ -13,7 +13,7 @@ class View:
     was not. is_broken: the file could not be read. reason: why Train is disabled. doubt: the data speaks against the
     task, which does not disable Train. error: what was refused, in words. wanting: what a custom task still lacks.
     name: why the adapter's name is invalid. taken, seen: the task, and the file's Inspection for it; None if there is
-    none."""
+    none. hired: the hardware that the run would be started on; None: this machine."""
 
     task: str = ""
     wanting: str = ""
@@ -34,6 +34,7 @@ class View:
     doubt: str = ""
     ready: bool = False
     spec: TrainSpec | None = None
+    hired: Hired | None = None
     error: LoraHubError | None = None
     taken: Task | None = None
     seen: Any = None

@@ -1,0 +1,125 @@
+"""What hardware can be hired for a run, what it would take there, and the choice of one.
+
+list_offers(spec, tokens_row)             each flavor with its price and the estimate, the cheapest first
+hire(spec, tokens_row, "t4-small")        a `Hired` to start the run with, checked: an account, its right, the room
+tell_price(hired), tell_spent(hired)      in words: before the start, and what it took
+"""
+
+import math
+from dataclasses import dataclass
+
+from lora_hub import hub
+from lora_hub.catalogue import bases, hardware
+from lora_hub.core import settings
+from lora_hub.core.errors import BaseError, SpecError
+from lora_hub.core.messages import Message, _, _n, joined, several
+from lora_hub.core.schema import Hired, TrainSpec
+from lora_hub.hub import endpoint
+from lora_hub.training import recipe
+
+# A job may take so many times its estimate, at least and at most so long; and so long where nobody knows what it takes.
+PATIENCE, LEAST_SECONDS, MOST_SECONDS, UNKNOWN_SECONDS = 3.0, 1800.0, 86_400.0, 6 * 3600.0
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A flavor for a run. hourly: US dollars an hour. seconds, dollars: what the run would take there; 0 where nobody
+    knows how large its base is. fits: whether it has room for it."""
+
+    flavor: str
+    title: str
+    hourly: float
+    seconds: float = 0.0
+    dollars: float = 0.0
+    fits: bool = True
+
+
+def list_offers(spec: TrainSpec, tokens_row: float, prices: dict[str, float] | None = None) -> list[Offer]:
+    """Every flavor with one GPU or none, the cheapest first, those without room last. prices: today's, US dollars an
+    hour; None: those of the catalogue."""
+    costs = recipe.estimate_costs(spec, tokens_row, prices)
+    if not costs:
+        return [Offer(one.flavor, one.title, one.dollars) for one in hardware.list_hardware(prices) if one.gpus <= 1]
+    return [Offer(one.flavor, one.title, one.hourly, one.seconds, one.dollars, one.fits) for one in costs]
+
+
+def hire(spec: TrainSpec, tokens_row: float, flavor: str, *, minutes: float = 0.0) -> Hired:
+    """The hardware to start a run with; nothing is hired yet. minutes: after which the job is ended; 0: three times the
+    estimate. Raises SpecError where there is none of that name or it has no room, BaseError where the base cannot be
+    had there, HubError where the Hub runs no jobs for whoever asks."""
+    if spec.base.id != bases.BUILT_IN and bases.folder_of(spec.base) is not None:
+        raise BaseError(
+            _("The base {base} lies in a folder of this machine, and hired hardware cannot reach it."),
+            _("Train here, or choose a base of the Hub."),
+            base=spec.base.id,
+        )
+    with endpoint.connected():
+        payer = hub.find_payer(settings.organization())
+        offers = list_offers(spec, tokens_row, hub.list_job_prices())
+    found = next((offer for offer in offers if offer.flavor == flavor), None)
+    if found is None:
+        raise SpecError(
+            _("There is no hardware {flavor!r} to hire."),
+            _("Choose one of: {choices}."),
+            flavor=flavor[:60],
+            choices=several([offer.flavor for offer in offers if offer.fits], most=30),
+        )
+    if not found.fits:
+        fits = [offer.flavor for offer in offers if offer.fits]
+        raise SpecError(
+            _("{flavor} has too little memory for this run."),
+            _("Choose one of: {choices}.") if fits else _("Choose a smaller base."),
+            flavor=flavor,
+            choices=several(fits, most=30),
+        )
+    most = PATIENCE * found.seconds if found.seconds else UNKNOWN_SECONDS
+    return Hired(
+        flavor=flavor,
+        hourly=found.hourly,
+        expected_seconds=found.seconds,
+        expected_dollars=found.dollars,
+        most_seconds=minutes * 60 or min(MOST_SECONDS, max(LEAST_SECONDS, most)),
+        namespace=payer,
+    )
+
+
+def tell_price(hired: Hired) -> Message:
+    """What the hardware costs and what the run will take there, before it is started."""
+    ended = _(
+        "It is ended after {most:.0f} min, ${limit:.2f}, at the latest.",
+        most=hired.most_seconds / 60,
+        limit=math.ceil(hired.most_seconds / 60) / 60 * hired.hourly,
+    )
+    price = {"flavor": hired.flavor, "hourly": hired.hourly, "payer": hired.namespace}
+    if not hired.expected_seconds:
+        unknown = _("{flavor} at ${hourly:.2f} an hour, paid by {payer}; how long it takes is not known.", **price)
+        return joined(unknown, ended)
+    known = _(
+        "{flavor} at ${hourly:.2f} an hour, paid by {payer}: about {minutes:.0f} min, ${dollars:.2f}.",
+        minutes=hired.expected_seconds / 60,
+        dollars=hired.expected_dollars,
+        **price,
+    )
+    return joined(known, ended)
+
+
+def tell_spent(hired: Hired) -> Message | None:
+    """What the run's jobs took and cost, beside the estimate; None while none of them has ended."""
+    if not hired.jobs:
+        return None
+    took = _n(
+        "{flavor}: {count} job took {minutes:.1f} min, ${dollars:.2f}.",
+        "{flavor}: {count} jobs took {minutes:.1f} min, ${dollars:.2f}.",
+        count=len(hired.jobs),
+        flavor=hired.flavor,
+        minutes=hired.seconds / 60,
+        dollars=hired.dollars,
+    )
+    if not hired.expected_seconds:
+        return took
+    estimated = _(
+        "The estimate was {minutes:.1f} min, ${dollars:.2f}.",
+        minutes=hired.expected_seconds / 60,
+        dollars=hired.expected_dollars,
+    )
+    return joined(took, estimated)

@@ -1,0 +1,124 @@
+"""What travels with a run to hired hardware, in a private repo, and the command that unpacks it there.
+
+    files = pack(run)               path in the repo -> file, or its bytes
+    command, environment            of the job: unpacks them and begins `job_worker`
+    unpack(folder, run_id)          in the job: the run's folder and its datasets in a home of its own
+
+No token travels: the job has its own as a secret of the Hub.
+"""
+
+import io
+import json
+import zipfile
+from importlib.metadata import version
+from pathlib import Path
+
+import lora_hub
+from lora_hub.core import events, settings, store
+from lora_hub.core.schema import DatasetInfo, Event, Run, RunState
+
+ROWS, TEST, RUN = "data/rows", "data/test", "run"
+RESULT = "result"
+# What a job runs with, in the versions that run here. The page's libraries stay at home.
+LIBRARIES = (
+    "torch huggingface_hub transformers peft trl datasets accelerate polars fastexcel python-calamine "
+    "charset-normalizer sacrebleu psutil markdown-it-py babel orjson pathspec regex ftfy pydantic PyYAML"
+).split()
+# The project's own kinds of file; whatever else lies beside them is nobody's business.
+CODE = {".py", ".yaml", ".json", ".jsonl", ".txt", ".csv", ".tsv", ".po", ".safetensors", ".jinja", ".model"}
+COMMAND = """set -e
+export PYTHONUNBUFFERED=1 HF_HUB_DISABLE_PROGRESS_BARS=1 PIP_ROOT_USER_ACTION=ignore PIP_DISABLE_PIP_VERSION_CHECK=1
+python -c 'import huggingface_hub' 2>/dev/null || pip install --quiet "huggingface_hub==$LORA_HUB_CLIENT"
+python -c 'import os
+from huggingface_hub import snapshot_download
+snapshot_download(os.environ["LORA_HUB_RUN_REPO"], repo_type="dataset", local_dir="job")'
+cd job
+python -m zipfile -e code.zip .
+python needs.py || pip install --quiet -r requirements.txt
+exec python -m lora_hub.runs.job_worker "$LORA_HUB_RUN"
+"""
+# Whether all is there already, in the right versions ("2.13.0+cpu" is 2.13.0).
+NEEDS = """import sys
+from importlib.metadata import PackageNotFoundError, version
+try:
+    for line in open("requirements.txt"):
+        name, _, wanted = line.strip().partition("==")
+        if version(name).partition("+")[0] != wanted:
+            sys.exit(1)
+except PackageNotFoundError:
+    sys.exit(1)
+"""
+
+
+def environment(run_id: str, repo: str) -> dict[str, str]:
+    """The job's variables. Anybody who may look at the job sees them."""
+    return {
+        "LORA_HUB_RUN": run_id,
+        "LORA_HUB_RUN_REPO": repo,
+        "LORA_HUB_ORG": settings.organization(),
+        "LORA_HUB_MAX_UPLOAD_MB": f"{settings.max_upload_bytes() / 2**20:g}",
+        "LORA_HUB_CLIENT": version("huggingface_hub"),
+    }
+
+
+def pack(run: Run) -> dict[str, Path | bytes]:
+    """The run, its rows, its checkpoints and the program. Raises DataError where a dataset is gone."""
+    folder = store.run_folder(run.id)
+    # Publishing is done from here: what a job may write to is not where others fetch adapters from.
+    spec = run.spec.model_copy(update={"publish_to": "", "minimum": {}})
+    files: dict[str, Path | bytes] = {
+        "code.zip": _code(),
+        "needs.py": NEEDS.encode(),
+        "requirements.txt": "".join(f"{name}=={version(name).partition('+')[0]}\n" for name in LIBRARIES).encode(),
+        f"{RUN}/spec.json": json.dumps(spec.model_dump(mode="json")).encode(),
+        f"{RUN}/events.jsonl": _history(run).encode(),
+    }
+    for path, info in ((ROWS, spec.dataset), (TEST, spec.test_dataset)):
+        if info is not None:
+            files[path] = store.dataset_file(info)
+    for file in (folder / store.CHECKPOINTS).glob("checkpoint-*/*"):
+        files[f"{store.CHECKPOINTS}/{file.parent.name}/{file.name}"] = file
+    return files
+
+
+def _history(run: Run) -> str:
+    """The losses so far, which the end of the training is judged by; who owns the run stays here."""
+    losses = [event.data for event in store.read_events(run.id) if event.kind == "metric"]
+    told = [("submitted", {}), ("state", {"state": RunState.QUEUED, "attempt": 1}), *(("metric", of) for of in losses)]
+    made = [
+        Event(source="app-before", seq=place, at=run.created, kind=kind, data=data)
+        for place, (kind, data) in enumerate(told)
+    ]
+    return "".join(events.to_line(event) + "\n" for event in made)
+
+
+def _code() -> bytes:
+    """The package, as a zip."""
+    package = Path(lora_hub.__file__).parent
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in sorted(package.rglob("*")):
+            inside = file.relative_to(package.parent)
+            if (
+                file.is_file()
+                and file.suffix in CODE
+                and not any(part.startswith((".", "__py")) for part in inside.parts)
+            ):
+                archive.write(file, inside)
+    return made.getvalue()
+
+
+def unpack(folder: Path, run_id: str) -> Path:
+    """In the job: makes the run's folder in this home from what was packed into `folder`. Raises LoraHubError."""
+    made = settings.runs_dir() / run_id
+    made.mkdir(parents=True)
+    for file in (folder / RUN).iterdir():
+        file.rename(made / file.name)
+    if (folder / store.CHECKPOINTS).is_dir():
+        (folder / store.CHECKPOINTS).rename(made / store.CHECKPOINTS)
+    spec = store.read_spec(run_id)
+    kept: list[tuple[str, DatasetInfo | None]] = [(ROWS, spec.dataset), (TEST, spec.test_dataset)]
+    for path, info in kept:
+        if info is not None:
+            store.add_dataset(folder / path, info.name, info.owner)
+    return made

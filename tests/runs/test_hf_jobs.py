@@ -1,0 +1,428 @@
+"""Runs on hired hardware: jobs of the embedded Hub, which really run, followed through a killed follower, a lost line
+and the end of their time."""
+
+import json
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from sample_adapters import make_spec
+from small_data import sentiment_rows, write_csv
+from test_local_hub import ACCOUNTS, TOKENS, Server, start_server
+
+from lora_hub import hub, runs, use_cases
+from lora_hub.catalogue import bases
+from lora_hub.catalogue.tasks import catalogue
+from lora_hub.core import store
+from lora_hub.core.errors import AdapterError, BaseError, HubError, SpecError
+from lora_hub.core.schema import Event, Hired, RunState, TrainSpec
+from lora_hub.people import LOCAL, Person
+from lora_hub.runs import job_parcel, job_result, job_wire
+from lora_hub.runs.job_log import ENDED, JobLog
+
+ORG, TOKEN = "lora-hub", TOKENS["alice"]
+TASK = catalogue.get_task("sentiment")
+
+
+class Line:
+    """A line to a server that can be cut and mended: bytes pass as they come, so that streams stream."""
+
+    def __init__(self, target: str) -> None:
+        self.target = (urlsplit(target).hostname, urlsplit(target).port)
+        self.is_cut, self._open = False, set()
+        self._door = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._door.getsockname()[1]}"
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def cut(self) -> None:
+        self.is_cut = True
+        for one in list(self._open):
+            one.close()
+
+    def mend(self) -> None:
+        self.is_cut = False
+
+    def close(self) -> None:
+        self._door.close()
+        self.cut()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                near, _address = self._door.accept()
+            except OSError:
+                return
+            if self.is_cut:
+                near.close()
+                continue
+            far = socket.create_connection(self.target)
+            self._open |= {near, far}
+            for one, other in ((near, far), (far, near)):
+                threading.Thread(target=self._pass, args=(one, other), daemon=True).start()
+
+    def _pass(self, one: socket.socket, other: socket.socket) -> None:
+        try:
+            while some := one.recv(65536):
+                other.sendall(some)
+        except OSError:
+            pass
+        for end in (one, other):
+            self._open.discard(end)
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("jobs-hub")
+    (folder / "accounts.json").write_text(json.dumps(ACCOUNTS))
+    started = start_server(folder / "hub", "--accounts", str(folder / "accounts.json"), "--jobs")
+    yield started
+    started.kill()
+    assert "Traceback" not in started.log, started.log[-4000:]
+    assert not any(token in started.log for token in TOKENS.values())
+
+
+@pytest.fixture
+def line(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Line]:
+    """The Hub with jobs is the Hub in use, at the end of a line."""
+    from huggingface_hub import constants
+
+    made = Line(server.url)
+    for name in ("LORA_HUB_HUB", "LORA_HUB_CONNECTED_TO"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HF_ENDPOINT", made.url)
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setattr(constants, "ENDPOINT", made.url)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return write_csv(tmp_path / "reviews.csv", sentiment_rows(160))
+
+
+def plan(data: Path, publish_to: str = "", **overrides: str) -> runs.Plan:
+    wanted = {"steps": "60", "evaluations": "6", "max_held_out": "20", "patience": "0", **overrides}
+    return runs.plan_run(
+        data, TASK, bases.get_base("built-in"), effort="quick", overrides=wanted, publish_to=publish_to
+    )
+
+
+def eventually(true: Callable[[], object], seconds: float = 120) -> None:
+    until = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < until, "waited in vain"
+        time.sleep(0.1)
+
+
+def start(planned: runs.Plan, **changed: object) -> str:
+    hired = use_cases.hire(LOCAL, planned.spec, planned.estimate.tokens_row, "t4-small").model_copy(update=changed)
+    return use_cases.start_run(LOCAL, planned.spec, hired=hired).id
+
+
+def workers(run_id: str) -> list[int]:
+    """The processes of the run's job."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = file.read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if b"lora_hub.runs.job_worker" in words and run_id.encode() in words:
+            found.append(int(file.parent.name))
+    return found
+
+
+def repos(server: Server, run_id: str) -> list[str]:
+    return [one.id for one in server.api().list_datasets(author=ORG) if run_id in one.id]
+
+
+def test_a_run_outlives_its_follower_its_line_and_its_time_and_comes_back_published(
+    server: Server, line: Line, home: Path, data: Path
+) -> None:
+    planned = plan(data, publish_to=ORG)
+    run_id = start(planned, most_seconds=60)
+    look = lambda: runs.refresh_run(run_id)  # noqa: E731
+    # It is priced before the start: a T4 at 0.40 dollars an hour, three minutes of boot among the time.
+    hired = look().hired
+    assert (hired.flavor, hired.hourly, hired.namespace) == ("t4-small", 0.4, ORG)
+    assert hired.expected_seconds > 180 and hired.expected_dollars == pytest.approx(
+        -(-hired.expected_seconds // 60) / 60 * 0.4
+    )
+    eventually(lambda: any("heard" in event.data for event in store.read_events(run_id)))
+    run = look()
+    job, repo = run.hired.job, run.hired.repo
+    assert run.state == "running" and repo.startswith(f"{ORG}/lora-hub-run-") and repos(server, run_id) == [repo]
+    assert server.api().repo_info(repo, repo_type="dataset").private
+    info = server.api().inspect_job(job_id=job, namespace=ORG)
+    assert info.labels["lora-hub-run"] == run_id and info.flavor == "t4-small" and info.secrets == {"HF_TOKEN": None}
+    # What follows it is killed, as with the machine that the app runs on. The job goes on, and the run says so.
+    os.kill(run.handle["pid"], signal.SIGKILL)
+    eventually(lambda: look().state is RunState.LOST)
+    assert look().error.message == "The process here that followed the run's job has ended; the job itself goes on."
+    assert server.api().inspect_job(job_id=job, namespace=ORG).status.stage == "RUNNING"
+    # The app that starts again follows it again: the same job, over a line that is lost for a while.
+    line.cut()
+    assert use_cases.take_up_hired() == [run_id]
+    eventually(lambda: look().phase == "out of touch with the job")
+    assert look().state == "running" and look().attempt == 2
+    line.mend()
+    eventually(lambda: f"{store.CHECKPOINTS}/checkpoint-10/trainer_state.json" in hub.look_into(repo))
+    assert look().hired.job == job
+    # It stands still until its time is up.
+    for process in workers(run_id):
+        os.kill(process, signal.SIGSTOP)
+    run = runs.wait_for_run(run_id)
+    assert run.state == "failed" and run.error.message.startswith("The job was ended after 1 minutes"), run.error
+    eventually(lambda: not repos(server, run_id))
+    eventually(lambda: not look().hired.repo)
+    assert (store.run_folder(run_id) / store.CHECKPOINTS / "checkpoint-10" / "optimizer.pt").is_file()
+    assert list(run.hired.jobs) == [job] and run.hired.jobs[job] == pytest.approx(60, abs=15)
+    assert "It is given 2 minutes" in run.error.hint
+    # Resumed, a new job goes on from there, and the adapter is published.
+    seen: list[int] = []
+    use_cases.resume_run(LOCAL, run_id)
+    run = runs.wait_for_run(run_id, lambda now: seen.append(now.step))
+    assert run.state == "succeeded" and run.error is None, runs.read_log(run_id)
+    assert run.adapter.repo_id.startswith(f"{ORG}/") and server.api().model_info(run.adapter.repo_id).id
+    assert run.step == 60 and run.hired.job != job and min(step for step in seen) >= 10
+    assert len(run.hired.jobs) == 2 and run.hired.dollars == pytest.approx(
+        sum(-(-seconds // 60) for seconds in run.hired.jobs.values()) / 60 * 0.4
+    )
+    eventually(lambda: not repos(server, run_id))
+    # Everything is there as after a run of this machine.
+    assert run.metrics["adapter"]["accuracy"].value >= 0 and len(runs.read_held_out(run_id).rows) == run.eval_rows
+    config = json.loads((store.run_folder(run_id) / "adapter" / "adapter_config.json").read_text())
+    assert config["base_model_name_or_path"] == str(bases.folder_of(run.spec.base))
+    told = [(step, loss) for step, loss in run.eval_losses]
+    assert len({step for step, _loss in told}) == len(told), "each look once, though it was heard twice"
+    # It trained in a folder of its own, and no token is anywhere.
+    log = runs.read_log(run_id, 1000)
+    assert f"run {run_id}" in log and "rows," in log
+    for folder in (store.run_folder(run_id), server.folder):
+        for file in folder.rglob("*"):
+            assert not file.is_file() or TOKEN.encode() not in file.read_bytes(), file
+    assert not [name for name in store.list_run_ids() if name != run_id]
+
+
+def test_a_cancelled_run_ends_its_job_and_leaves_nothing(server: Server, line: Line, home: Path, data: Path) -> None:
+    run_id = start(plan(data))
+    eventually(lambda: runs.refresh_run(run_id).hired.job)
+    job = runs.refresh_run(run_id).hired.job
+    assert use_cases.cancel_run(LOCAL, run_id).state == "cancelled"
+    assert server.api().inspect_job(job_id=job, namespace=ORG).status.stage == "CANCELED"
+    eventually(lambda: not repos(server, run_id) and not workers(run_id))
+    assert list(runs.refresh_run(run_id).hired.jobs) == [job]
+
+
+def test_a_job_that_fails_says_why_and_leaves_nothing(server: Server, line: Line, home: Path, data: Path) -> None:
+    planned = plan(data)
+    other = write_csv(data.parent / "other.csv", [("one", "good")])
+    run_id = None
+    # The file that travels is no longer the one that was planned on.
+    kept = store.dataset_file(planned.spec.dataset)
+    kept.write_bytes(other.read_bytes())
+    run_id = start(planned)
+    run = runs.wait_for_run(run_id)
+    assert run.state == "failed" and run.error.message and len(run.hired.jobs) == 1, runs.read_log(run_id)
+    assert "no longer in" in run.error.message
+    eventually(lambda: not repos(server, run_id))
+
+
+def test_nothing_is_hired_where_it_cannot_be(line: Line, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    planned = plan(data)
+    spec, tokens = planned.spec, planned.estimate.tokens_row
+    with pytest.raises(SpecError, match="There is no hardware 'abacus' to hire"):
+        runs.hire(spec, tokens, "abacus")
+    folder = bases.get_base("built-in").model_copy(update={"id": "/srv/base", "folder": "/srv/base"})
+    with pytest.raises(BaseError, match="lies in a folder of this machine"):
+        runs.hire(spec.model_copy(update={"base": folder}), tokens, "t4-small")
+    large = max(bases.list_bases(), key=lambda base: base.parameters)
+    with pytest.raises(SpecError, match="too little memory"):
+        runs.hire(spec.model_copy(update={"base": large}), tokens, "t4-small")
+    with pytest.raises(SpecError, match="No hardware was chosen"):
+        runs.start_run(spec, runner="hf_jobs")
+    assert store.list_run_ids() == []
+    # Whoever may not run jobs for the organization pays for their own.
+    dora = Person(id="dora", roles={ORG: "contributor"}, token=TOKENS["dora"])
+    assert use_cases.hire(dora, spec, tokens, "t4-small").namespace == "dora"
+    assert use_cases.hire(LOCAL, spec, tokens, "t4-small", minutes=5).most_seconds == 300
+    monkeypatch.setenv("HF_TOKEN", "")
+    with pytest.raises(HubError, match="there is no token of yours"):
+        runs.hire(spec, tokens, "t4-small")
+
+
+def test_a_hub_without_jobs_says_so(data: Path) -> None:
+    planned = plan(data)
+    with pytest.raises(HubError, match="runs no jobs"):
+        runs.hire(planned.spec, planned.estimate.tokens_row, "t4-small")
+
+
+def test_a_job_has_the_person_s_token_and_the_organization_publishes_with_its_own(
+    monkeypatch: pytest.MonkeyPatch, home: Path
+) -> None:
+    from lora_hub.core import settings
+    from lora_hub.people import policy
+
+    will = Person(id="will", roles={ORG: "write"}, token="hf_of_will")
+    policy.write(policy.Policy(publish_as="service"))
+    monkeypatch.setenv(settings.SERVICE_TOKEN, "hf_of_the_space")
+    given = use_cases.training.child_environment(will, publishes=True, hires=True)
+    assert (given["HF_TOKEN"], given[settings.SERVICE_TOKEN]) == ("hf_of_will", "hf_of_the_space")
+    given = use_cases.training.child_environment(will, publishes=False, hires=True)
+    assert (given["HF_TOKEN"], given[settings.SERVICE_TOKEN]) == ("hf_of_will", "")
+    assert not any("hf_of" in word for word in job_parcel.environment("run-1", "lora-hub/lora-hub-run-1").values())
+
+
+# --- what strangers could have written ---
+
+
+@pytest.fixture
+def spec() -> TrainSpec:
+    return make_spec()
+
+
+def event(kind: str, seq: int = 0, **told: object) -> str:
+    return job_wire.MARK + json.dumps({"source": "worker-1", "seq": seq, "at": 1.0, "kind": kind, "data": told})
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "Epoch 1",
+        job_wire.MARK,
+        job_wire.MARK + "[]",
+        job_wire.MARK + '{"source": "x"',
+        event("handle", handle={"pid": 1}),
+        event("hired", repo="somebody/else"),
+        event("submitted", owner="ada"),
+        event("shared", visibility="public"),
+        event("state", state="golden"),
+        event("metric", step="many", loss=1),
+        event("metric", step=-1, loss=1),
+        event("metric", step=10**40, loss=1),
+        event("metric", loss=1),
+        event("progress", phase="x" * 1000),
+        event("progress", phase="training", step=[1]),
+        event("exam", metrics={"adapter": {"accuracy": {"value": "high"}}}),
+        event("exam", metrics=[1]),
+        event("exam", note={"sentence": "{a:>9999999}", "values": {"a": 1}}),
+        event("exam", note={"sentence": "{a}", "values": {"a": {"sentence": "{b:999999}", "values": {"b": 1}}}}),
+        event("progress", seq=-1, phase="training"),
+        event("exam", note="x" * 70_000),
+    ],
+)
+def test_what_is_no_word_of_a_training_is_no_event(line: str, spec: TrainSpec) -> None:
+    assert job_wire.read_line(line, spec) is None
+
+
+def test_an_event_says_only_what_is_a_job_s_to_tell(spec: TrainSpec) -> None:
+    read = job_wire.read_line(
+        event("adapter", 3, folder="/etc", best_step=5, published={"repo_id": "somebody/else"}), spec
+    )
+    assert read.data == {"best_step": 5}
+    read = job_wire.read_line(event("metric", 4, step=5, loss=0.5, owner="ada"), spec)
+    assert read.data == {"step": 5, "loss": 0.5} and read.seq == 4
+    long = job_wire.read_line(event("error", 5, message="no " * 5000), spec)
+    assert len(str(long.data["message"]["values"]["text"])) == job_wire.MOST_WORDS
+    known = Event(source="worker-1", seq=0, at=1.0, kind="progress", data={"phase": "training", "step": 1, "total": 4})
+    assert job_wire.read_line(job_wire.to_line(known), spec).data == known.data
+
+
+def test_a_log_that_comes_again_is_passed_on_once(spec: TrainSpec, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = ["a", event("progress", 0, phase="training"), "b", "c\x1b[2J", event("metric", 1, step=1, loss=1), "d"]
+    tries = iter([lines[:4], [*lines, "x" * 5000]])
+
+    def told(job: str, payer: str) -> Iterator[str]:
+        part = next(tries)
+        yield from part
+        if len(part) == 4:
+            raise hub.client.unreachable()
+
+    monkeypatch.setattr(hub, "read_job_lines", told)
+    monkeypatch.setattr(runs.job_log, "AGAIN_SECONDS", 0.0)
+
+    def listen(log: JobLog) -> list[object]:
+        found = []
+        while (one := log.next(5)) is not ENDED:
+            if one is not None and not isinstance(one, Exception):
+                found.append(one.seq if isinstance(one, Event) else str(one))
+        return found
+
+    assert listen(JobLog("job", ORG, spec)) == ["a", 0, "b", "c[2J", 1, "d", "x" * 2000]
+    # Another that follows it goes on behind what was heard, and is told once more what is only remembered.
+    tries = iter([[*lines, "e"]])
+    assert listen(JobLog("job", ORG, spec, heard=1)) == [0, 1, "d", "e"]
+
+
+def sent(run_id: str, files: dict[str, bytes]) -> str:
+    repo = hub.make_run_repo(ORG, run_id)
+    hub.send_files(repo, files)
+    return repo
+
+
+def test_only_an_adapter_of_this_run_comes_back(
+    spec: TrainSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = {"peft_type": "LORA", "r": spec.lora.r, "base_model_name_or_path": "/x", "target_modules": ["q_proj"]}
+    good = {
+        "result/adapter_config.json": json.dumps(config).encode(),
+        "result/adapter_model.safetensors": b"\x02\x00\x00\x00\x00\x00\x00\x00{}",
+        "result/lora_hub.json": json.dumps({"version": 1, "run": "another"}).encode(),
+        "result/../spec.json": b"{}",
+    }
+    good.pop("result/../spec.json")
+    repo, folder = sent("run-of-another", good), tmp_path / "run"
+    folder.mkdir()
+    with pytest.raises(AdapterError, match="no adapter of this run"):
+        job_result.bring_adapter(repo, folder, spec, "mine")
+    hub.send_files(repo, {"result/adapter_config.json": b'{"r": "many"}'})
+    with pytest.raises(AdapterError, match="r = "):
+        job_result.bring_adapter(repo, folder, spec, "mine")
+    hub.send_files(repo, {"result/adapter_model.bin": b"pickle"}, ["result/adapter_model.safetensors"])
+    hub.send_files(repo, {"result/adapter_config.json": json.dumps(config).encode()})
+    with pytest.raises(AdapterError, match="no adapter_model.safetensors"):
+        job_result.bring_adapter(repo, folder, spec, "mine")
+    monkeypatch.setitem(job_result.ADAPTER, "adapter_config.json", 10)
+    with pytest.raises(AdapterError, match="more than it can have"):
+        job_result.bring_adapter(repo, folder, spec, "mine")
+    assert list(folder.iterdir()) == [], "nothing of it is left"
+    hub.remove_run_repo(repo)
+    hub.remove_run_repo(repo)
+    assert hub.look_into(repo) == {}
+
+
+def test_checkpoints_come_by_their_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ["checkpoint-4/trainer_state.json", "checkpoint-4/optimizer.pt", "notes.txt", "checkpoint-4/a/b", ".x/y"]
+    repo = sent("run-with-checkpoints", {f"checkpoints/{name}": b"1" for name in names})
+    job_result.bring_checkpoints(repo, tmp_path)
+    came = {str(file.relative_to(tmp_path)) for file in tmp_path.rglob("*") if file.is_file()}
+    assert came == {f"checkpoints/{name}" for name in names[:2]}
+    monkeypatch.setattr(job_result, "MOST_FILES", 1)
+    with pytest.raises(Exception, match="more than a training leaves"):
+        job_result.bring_checkpoints(repo, tmp_path)
+    hub.remove_run_repo(repo)
+
+
+def test_what_a_job_installs_is_what_runs_here() -> None:
+    pinned = (Path(job_parcel.__file__).parents[2] / "requirements.txt").read_text().splitlines()
+    names = {line.partition("==")[0] for line in pinned if "==" in line and not line.startswith("#")}
+    assert names - {*job_parcel.LIBRARIES} == {"gradio[oauth]", "itsdangerous", "httpx"}, "the page's stay at home"
+
+
+def test_hired_time_is_paid_by_the_minute_begun() -> None:
+    hired = Hired(flavor="t4-small", hourly=0.6, job="b", jobs={"a": 61.0, "b": 60.0})
+    assert (hired.seconds, hired.dollars, hired.is_under_way) == (121.0, pytest.approx(0.03), False)
+    assert Hired(flavor="t4-small", job="c", jobs={"a": 1.0}).is_under_way
