@@ -20,6 +20,8 @@ from lora_hub.runs.waiting import WaitingRoom
 class Runner:
     """Starts no process: it keeps what a worker would have been given, and the place in the line as a worker does."""
 
+    trains_here = True
+
     def __init__(self) -> None:
         self.started: list[tuple[list[str], dict]] = []
         self.kept: list[tuple[turns.Ticket, list[int]]] = []
