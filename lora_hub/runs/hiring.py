@@ -5,18 +5,20 @@ hire(spec, tokens_row, "t4-small")        a `Hired` to start the run with, check
 tell_price(hired), tell_spent(hired)      in words: before the start, and what it took
 """
 
+import logging
 import math
 from dataclasses import dataclass
 
 from lora_hub import hub
 from lora_hub.catalogue import bases, hardware
 from lora_hub.core import settings
-from lora_hub.core.errors import BaseError, SpecError
+from lora_hub.core.errors import BaseError, HubUnreachableError, LoraHubError, SpecError
 from lora_hub.core.messages import Message, _, _n, joined, several
 from lora_hub.core.schema import Hired, TrainSpec
 from lora_hub.hub import endpoint
 from lora_hub.training import recipe
 
+logger = logging.getLogger("lora_hub.runs")
 # A job may take so many times its estimate, at least and at most so long; and so long where nobody knows what it takes.
 PATIENCE, LEAST_SECONDS, MOST_SECONDS, UNKNOWN_SECONDS = 3.0, 1800.0, 86_400.0, 6 * 3600.0
 
@@ -81,6 +83,24 @@ def hire(spec: TrainSpec, tokens_row: float, flavor: str, *, minutes: float = 0.
         most_seconds=minutes * 60 or min(MOST_SECONDS, max(LEAST_SECONDS, most)),
         namespace=payer,
     )
+
+
+def release(hired: Hired) -> None:
+    """Ends the job of a run that nobody follows, and removes its repo. Raises HubUnreachableError; what the Hub refuses
+    otherwise stays, with a line in the log."""
+    if not hired.is_under_way and not hired.repo:
+        return
+    try:
+        with endpoint.connected():
+            job = hub.read_job(hired.job, hired.namespace) if hired.is_under_way else None
+            if job is not None and not job.has_ended:
+                hub.cancel_job(hired.job, hired.namespace)
+            if hired.repo:
+                hub.remove_run_repo(hired.repo)
+    except HubUnreachableError:
+        raise
+    except LoraHubError as error:
+        logger.warning("the job %s or its repo %s stays: %s", hired.job, hired.repo, error)
 
 
 def tell_price(hired: Hired) -> Message:

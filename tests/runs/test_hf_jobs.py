@@ -226,6 +226,21 @@ def test_a_cancelled_run_ends_its_job_and_leaves_nothing(server: Server, line: L
     assert list(runs.refresh_run(run_id).hired.jobs) == [job]
 
 
+def test_a_deleted_run_takes_its_job_with_it(server: Server, line: Line, home: Path, data: Path) -> None:
+    run_id = start(plan(data))
+    eventually(lambda: runs.refresh_run(run_id).hired.job)
+    run = runs.refresh_run(run_id)
+    os.kill(run.handle["pid"], signal.SIGKILL)
+    eventually(lambda: runs.refresh_run(run_id).state is RunState.LOST)
+    line.cut()
+    with pytest.raises(HubError, match="cannot be reached"):
+        use_cases.delete_run(LOCAL, run_id)
+    line.mend()
+    use_cases.delete_run(LOCAL, run_id)
+    assert server.api().inspect_job(job_id=run.hired.job, namespace=ORG).status.stage == "CANCELED"
+    assert store.list_run_ids() == [] and not repos(server, run_id)
+
+
 def test_a_job_that_fails_says_why_and_leaves_nothing(server: Server, line: Line, home: Path, data: Path) -> None:
     planned = plan(data)
     other = write_csv(data.parent / "other.csv", [("one", "good")])
@@ -419,7 +434,9 @@ def test_checkpoints_come_by_their_names(tmp_path: Path, monkeypatch: pytest.Mon
 def test_what_a_job_installs_is_what_runs_here() -> None:
     pinned = (Path(job_parcel.__file__).parents[2] / "requirements.txt").read_text().splitlines()
     names = {line.partition("==")[0] for line in pinned if "==" in line and not line.startswith("#")}
-    assert names - {*job_parcel.LIBRARIES} == {"gradio[oauth]", "itsdangerous", "httpx"}, "the page's stay at home"
+    assert names - {*job_parcel.LIBRARIES} == {"gradio[oauth]", "itsdangerous", "httpx", "mcp"}, (
+        "the page's stay at home"
+    )
 
 
 def test_hired_time_is_paid_by_the_minute_begun() -> None:
