@@ -56,7 +56,7 @@ def planned(plan: Any) -> Result:
         "removed": list(plan.removed),
         "kept": list(plan.kept),
         "variables": plan.variables,
-        "secrets": [settings.SERVICE_TOKEN] if plan.asked.service_token else [],
+        "secrets": list(plan.secrets),
         "hardware": plan.asked.hardware,
         "bucket": plan.bucket,
         "notes": list(plan.notes),

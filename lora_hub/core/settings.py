@@ -18,6 +18,8 @@ Functions that read the environment when called, so that a test isolates everyth
 | LORA_HUB_LOCALE | folder of the languages besides English (languages.py reads it) | the package's own |
 | HF_ENDPOINT | address of another Hub, such as a team's | |
 | HF_TOKEN | the token for the Hub in use; never written anywhere | |
+| LORA_HUB_STATE | dataset repo in which an app without a lasting disk keeps its runs and files | |
+| LORA_HUB_STATE_KEY | the key that they are encrypted with there: any text of 32 characters or more | |
 | LORA_HUB_SERVICE_TOKEN | the Space's own token, if people sign in and the Space publishes for them | |
 | OAUTH_CLIENT_ID | turns sign-in on; a Space with `hf_oauth: true` sets it and its three companions | |
 | OAUTH_CLIENT_SECRET, OAUTH_SCOPES, OPENID_PROVIDER_URL | the companions of OAUTH_CLIENT_ID | |
@@ -39,8 +41,10 @@ NAMESPACE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9])?")
 
 # The secret of a Space that publishes everybody's adapters, if the organization wants that.
 SERVICE_TOKEN = "LORA_HUB_SERVICE_TOKEN"
+# The secret with which what the app stores is encrypted where it is kept in a repo.
+STATE_KEY = "LORA_HUB_STATE_KEY"
 # The app's variables that no run's process or other child process receives.
-SECRETS = (SERVICE_TOKEN, "OAUTH_CLIENT_SECRET")
+SECRETS = (SERVICE_TOKEN, STATE_KEY, "OAUTH_CLIENT_SECRET")
 
 HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
 
@@ -59,6 +63,7 @@ def check() -> None:
         upstream,
         hosts,
         has_mcp,
+        state_repo,
     ):
         ask()
     _port("LORA_HUB_PORT")
@@ -131,6 +136,19 @@ def check_namespace(name: str, where: str) -> str:
             _("Give letters, digits, `-`, `_` and `.` only, such as lora-hub."),
             where=where,
             name=name[:60],
+        )
+    return name
+
+
+def state_repo() -> str:
+    """The repo in LORA_HUB_STATE; empty if unset. Raises SpecError if it is not of the form ORG/NAME."""
+    name = os.environ.get("LORA_HUB_STATE", "").strip()
+    parts = name.split("/")
+    if name and (len(parts) != 2 or not all(NAMESPACE.fullmatch(part) for part in parts)):
+        raise SpecError(
+            _("LORA_HUB_STATE is {name!r}, which is not of the form ORG/NAME."),
+            _("Name a dataset repo, such as our-team/lora-hub-state, or unset it."),
+            name=name[:120],
         )
     return name
 

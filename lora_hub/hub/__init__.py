@@ -40,6 +40,7 @@ from lora_hub.hub.space import (
     project_files,
     wait_for_space,
 )
+from lora_hub.hub.state import StateRepo
 
 __all__ = [
     "Asked",
@@ -47,6 +48,7 @@ __all__ = [
     "SpacePlan",
     "Stage",
     "Deletion",
+    "StateRepo",
     "TOKENIZER_FILES",
     "Version",
     "acting_as",

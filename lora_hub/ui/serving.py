@@ -12,6 +12,10 @@ import sys
 from lora_hub.core.errors import LoraHubError
 from lora_hub.core.messages import _
 
+logger = logging.getLogger("lora_hub.ui")
+# A Space that restarts shows what it had from its first page on, unless reading that takes longer.
+RESTORE_SECONDS = 90.0
+
 
 def serve_page() -> None:
     """Connects to a Hub, builds the page and serves it until the process is told to stop. Raises SpecError if a
@@ -63,6 +67,9 @@ def _serve(connection: object, port: int, in_space: bool) -> None:
     blocks = app.build(connection, endpoints, labels)
     blocks.queue(default_concurrency_limit=4, api_open=False, max_size=sessions_kept.MOST_WAITING)
     sessions_kept.SessionsKept(blocks)
+    keeper = use_cases.start_keeping() if room is not None else None
+    if keeper is not None and not keeper.wait(RESTORE_SECONDS):
+        logger.warning("what was kept is still being read; the page opens meanwhile")
     host = "0.0.0.0" if in_space else "127.0.0.1"
     try:
         blocks.launch(
@@ -91,6 +98,8 @@ def _serve(connection: object, port: int, in_space: bool) -> None:
     finally:
         if room is not None:
             room.close()
+        if keeper is not None:
+            keeper.close()
 
 
 def has_display() -> bool:

@@ -24,6 +24,7 @@ from lora_hub.use_cases.datasets import (
     read_dataset,
 )
 from lora_hub.use_cases.disk import Disk, clean_disk, measure_disk
+from lora_hub.use_cases.keeping import start_keeping
 from lora_hub.use_cases.organization import Standing, change_policy, look_at_standing
 from lora_hub.use_cases.own_data import (
     OwnData,
@@ -100,6 +101,7 @@ __all__ = [
     "resume_run",
     "score_file",
     "share_run",
+    "start_keeping",
     "start_pipeline",
     "start_run",
     "start_runs",

@@ -6,16 +6,19 @@ from typing import Any
 
 from lora_hub import runs
 from lora_hub.core import settings
+from lora_hub.core.messages import Message
 from lora_hub.people import Person, Policy, limits, policy, rules
 from lora_hub.people.rules import Action
 from lora_hub.use_cases import datasets
 from lora_hub.use_cases.case import use_case
+from lora_hub.use_cases.keeping import what_is_kept
 
 
 @dataclass(frozen=True)
 class Standing:
     """may: the actions they have a right to. allowed: the limits; None: no limits. going: waiting or running runs.
-    minutes: of training in the last 24 hours. disk_mb: of files and runs."""
+    minutes: of training in the last 24 hours. disk_mb: of files and runs. kept: whether these
+    outlive the app."""
 
     person: Person
     organization: str
@@ -24,6 +27,7 @@ class Standing:
     going: int = 0
     minutes: float = 0.0
     disk_mb: float = 0.0
+    kept: Message | None = None
 
 
 @use_case(Action.NOTHING)
@@ -42,6 +46,7 @@ def look_at_standing(person: Person, *, with_disk: bool = True) -> Standing:
         sum(not run.state.is_final for run in mine),
         limits.used_seconds(mine, time.time()) / 60,
         datasets.disk_of(person, known) / limits.MB if with_disk else 0.0,
+        what_is_kept(),
     )
 
 

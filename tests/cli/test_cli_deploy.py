@@ -61,13 +61,14 @@ def test_a_checkout_becomes_a_space_and_is_brought_up_to_date(
     runtime = api.get_space_runtime(name)
     assert (runtime.requested_hardware, runtime.sleep_time, runtime.volumes) == ("t4-small", 1800, None)
     variables = {key: one.value for key, one in api.get_space_variables(name).items()}
-    assert variables == {"LORA_HUB_ORG": "lora-hub"}
-    assert list(api.get_space_secrets(name)) == made["secrets"] == ["LORA_HUB_SERVICE_TOKEN"]
+    assert variables == {"LORA_HUB_ORG": "lora-hub", "LORA_HUB_STATE": "lora-hub/the-app-state"}
+    assert list(api.get_space_secrets(name)) == made["secrets"] == ["LORA_HUB_SERVICE_TOKEN", "LORA_HUB_STATE_KEY"]
     app = server.fetch(f"/spaces/{name}/resolve/main/app.py", token=TOKENS["alice"])[2]
     assert app == (checkout / "app.py").read_bytes()
     # the same again is no new version
     again = result_of(deploy(name, "--no-wait", "--json"))
     assert (again["sent"], again["removed"], again["commit"], again["variables"]) == ([], [], info.sha, {})
+    assert again["secrets"] == [], "the key of what is kept is drawn once"
     # what an earlier deployment left there goes, what the owner has there or set stays
     earlier = {".env": b"HF_TOKEN=hf_x", "accounts.json": b"{}", "lora_hub/core/gone.py": b""}
     owners = {"logo.svg": b"<svg/>", "app.py": b"print('mine')", "requirements.txt": b"torch\nbitsandbytes==0.50\n"}

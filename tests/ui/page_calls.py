@@ -12,10 +12,14 @@ from lora_hub.ui.frame.programs import PAGE_HEADER
 
 
 class Caller:
-    """A program in the place of a browser. name: who it signs in as, with their token of the Hub; empty: a stranger."""
+    """A program in the place of a browser. name: who it signs in as, with their token of the Hub; empty: a stranger.
+    host: the name of a Space, whose proxy speaks https to the world and http to the app."""
 
-    def __init__(self, url: str, name: str = "", token: str = "") -> None:
+    def __init__(self, url: str, name: str = "", token: str = "", host: str = "") -> None:
         self.client = httpx.Client(base_url=url, timeout=120, headers={PAGE_HEADER: "1"})
+        if host:
+            self.client.headers.update({"Host": host, "X-Forwarded-Proto": "https", "X-Forwarded-Host": host})
+            self.client.event_hooks["response"] = [lambda answer: self._keep_cookies()]
         self.heard: list[str] = []  # all that was ever answered
         if name:
             self._sign_in(token)
@@ -26,8 +30,13 @@ class Caller:
     def _sign_in(self, token: str) -> None:
         asked = self.client.get("/login/huggingface").headers["location"]
         form = dict(parse_qsl(urlsplit(asked).query)) | {"token": token}
-        back = httpx.post(asked.partition("?")[0], data=form, timeout=60).headers["location"]
-        assert self.client.get(back).status_code == 303
+        back = urlsplit(httpx.post(asked.partition("?")[0], data=form, timeout=60).headers["location"])
+        assert self.client.get(f"{back.path}?{back.query}").status_code == 303
+
+    def _keep_cookies(self) -> None:
+        """A cookie for https is sent on, as it is where a proxy takes the s away."""
+        for cookie in self.client.cookies.jar:
+            cookie.secure = False
 
     def name_of(self, component: int | None) -> str:
         return self.components.get(component, {}).get("props", {}).get("elem_id") or ""

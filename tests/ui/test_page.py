@@ -42,6 +42,8 @@ playwright.expect.set_options(timeout=PATIENCE_MS)
 class App:
     """The app as a person starts it."""
 
+    code = ROOT
+
     def __init__(self, home: Path, port: int, **settings: str) -> None:
         """settings: more of the environment."""
         self.home, self.port, self.settings = home, port, settings
@@ -64,7 +66,7 @@ class App:
         self.home.mkdir(parents=True, exist_ok=True)
         with (self.home / "app.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "app.py"], cwd=ROOT, env=self.environment(), stdout=log, stderr=log
+                [sys.executable, "app.py"], cwd=self.code, env=self.environment(), stdout=log, stderr=log
             )
         until = time.monotonic() + 120
         while time.monotonic() < until:

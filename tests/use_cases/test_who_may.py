@@ -94,7 +94,7 @@ MAY = {
 
 
 # What the app does by itself, for nobody.
-BY_THE_APP = ("collect_unused", "keep_clean", "take_up_hired", "take_up_waiting")
+BY_THE_APP = ("collect_unused", "keep_clean", "start_keeping", "take_up_hired", "take_up_waiting")
 
 
 def all_use_cases() -> dict[str, object]:

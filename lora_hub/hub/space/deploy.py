@@ -1,5 +1,6 @@
 """Carries out a plan: the Space, its settings, one commit with the files; and waits until it runs."""
 
+import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -66,7 +67,6 @@ def _volumes(plan: SpacePlan) -> list[Any]:
 
 def _create(api: "HfApi", plan: SpacePlan, say: Callable[[Message], None]) -> None:
     asked = plan.asked
-    secrets = [{"key": settings.SERVICE_TOKEN, "value": asked.service_token}] if asked.service_token else None
     api.create_repo(
         plan.repo_id,
         repo_type="space",
@@ -74,11 +74,17 @@ def _create(api: "HfApi", plan: SpacePlan, say: Callable[[Message], None]) -> No
         private=plan.becomes == "private",
         space_hardware=asked.hardware or None,
         space_sleep_time=_sleep(plan),
-        space_secrets=secrets,
+        space_secrets=[{"key": name, "value": value} for name, value in _secrets(plan).items()],
         space_variables=[{"key": key, "value": value} for key, value in plan.variables.items()],
         space_volumes=_volumes(plan) or None,
     )
     say(_("made: {repo}, {visibility}", repo=plan.repo_id, visibility=_VISIBILITIES[plan.becomes]))
+
+
+def _secrets(plan: SpacePlan) -> dict[str, str]:
+    """Name -> value. A key is drawn here, and nobody but the Space ever has it."""
+    values = {settings.SERVICE_TOKEN: plan.asked.service_token, settings.STATE_KEY: secrets.token_urlsafe(32)}
+    return {name: values[name] for name in plan.secrets}
 
 
 def _sleep(plan: SpacePlan) -> int | None:
@@ -94,9 +100,9 @@ def _change(api: "HfApi", plan: SpacePlan, say: Callable[[Message], None]) -> No
     for key, value in plan.variables.items():
         api.add_space_variable(repo_id, key, value)
         say(_("variable: {name}={value}", name=key, value=value))
-    if asked.service_token:
-        api.add_space_secret(repo_id, settings.SERVICE_TOKEN, asked.service_token)
-        say(_("secret: {name}", name=settings.SERVICE_TOKEN))
+    for key, value in _secrets(plan).items():
+        api.add_space_secret(repo_id, key, value)
+        say(_("secret: {name}", name=key))
     if plan.bucket:
         others = [one for one in api.get_space_runtime(repo_id).volumes or () if one.mount_path != STORAGE_PLACE]
         api.set_space_volumes(repo_id, [*others, *_volumes(plan)])

@@ -2,6 +2,7 @@
 
 import re
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,7 @@ REQUIREMENTS = "requirements.txt"
 ZERO_GPU = "zero-a10g"
 FREE = ("", "cpu-basic", ZERO_GPU)
 STORAGE_PLACE = "/data"
-ORG, HOME = "LORA_HUB_ORG", "LORA_HUB_HOME"
+ORG, HOME, STATE = "LORA_HUB_ORG", "LORA_HUB_HOME", "LORA_HUB_STATE"
 JOBS_SCOPE = "jobs"
 NAMED_FILES = 8
 _NOT_IN_NAMES = re.compile(r"--|\.\.")
@@ -70,9 +71,9 @@ class Asked:
 
 @dataclass(frozen=True)
 class SpacePlan:
-    """was, becomes: "public" or "private"; was is "" for a Space that is to be made. files: path -> content, of those
-    that are sent. removed: paths. kept: the owner's own files there, and what they set in ours. variables: those to
-    be set. head: the commit that the plan stands on. notes: what a person should know first."""
+    """was, becomes: "public" or "private"; was is "" for a Space that is to be made. sent: path -> content. removed,
+    kept: paths; the latter are the owner's own. variables, secrets: those to be set, of secrets the names. head: the
+    commit that the plan stands on. notes: what a person should know first."""
 
     asked: Asked
     files: ProjectFiles
@@ -83,6 +84,7 @@ class SpacePlan:
     removed: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
     variables: dict[str, str] = field(default_factory=dict)
+    secrets: tuple[str, ...] = ()
     head: str = ""
     bucket: str = ""
     notes: tuple[Message, ...] = ()
@@ -173,7 +175,8 @@ def _check_app(info: "SpaceInfo", repo_id: str) -> None:
 
 
 def _plan_new(asked: Asked, files: ProjectFiles) -> SpacePlan:
-    notes = [_notice_files(files)]
+    secrets = _secrets(asked, {}, set())
+    variables = _variables(asked, {}, secrets)
     return SpacePlan(
         asked,
         files,
@@ -181,9 +184,10 @@ def _plan_new(asked: Asked, files: ProjectFiles) -> SpacePlan:
         was="",
         becomes=asked.visibility or "private",
         sent=_our_files(asked, files),
-        variables=_variables(asked, {}),
+        variables=variables,
+        secrets=secrets,
         bucket=_bucket(asked),
-        notes=tuple(filter(None, [*notes, _notice_state(asked, {})])),
+        notes=tuple(filter(None, [_notice_files(files), _notice_state(variables)])),
     )
 
 
@@ -221,6 +225,9 @@ def _plan_update(api: "HfApi", asked: Asked, files: ProjectFiles, info: "SpaceIn
         if path not in (CARD, REQUIREMENTS) and path in there and titles[path] not in (TITLE, FIRST_TITLE)
     ]
     variables = {name: one.value for name, one in api.get_space_variables(info.id).items()}
+    secrets_there = set(api.get_space_secrets(info.id))
+    secrets = _secrets(asked, variables, secrets_there)
+    wanted = _variables(asked, variables, {*secrets, *secrets_there})
     was = "private" if info.private else "public"
     notes = [
         _notice_files(files),
@@ -228,7 +235,7 @@ def _plan_update(api: "HfApi", asked: Asked, files: ProjectFiles, info: "SpaceIn
         _notice_edited(edited, info),
         _notice_removed(removed, info),
         _notice_visibility(asked, was),
-        _notice_state(asked, variables),
+        _notice_state(variables | wanted),
     ]
     return SpacePlan(
         asked,
@@ -239,7 +246,8 @@ def _plan_update(api: "HfApi", asked: Asked, files: ProjectFiles, info: "SpaceIn
         sent={path: ours[path] for path in different},
         removed=removed,
         kept=tuple(path for path in others if path not in removed),
-        variables=_variables(asked, variables),
+        variables=wanted,
+        secrets=secrets,
         head=info.sha or "",
         bucket=_bucket(asked),
         notes=tuple(filter(None, notes)),
@@ -267,15 +275,25 @@ def _fetch(api: "HfApi", info: "SpaceInfo", path: str) -> str:
         return Path(file).read_text(encoding="utf-8", errors="replace")
 
 
-def _variables(asked: Asked, there: dict[str, str]) -> dict[str, str]:
-    """Those to be set: what is asked for, and what the app needs where nobody has set it yet."""
+def _variables(asked: Asked, there: dict[str, str], secrets: Iterable[str]) -> dict[str, str]:
+    """Those to be set: what is asked for, and what the app needs where nobody has set it yet. secrets: the names of
+    those that the Space has then."""
     owner = asked.repo_id.partition("/")[0]
     wanted = {}
     if asked.organization or ORG not in there:
         wanted[ORG] = asked.organization or owner
     if asked.storage:
         wanted[HOME] = f"{STORAGE_PLACE}/lora_hub"
+    elif settings.SERVICE_TOKEN in secrets and not {HOME, STATE} & set(there):
+        wanted[STATE] = f"{asked.repo_id}-state"
     return {name: value for name, value in sorted(wanted.items()) if there.get(name) != value}
+
+
+def _secrets(asked: Asked, there: dict[str, str], secrets: set[str]) -> tuple[str, ...]:
+    """The names of those to be set: the Space's own token, and once the key of what it keeps in a repo."""
+    own = (settings.SERVICE_TOKEN,) if asked.service_token else ()
+    keeps = {*own, *secrets} >= {settings.SERVICE_TOKEN} and not asked.storage and HOME not in there
+    return own + ((settings.STATE_KEY,) if keeps and settings.STATE_KEY not in secrets else ())
 
 
 def _bucket(asked: Asked) -> str:
@@ -336,7 +354,11 @@ def _notice_visibility(asked: Asked, was: str) -> Message:
     return NOTHING
 
 
-def _notice_state(asked: Asked, there: dict[str, str]) -> Message:
-    if asked.storage or HOME in there:
+def _notice_state(variables: dict[str, str]) -> Message:
+    if {HOME, STATE} & set(variables):
         return NOTHING
-    return _("What the app stores is lost when the Space restarts; with --storage it is kept.")
+    return _(
+        "What the app stores is lost when the Space restarts. --storage keeps it on a disk; {variable}, set to a "
+        "token of the Space's own, keeps it in a private repo.",
+        variable=settings.SERVICE_TOKEN,
+    )

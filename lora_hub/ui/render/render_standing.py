@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lora_hub.core.messages import Message, _
+from lora_hub.core.messages import Message, _, joined
 from lora_hub.people.rules import ROLE_NAMES, Action
 from lora_hub.ui.render.render import card, escape, sentence, table
 from lora_hub.ui.render.text import number, t
@@ -62,7 +62,8 @@ def standing(told: Any, language: str) -> str:
     rows = [[_cell(title, language), _number(now, language), _number(limit, language)] for title, now, limit in used]
     rows += [[_cell(title, language), "", _number(limit, language)] for title, limit in most]
     heads = [t(said, language) for said in (_("Of what"), _("Used"), _("At most"))]
-    return card("good", sentence(who), sentence(t(publishing, language))) + table(heads, rows)
+    about = joined(publishing, told.kept) if told.kept is not None else publishing
+    return card("good", sentence(who), sentence(t(about, language))) + table(heads, rows)
 
 
 def left(told: Any, language: str) -> str:
