@@ -119,14 +119,17 @@ def _wire_address(page: Page, tabs: list[gr.Tab]) -> None:
     first = known[0]
     changed = [page.tabs, page.run_id, page.adapter_id, page.compare_names, page.timer]
 
-    def show_address(where: str, is_opening: bool) -> list[Any]:
-        """where: JSON of tab, run, adapters to compare (comma-separated) and adapter (page.js writes it)."""
+    def show_address(where: str, is_opening: bool, is_shown: bool = False) -> list[Any]:
+        """where: JSON of tab, run, adapters to compare (comma-separated) and adapter (page.js writes it). is_shown: all
+        but the compared adapters is shown already, and may be something else again by now."""
         tab, run_id, names, adapter = (str(one)[:4000] for one in json.loads(where))
         chosen = [name for name in names.split(",") if name][:MOST_ADAPTERS]
         wanted = tab if tab in known else first
         # Going back to another tab does not clear the compared adapters.
         is_told = chosen and (is_opening or wanted == "compare")
         compared = gr.Dropdown(choices=chosen, value=chosen) if is_told else gr.skip()
+        if is_shown:
+            return [gr.skip(), gr.skip(), gr.skip(), compared, gr.skip()]
         shown = gr.skip() if is_opening and wanted == first else gr.Tabs(selected=wanted)
         return [shown, run_id[:160], adapter[:200], compared, gr.Timer(active=wanted == "runs")]
 
@@ -134,7 +137,8 @@ def _wire_address(page: Page, tabs: list[gr.Tab]) -> None:
         return show_address(where, True)
 
     def go_back(told: str) -> list[Any]:
-        return show_address(json.loads(told)[0], False)
+        where, _when, is_shown = json.loads(told)
+        return show_address(where, False, bool(is_shown))
 
     page.blocks.load(None, None, page.language, js="() => window.loraHub.language", **LIGHT)
     restored = _keep_choices(page)

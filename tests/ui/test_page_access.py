@@ -341,6 +341,7 @@ def test_two_runs_of_one_task_are_told_apart_and_a_new_version_is_told_before_it
         page.wait_for_url("**tab=compare*")
         page.go_back()
         page.wait_for_url("**tab=runs*")
+        expect(page.locator("#lh-runs")).to_be_visible()
         expect(page.locator("#lh-show input[value=wrong]")).to_be_checked()
         page.locator("#lh-tabs [role=tab][data-tab-id=compare]").click()
         expect(page.locator("#lh-names")).to_contain_text("Spam detection #2")

@@ -135,8 +135,18 @@
     const field = fieldOf("lh-address");
     if (!field) return;
     const now = new URLSearchParams(location.search);
+    const get = (name) => now.get(name) || "";
     meanwhile = {};
-    returning = JSON.stringify([where((name) => now.get(name) || ""), Date.now()]);
+    // Tab, run and adapter are shown at once: a server's answer that came after the next click would undo it.
+    const tab = tabOf(get) || "finetune";
+    const button = [...document.querySelectorAll(`#lh-tabs [role=tab][data-tab-id="${CSS.escape(tab)}"]`)].find((one) => one.checkVisibility());
+    returning = JSON.stringify([where(get), Date.now(), Boolean(button)]);
+    if (button) {
+      if (tab !== shownTab()) button.click();
+      for (const [id, name] of [["lh-run-id", "run"], ["lh-adapter-id", "adapter"]]) {
+        if (fieldOf(id).value !== get(name)) putInto(id, get(name));
+      }
+    }
     put(field, returning);
   });
   const returned = (told, names) => setTimeout(() => { // its tab's own event comes first
