@@ -81,6 +81,7 @@ class Endpoints:
         effort: str = "balanced",
         overrides: dict[str, Any] | None = None,
         test_dataset: str = "",
+        hardware: str = "",
     ) -> Json:
         """What a training would be: every setting with its reason, the time and memory it takes, and what stands
         against it. Nothing is trained.
@@ -95,10 +96,12 @@ class Endpoints:
             effort: quick, balanced or thorough.
             overrides: settings to choose yourself, such as {"epochs": 3, "lora.r": 16}.
             test_dataset: the id of data to score on; empty: a part of the data is held out.
+            hardware: also what it would cost as a job of the Hub on this hardware, such as t4-small.
         """
         kept = self._kept(person, None, "", "", dataset)
         chosen = _task(task, own_task)
         made = self._planned(person, kept, chosen, columns, mends, base, effort, overrides, test_dataset)
+        hired = use_cases.hire(person, made.spec, made.estimate.tokens_row, hardware) if hardware else None
         from lora_hub.training import recipe
 
         explained = recipe.explain(made.spec)
@@ -113,6 +116,7 @@ class Endpoints:
                 "seconds": round(made.estimate.seconds, 1),
                 "memory_bytes": made.estimate.memory_bytes,
             },
+            "hired": in_english(hired) if hired else None,
         }
 
     def train(
@@ -130,6 +134,7 @@ class Endpoints:
         adapter: str = "",
         publish: bool = False,
         private: bool = False,
+        hardware: str = "",
     ) -> Json:
         """Starts a training and answers with its run at once; `run` tells how it goes.
 
@@ -146,6 +151,7 @@ class Endpoints:
             adapter: the adapter's name; empty: made from task and base.
             publish: publish the adapter to the organization as soon as it is scored.
             private: only the organization sees what is published.
+            hardware: train as a job of the Hub on hardware such as t4-small, at your own cost; empty: on this machine.
         """
         kept = self._kept(person, None, "", "", dataset)
         where = {
@@ -156,7 +162,8 @@ class Endpoints:
         chosen = _task(task, own_task)
         made = self._planned(person, kept, chosen, columns, mends, base, effort, overrides, test_dataset, **where)
         made.check()
-        started = use_cases.start_run(person, made.spec, room=self.room)
+        hired = use_cases.hire(person, made.spec, made.estimate.tokens_row, hardware) if hardware else None
+        started = use_cases.start_run(person, made.spec, room=self.room, hired=hired)
         return {"dataset": _id_of(kept), **self.run(person, started.id)}
 
     def runs(self, person: Person) -> Json:
