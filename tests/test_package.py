@@ -60,6 +60,11 @@ def installed(wheel: Path, tmp_path: Path) -> Path:
         path.chmod(path.stat().st_mode | stat.S_IWUSR)
 
 
+def fetch(url: str) -> str:
+    with urllib.request.urlopen(url, timeout=60) as answer:
+        return answer.read().decode()
+
+
 def test_it_works_in_an_empty_folder(installed: Path, tmp_path: Path) -> None:
     here, home = tmp_path / "empty", tmp_path / "someone"
     here.mkdir(), home.mkdir()
@@ -76,6 +81,8 @@ def test_it_works_in_an_empty_folder(installed: Path, tmp_path: Path) -> None:
         "LORA_HUB_IDLE_MINUTES": "0.02",
         "LORA_HUB_NO_BROWSER": "1",
         "LORA_HUB_PORT": str(port),
+        "LORA_HUB_BIND": "0.0.0.0",
+        "LORA_HUB_ROOT_PATH": "/lora",
         "PYTHONDONTWRITEBYTECODE": "1",  # root may write anywhere
     }
     rows = tmp_path / "rows.csv"
@@ -94,13 +101,17 @@ def test_it_works_in_an_empty_folder(installed: Path, tmp_path: Path) -> None:
         said = read.communicate(timeout=120)
         assert json.loads(said[0])["rows"] == 40, said
         told = page.stdout.readline()
-        assert told == f"LoRA Hub is open at http://127.0.0.1:{port}\n", page.communicate(timeout=60)
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=60) as answer:
-            shown = answer.read().decode()
+        assert told == f"LoRA Hub is open at http://0.0.0.0:{port}/lora/\n", page.communicate(timeout=60)
+        shown = fetch(f"http://127.0.0.1:{port}/lora/")
         assert "انتشار" in shown and "lh-header" in shown, "the translations and the page's own files are there"
+        root = json.loads(fetch(f"http://127.0.0.1:{port}/lora/config"))["root"]
+        assert root == f"http://127.0.0.1:{port}/lora" and fetch(f"{root}/theme.css")
+        health = json.loads(fetch(f"http://127.0.0.1:{port}/health"))
+        assert health == {"status": "ok", "version": __version__, "hub": {"kind": "embedded", "reachable": True}}
     finally:
         page.send_signal(signal.SIGTERM)
-        page.communicate(timeout=60)
+        notes = page.communicate(timeout=60)[1]
+    assert "other machines reach this page (LORA_HUB_BIND=0.0.0.0)" in notes
     assert page.returncode == 0 and list(here.iterdir()) == []
     assert (home / ".lora_hub" / "hub" / "token").is_file() and open_to_others(home / ".lora_hub") == []
     assert not list(installed.rglob("__pycache__"))

@@ -10,6 +10,8 @@ Functions that read the environment when called, so that a test isolates everyth
 | LORA_HUB_MAX_UPLOAD_MB | largest dataset file, MB | 512 |
 | LORA_HUB_SLOTS | runs that may train at once on this machine | 1 |
 | LORA_HUB_PORT | port of the page | 7860 |
+| LORA_HUB_BIND | IP address that the page listens on; 0.0.0.0: all of this machine's | 127.0.0.1; in a Space 0.0.0.0 |
+| LORA_HUB_ROOT_PATH | path of the page behind a proxy, such as /lora | |
 | LORA_HUB_HOSTS | host names that serve the page besides this machine's own, separated by commas | |
 | LORA_HUB_MCP | `1`: an MCP server with the functions for programs at /mcp | |
 | LORA_HUB_HUB | `embedded` or `public`; unset: public if there is a token or this is a Space | |
@@ -25,6 +27,7 @@ Functions that read the environment when called, so that a test isolates everyth
 | OAUTH_CLIENT_SECRET, OAUTH_SCOPES, OPENID_PROVIDER_URL | the companions of OAUTH_CLIENT_ID | |
 """
 
+import ipaddress
 import math
 import os
 import re
@@ -46,6 +49,7 @@ STATE_KEY = "LORA_HUB_STATE_KEY"
 # The app's variables that no run's process or other child process receives.
 SECRETS = (SERVICE_TOKEN, STATE_KEY, "OAUTH_CLIENT_SECRET")
 
+ROOT_PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+")
 HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
 
 
@@ -62,6 +66,8 @@ def check() -> None:
         hub_address,
         upstream,
         hosts,
+        bind,
+        root_path,
         has_mcp,
         state_repo,
     ):
@@ -225,6 +231,37 @@ def has_mcp() -> bool:
             text=asked[:100],
         )
     return asked == "1"
+
+
+def bind() -> str:
+    """The IP address that the page listens on. Raises SpecError if LORA_HUB_BIND is none."""
+    told = (os.environ.get("LORA_HUB_BIND") or "").strip() or ("0.0.0.0" if in_space() else "127.0.0.1")
+    try:
+        return str(ipaddress.ip_address(told))
+    except ValueError as error:
+        raise SpecError(
+            _("LORA_HUB_BIND is {address!r}, which is no IP address."),
+            _("Give one of this machine's, 0.0.0.0 for all of them, or leave it out: then only this machine gets in."),
+            address=told[:100],
+        ) from error
+
+
+def is_open_to_others() -> bool:
+    """Whether other machines reach the page."""
+    return not ipaddress.ip_address(bind()).is_loopback
+
+
+def root_path() -> str:
+    """The path of the page behind a proxy, without a slash at its end; "" for none. Raises SpecError if
+    LORA_HUB_ROOT_PATH is not a path."""
+    told = (os.environ.get("LORA_HUB_ROOT_PATH") or "").strip().rstrip("/")
+    if told and not ROOT_PATH.fullmatch(told):
+        raise SpecError(
+            _("LORA_HUB_ROOT_PATH is {path!r}, which is no path."),
+            _("Give it as /lora or /tools/lora: letters, digits, '-', '_', '.' and '~'."),
+            path=told[:100],
+        )
+    return told
 
 
 def port() -> int:

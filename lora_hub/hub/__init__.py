@@ -11,7 +11,7 @@ reads facts, `fetch` brings files here. Tokens come from the environment of this
 """
 
 from lora_hub.hub.accounts import look_up
-from lora_hub.hub.client import acting_as
+from lora_hub.hub.client import acting_as, hub_kind, hub_url, reaches_hub
 from lora_hub.hub.dataset import fetch_dataset, is_dataset_id
 from lora_hub.hub.deleting import Deletion, delete_adapter, plan_deletion
 from lora_hub.hub.fetch import (
@@ -70,6 +70,8 @@ __all__ = [
     "fetch_record",
     "find_payer",
     "get_adapter",
+    "hub_kind",
+    "hub_url",
     "is_dataset_id",
     "list_adapters",
     "list_job_prices",
@@ -83,6 +85,7 @@ __all__ = [
     "project_files",
     "plan_deletion",
     "publish_adapter",
+    "reaches_hub",
     "read_adapter_record",
     "read_card",
     "read_job",

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
 PRODUCTION = "production"
+# Whoever looks whether the Hub is there waits for so long.
+LOOK_SECONDS = 2.0
 TRY_AGAIN = _("Nothing is lost: try again later.")
 # Answers that may be others a moment later.
 PASSING = (429, 500, 502, 503, 504)
@@ -222,6 +224,21 @@ def check_listening() -> None:
         socket.create_connection((host, url.port or (443 if url.scheme == "https" else 80)), timeout=5).close()
     except OSError as error:
         raise unreachable() from error
+
+
+def reaches_hub() -> bool:
+    """Whether the Hub in use accepts connections, within two seconds. An embedded one that has ended is not: it comes
+    back for whoever needs it."""
+    url = urlsplit(hub_url())
+    host, port = url.hostname or "", url.port or (443 if url.scheme == "https" else 80)
+    if getproxies().get(url.scheme) and not proxy_bypass(host):
+        proxy = urlsplit(getproxies()[url.scheme])
+        host, port = proxy.hostname or "", proxy.port or 80
+    try:
+        socket.create_connection((host, port), timeout=LOOK_SECONDS).close()
+    except OSError:
+        return False
+    return True
 
 
 def unreached(error: Any) -> str:

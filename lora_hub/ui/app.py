@@ -18,10 +18,11 @@ from lora_hub.api import Endpoints
 from lora_hub.core import settings
 from lora_hub.core.languages import autonym, tag
 from lora_hub.core.messages import Message, _
-from lora_hub.hub import look_up
+from lora_hub.hub import hub_kind, hub_url, look_up, reaches_hub
 from lora_hub.people import Sessions
 from lora_hub.ui.frame import asking, doors, early, guard, person, programs, sessions_kept, sign_in
 from lora_hub.ui.frame import page as shared
+from lora_hub.ui.frame.outside import Outside
 from lora_hub.ui.frame.page import LIGHT, Labels, Page
 from lora_hub.ui.frame.warm import warm_up
 from lora_hub.ui.render import render
@@ -259,7 +260,9 @@ def launch_arguments(labels: Labels, endpoints: Endpoints, sessions: Sessions | 
     if settings.in_space():
         guarding = Middleware(guard.Guard, frames=guard.HUB_FRAMES)
     else:
-        guarding = Middleware(guard.Guard, hosts=(*guard.LOOPBACK, *settings.hosts()))
+        names = (*guard.LOOPBACK, *settings.hosts())
+        guarding = Middleware(guard.Guard, hosts=names, addresses=settings.is_open_to_others())
+    outside = Middleware(Outside, root_path=settings.root_path(), hub_kind=hub_kind(hub_url()), reaches_hub=reaches_hub)
     people = _sign_in(sessions) if sessions is not None else []
     people += [Middleware(doors.Doors)] if settings.signs_in() else []
     if settings.has_mcp():
@@ -286,8 +289,9 @@ def launch_arguments(labels: Labels, endpoints: Endpoints, sessions: Sessions | 
         "enable_monitoring": False,
         "mcp_server": False,
         "pwa": False,
+        "root_path": settings.root_path() or None,  # None: Gradio's own GRADIO_ROOT_PATH
         "app_kwargs": {
-            "middleware": [guarding, *people, head],
+            "middleware": [outside, guarding, *people, head],
         },
     }
 

@@ -43,6 +43,13 @@ def serve_page() -> None:
     connection = endpoint.connect()
     for note in connection.notes:
         print(f"note: {note}", file=sys.stderr, flush=True)
+    if settings.is_open_to_others() and not settings.signs_in():
+        print(
+            f"note: other machines reach this page (LORA_HUB_BIND={settings.bind()}), nobody signs in, and whoever "
+            "opens it may do everything here.",
+            file=sys.stderr,
+            flush=True,
+        )
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         _serve(connection, port, settings.in_space())
@@ -70,7 +77,7 @@ def _serve(connection: object, port: int, in_space: bool) -> None:
     keeper = use_cases.start_keeping() if room is not None else None
     if keeper is not None and not keeper.wait(RESTORE_SECONDS):
         logger.warning("what was kept is still being read; the page opens meanwhile")
-    host = "0.0.0.0" if in_space else "127.0.0.1"
+    host = f"[{settings.bind()}]" if ":" in settings.bind() else settings.bind()
     try:
         blocks.launch(
             server_name=host,
@@ -93,6 +100,8 @@ def _serve(connection: object, port: int, in_space: bool) -> None:
     else:
         use_cases.take_up_hired()
     print(f"LoRA Hub is open at http://{'127.0.0.1' if not in_space else host}:{port}", flush=True)
+    path = settings.root_path()
+    print(f"LoRA Hub is open at http://{host}:{port}{path and f'{path}/'}", flush=True)
     try:
         blocks.block_thread()
     finally:

@@ -52,11 +52,11 @@
     document.addEventListener("click", (event) => {
       const link = event.target.closest && event.target.closest("[data-sign-in]");
       if (!link) return;
-      link.href = `/login/huggingface?${next()}`;
+      link.href = `login/huggingface?${next()}`;
       if (window.top !== window.self) link.target = "_blank";
     }, true);
     document.addEventListener("submit", (event) => {
-      if (event.target.matches(".lh-me form")) event.target.action = `/logout?${next()}`;
+      if (event.target.matches(".lh-me form")) event.target.action = `logout?${next()}`;
     }, true);
   }
 

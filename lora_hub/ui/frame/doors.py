@@ -23,6 +23,7 @@ from lora_hub.people import Person, limits, policy, rules
 from lora_hub.people.rules import Action
 from lora_hub.ui.frame.asking import SENT, who_asks_in
 from lora_hub.ui.frame.guard import refuse
+from lora_hub.ui.frame.outside import inner_path
 
 API = "/gradio_api/"
 UPLOAD, FILE = f"{API}upload", f"{API}file="
@@ -59,7 +60,7 @@ class Doors:
             await self.app(scope, receive, send)
             return
         scope[SENT] = self.uploads.is_of
-        path = scope["path"].removeprefix(scope.get("root_path") or "")
+        path = inner_path(scope)
         if not _is_used(path):
             await refuse(404, _("The page has no such address."), scope, receive, send)
             return

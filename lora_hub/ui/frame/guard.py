@@ -3,7 +3,8 @@
 - Cross-site requests: a site can make a visitor's browser send anything to 127.0.0.1. So whatever changes something
   must come from our own page, which browsers report (Fetch Metadata, `Sec-Fetch-Site`; older ones: `Origin`).
 - DNS rebinding: a site can point its own name at 127.0.0.1, so that the browser takes our responses for its own. So on
-  a laptop the server only answers to names of this machine.
+  a laptop the server only answers to names of this machine; where other machines reach it, to IP addresses too, which
+  no site can point anywhere.
 - Programs: only the public functions (api/endpoints.py) are called by their name.
 - Clickjacking: a site can show our page inside its own, under something else that is clicked. So the page says which
   sites may frame it.
@@ -11,6 +12,7 @@
 A program that is not a browser sends none of these headers.
 """
 
+import ipaddress
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -32,12 +34,14 @@ CALL = re.compile(r"/gradio_api/(?:call(?:/v2)?|run|api)/([^/]*)/?$")
 class Guard:
     """ASGI middleware.
 
-    hosts: the host names that the server answers to; empty: any, as in a Space, whose proxy checks them itself. frames:
-    the sites that may show the page in a frame, besides itself.
+    hosts: the host names that the server answers to; empty: any, as in a Space, whose proxy checks them itself.
+    addresses: also to any IP address. frames: the sites that may show the page in a frame, besides itself.
     """
 
-    def __init__(self, app: Any, hosts: Sequence[str] = (), frames: Sequence[str] = ()) -> None:
-        self.app, self.hosts = app, {host.lower() for host in hosts}
+    def __init__(
+        self, app: Any, hosts: Sequence[str] = (), frames: Sequence[str] = (), addresses: bool = False
+    ) -> None:
+        self.app, self.hosts, self.addresses = app, {host.lower() for host in hosts}, addresses
         # The page contains who is signed in, so no shared cache may keep it for the next visitor.
         self._of_pages = [
             (b"content-security-policy", " ".join(("frame-ancestors 'self'", *frames)).encode()),
@@ -62,7 +66,7 @@ class Guard:
     def _refusal(self, scope: Any) -> tuple[int, Message] | None:
         headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
         host = headers.get(b"host", "")
-        if self.hosts and _name(host) not in self.hosts:
+        if self.hosts and _name(host) not in self.hosts and not (self.addresses and _is_address(_name(host))):
             return 421, _(
                 "This page is not answered under the name {name!r}. Open it as http://127.0.0.1, or name it in "
                 "LORA_HUB_HOSTS.",
@@ -88,6 +92,14 @@ def _name(host: str) -> str:
         return (urlsplit(f"//{host}").hostname or "").rstrip(".")
     except ValueError:
         return host
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 async def refuse(status: int, said: Message, scope: Any, receive: Any, send: Any) -> None:

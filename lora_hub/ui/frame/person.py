@@ -40,7 +40,7 @@ def badge(labels: Labels) -> str:
         f"{_button(labels)}"
         '<span class="lh-me"><span class="lh-avatar" data-avatar aria-hidden="true"></span>'
         f"<b><bdi data-me></bdi></b> {roles}"
-        f'<form method="post" action="/logout"><button type="submit">{labels.both(_("Sign out"))}</button></form>'
+        f'<form method="post" action="logout"><button type="submit">{labels.both(_("Sign out"))}</button></form>'
         "</span></span>"
     )
 
@@ -76,4 +76,4 @@ def _button(labels: Labels, more: str = "") -> str:
     if not settings.has_sign_in():
         return ""
     said = labels.both(_("Sign in with Hugging Face"))
-    return f'<a class="lh-sign-in {more}" data-sign-in href="/login/huggingface">{said}</a>'
+    return f'<a class="lh-sign-in {more}" data-sign-in href="login/huggingface">{said}</a>'

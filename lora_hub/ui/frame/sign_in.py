@@ -37,6 +37,7 @@ from lora_hub.core.errors import LoraHubError, SpecError
 from lora_hub.core.messages import Message, _
 from lora_hub.people import Person, Sessions
 from lora_hub.ui.frame.asking import ASKING
+from lora_hub.ui.frame.outside import inner_path
 
 logger = logging.getLogger("lora_hub.ui")
 LOGIN, CALLBACK, LOGOUT = "/login/huggingface", "/login/callback", "/logout"
@@ -101,7 +102,7 @@ class SignIn:
         )
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "http" and scope["path"] in (LOGIN, CALLBACK, LOGOUT):
+        if scope["type"] == "http" and inner_path(scope) in (LOGIN, CALLBACK, LOGOUT):
             await self.routes({**scope, "app": None}, receive, send)
             return
         if scope["type"] in ("http", "websocket"):
@@ -127,7 +128,7 @@ class SignIn:
 
     async def come_back(self, request: Request) -> Response:
         """Called back by the Hub: exchanges the code for a token and begins the session."""
-        to = "/" + request.session.get("next", "")
+        to = _page(request) + request.session.get("next", "")
         if "error" in request.query_params:  # the person declined
             request.session.clear()
             return RedirectResponse(to, 303)
@@ -153,7 +154,7 @@ class SignIn:
     async def end(self, request: Request) -> Response:
         """Forgets the session and its token."""
         self.sessions.close(request.cookies.get(self.cookie, ""))
-        answer = RedirectResponse("/" + _inside(request.query_params.get("next", "")), 303)
+        answer = RedirectResponse(_page(request) + _inside(request.query_params.get("next", "")), 303)
         answer.delete_cookie(self.cookie, **self._cookie())
         return answer
 
@@ -193,6 +194,11 @@ def _token(scope: Any) -> str:
         if kind.lower() == "bearer" and 0 < len(token) <= LONGEST_TOKEN:
             return token.strip()
     return ""
+
+
+def _page(request: Request) -> str:
+    """The page's own address: "/", or "/lora/" behind a proxy."""
+    return (request.scope.get("root_path") or "") + "/"
 
 
 def _inside(next_one: str) -> str:
