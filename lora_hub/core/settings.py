@@ -14,6 +14,7 @@ Functions that read the environment when called, so that a test isolates everyth
 | LORA_HUB_ROOT_PATH | path of the page behind a proxy, such as /lora | |
 | LORA_HUB_HOSTS | host names that serve the page besides this machine's own, separated by commas | |
 | LORA_HUB_MCP | `1`: an MCP server with the functions for programs at /mcp | |
+| LORA_HUB_LOG_LEVEL | `debug`, `info` or `warning`: what the page's process logs | info |
 | LORA_HUB_HUB | `embedded` or `public`; unset: public if there is a token or this is a Space | |
 | LORA_HUB_UPSTREAM | Hub from which the embedded one reads what it does not hold, or `off` | https://huggingface.co |
 | LORA_HUB_IDLE_MINUTES | the embedded Hub stops after so many minutes without use; 0: never | 10 |
@@ -39,6 +40,7 @@ from lora_hub.core.errors import SpecError
 from lora_hub.core.messages import _
 
 HUBS = ("public", "embedded")
+LOG_LEVELS = ("debug", "info", "warning")
 # The names that the Hub allows for users and organizations.
 NAMESPACE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9])?")
 
@@ -68,6 +70,7 @@ def check() -> None:
         hosts,
         bind,
         root_path,
+        log_level,
         has_mcp,
         state_repo,
     ):
@@ -166,6 +169,16 @@ def asked_hub() -> str:
     if asked and asked not in HUBS:
         raise SpecError(_("LORA_HUB_HUB is {asked!r}."), _("It is `public`, `embedded` or unset."), asked=asked)
     return asked
+
+
+def log_level() -> str:
+    """What the page's process logs: a level of Python's logging. Raises SpecError for any other."""
+    told = (os.environ.get("LORA_HUB_LOG_LEVEL") or "info").strip().lower()
+    if told not in LOG_LEVELS:
+        raise SpecError(
+            _("LORA_HUB_LOG_LEVEL is {level!r}."), _("It is `debug`, `info`, `warning` or unset."), level=told[:40]
+        )
+    return told.upper()
 
 
 def hub_address() -> str:

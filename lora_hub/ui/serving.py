@@ -20,7 +20,12 @@ RESTORE_SECONDS = 90.0
 def serve_page() -> None:
     """Connects to a Hub, builds the page and serves it until the process is told to stop. Raises SpecError if a
     setting is wrong, HubError if no Hub can be had, LoraHubError if the port cannot be used."""
+    from lora_hub.core import settings, store
+    from lora_hub.hub import endpoint
+
+    settings.check()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("lora_hub").setLevel(settings.log_level())
     for chatty in ("httpx", "httpx2"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     # No telemetry: the machine only sends requests that a person asked for.
@@ -29,11 +34,7 @@ def serve_page() -> None:
     # After each event Gradio builds a table of all recorded ones, for a page that is not shown. So few are recorded.
     os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "10")
 
-    from lora_hub.core import settings, store
-    from lora_hub.hub import endpoint
-
     settings.hide_progress()
-    settings.check()
     # Uploads arrive here before they are stored: with the rest of people's data, not in a folder for everybody.
     os.environ.setdefault("GRADIO_TEMP_DIR", str(store.uploads_dir()))
     if settings.signs_in() and os.environ.pop("HF_TOKEN", ""):
@@ -99,7 +100,6 @@ def _serve(connection: object, port: int, in_space: bool) -> None:
         use_cases.take_up_waiting(room)
     else:
         use_cases.take_up_hired()
-    print(f"LoRA Hub is open at http://{'127.0.0.1' if not in_space else host}:{port}", flush=True)
     path = settings.root_path()
     print(f"LoRA Hub is open at http://{host}:{port}{path and f'{path}/'}", flush=True)
     try:

@@ -1,6 +1,7 @@
-"""The frame of every use case: it is called with a `Person`, refuses what they may not do, and calls the Hub as
-them."""
+"""The frame of every use case: it is called with a `Person`, refuses what they may not do, calls the Hub as them, and
+logs who did what."""
 
+import contextlib
 import functools
 import inspect
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from typing import Any
 from lora_hub.hub import acting_as
 from lora_hub.people import Person, limits, rules
 from lora_hub.people.rules import Action
+from lora_hub.use_cases.journal import noted
 
 
 def use_case(action: Action, *, counted: bool = False) -> Callable[[Callable], Callable]:
@@ -17,9 +19,17 @@ def use_case(action: Action, *, counted: bool = False) -> Callable[[Callable], C
     itself checks the owner of a thing. counted: it counts towards the requests per minute and the simultaneous ones."""
 
     def made(function: Callable) -> Callable:
-        def admit(person: Person) -> None:
+        signature = inspect.signature(function)
+
+        def noting(person: Person, arguments: tuple[Any, ...], named: dict[str, Any]) -> AbstractContextManager[list]:
+            """Looking is logged for debugging only: a page looks every two seconds. So is all that whoever sits at
+            the machine does, who sees it."""
             if not isinstance(person, Person):
                 raise TypeError(f"{function.__name__} is asked by a Person, not by {type(person).__name__}")
+            given = dict(zip(signature.parameters, (person, *arguments), strict=False)) | named
+            return noted(person, function.__name__, given, is_told=counted and not person.is_local)
+
+        def admit(person: Person) -> None:
             rules.check(person, action)
             if counted:
                 limits.check_pace(person)
@@ -31,9 +41,10 @@ def use_case(action: Action, *, counted: bool = False) -> Callable[[Callable], C
 
             @functools.wraps(function)
             def asked(person: Person, *arguments: Any, **named: Any) -> Iterator[Any]:
-                admit(person)
-                going = function(person, *arguments, **named)
-                with under_way(person), closing(going):
+                with noting(person, arguments, named), contextlib.ExitStack() as held:
+                    admit(person)
+                    going = held.enter_context(closing(function(person, *arguments, **named)))
+                    held.enter_context(under_way(person))
                     while True:
                         # entered for each step, because between steps the generator may be resumed in any thread
                         with acting_as(person):
@@ -47,9 +58,12 @@ def use_case(action: Action, *, counted: bool = False) -> Callable[[Callable], C
 
             @functools.wraps(function)
             def asked(person: Person, *arguments: Any, **named: Any) -> Any:
-                admit(person)
-                with under_way(person), acting_as(person):
-                    return function(person, *arguments, **named)
+                with noting(person, arguments, named) as results:
+                    admit(person)
+                    with under_way(person), acting_as(person):
+                        result = function(person, *arguments, **named)
+                    results.append(result)
+                return result
 
         asked.action = action
         return asked

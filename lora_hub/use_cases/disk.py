@@ -77,7 +77,7 @@ def measure_disk(person: Person) -> Disk:
     )
 
 
-@use_case(Action.ADMINISTER)
+@use_case(Action.ADMINISTER, counted=True)
 def clean_disk(person: Person) -> dict[str, int]:
     """Removes now what the app removes by itself after a while, as `collecting.collect_all`."""
     return collecting.collect_all(time.time())

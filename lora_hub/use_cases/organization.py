@@ -50,7 +50,7 @@ def look_at_standing(person: Person, *, with_disk: bool = True) -> Standing:
     )
 
 
-@use_case(Action.ADMINISTER)
+@use_case(Action.ADMINISTER, counted=True)
 def change_policy(person: Person, changes: dict[str, Any]) -> Policy:
     """Changes what the organization allows. Raises SpecError that names the limit and the invalid value."""
     changed = policy.make({**policy.read().model_dump(mode="json"), **changes})

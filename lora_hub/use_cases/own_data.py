@@ -46,7 +46,7 @@ def list_datasets(person: Person) -> list[StoredFile]:
     return _files_of(owner_of(person), runs.list_runs())
 
 
-@use_case(Action.TRAIN)
+@use_case(Action.TRAIN, counted=True)
 def delete_dataset(person: Person, name: str) -> None:
     """Deletes one of this person's files. Runs that were made of it keep their results, and cannot be resumed. Raises
     DataError if there is no such file, RunError if a run that has not ended needs it."""

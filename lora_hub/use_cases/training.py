@@ -180,7 +180,7 @@ def resume_run(person: Person, run_id: str, *, room: runs.WaitingRoom | None = N
     return seen(person, run_id)
 
 
-@use_case(Action.TRAIN)
+@use_case(Action.TRAIN, counted=True)
 def delete_run(person: Person, run_id: str) -> None:
     """Deletes a run that has ended, with its folder; published adapters stay. Raises RunError, AccessError."""
     owned(person, run_id)

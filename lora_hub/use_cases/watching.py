@@ -53,7 +53,7 @@ def read_held_out(person: Person, run_id: str, reader: RunReader | None = None) 
     return runs.read_held_out(run_id, reader)
 
 
-@use_case(Action.TRAIN)
+@use_case(Action.TRAIN, counted=True)
 def share_run(person: Person, run_id: str, visibility: str) -> Run:
     """Sets who may see a run: "private", "organization" or "public". Raises RunError, AccessError, SpecError."""
     run = owned(person, run_id)
