@@ -24,7 +24,7 @@ BODY = TEXT.split("\n---\n", 1)[1]
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", BODY, re.M | re.S)
 COMMAND = "python -m lora_hub "
 # Served until they are ended, or for a real Hub: tested by test_local_hub_accounts and test_cli_deploy.
-NOT_RUN = re.compile(r"python -m lora_hub (?:hub --port|deploy )|make |hf |export |HF_\w+=|LORA_HUB_\w+=|pip ")
+NOT_RUN = re.compile(r"python -m lora_hub (?:hub --port|deploy )|make |docker |hf |export |HF_\w+=|LORA_HUB_\w+=|pip ")
 
 
 def blocks(language: str) -> list[str]:
