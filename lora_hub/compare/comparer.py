@@ -17,7 +17,7 @@ from lora_hub.answering.line import POLL_SECONDS, Line
 from lora_hub.catalogue.bases import NoBase
 from lora_hub.compare.panes import Pane, base_key, base_pane, resolve_adapter, slot_name
 from lora_hub.core import store
-from lora_hub.core.errors import AdapterError, BaseError, DataError, SpecError
+from lora_hub.core.errors import AdapterError, BaseError, DataError, LoraHubError, SpecError
 from lora_hub.core.messages import _, joined
 from lora_hub.core.schema import BASE_EXAMPLES, Answer, BaseModel, PaneAnswer, Problem, Scores
 from lora_hub.evaluation.minimum import check_metrics
@@ -25,6 +25,8 @@ from lora_hub.evaluation.minimum import check_metrics
 # Bases kept in memory at once. Of those without a running question, the least recently used is unloaded first.
 MAX_LOADED = 1
 DEFAULT_NEW_TOKENS = 128
+# Panes and a question, as `Comparer.stream` names its parts -> what it yields, and an error where it raises one.
+Elsewhere = Callable[[Sequence[Pane], dict[str, Any]], Iterator[PaneAnswer | LoraHubError]]
 
 
 @dataclass(frozen=True)
@@ -44,10 +46,15 @@ class Loaded:
 class Comparer:
     """Answers questions with bases and adapters. Thread-safe: visitors of the same base are answered in one running
     batch. Whoever needs another base waits, in order of arrival, until a loaded one is idle. base: overrides the base
-    of every adapter, for adapters whose base is elsewhere on this machine or that name none."""
+    of every adapter, for adapters whose base is elsewhere on this machine or that name none. elsewhere: what answers a
+    question in the place of this process (zero_gpu.py)."""
 
-    def __init__(self, base: str = "") -> None:
-        self._base = base
+    def __init__(
+        self,
+        base: str = "",
+        elsewhere: Elsewhere | None = None,
+    ) -> None:
+        self._base, self._elsewhere = base, elsewhere
         self._loaded: OrderedDict[str, Loaded] = OrderedDict()
         self._users: Counter[str] = Counter()  # running questions, by the base's key
         self._freed = threading.Condition()
@@ -96,12 +103,26 @@ class Comparer:
 
         Raises AdapterError, BaseError, DataError, SpecError (an input that a task does not have).
         """
-        from lora_hub.answering import generate, questions
-        from lora_hub.evaluation import metrics
-
         panes = self.resolve(adapters)
         if not panes:
             raise AdapterError(_("No adapter was chosen."), _("Choose one to four adapters."))
+        if self._elsewhere is not None:
+            question = {
+                "base": base,
+                "prompt": prompt,
+                "inputs": inputs,
+                "max_new_tokens": max_new_tokens,
+                "most_new_tokens": most_new_tokens,
+                "temperature": temperature,
+                "seed": seed,
+                "free_text": free_text,
+                "reference": reference,
+            }
+            yield from self._stream_elsewhere(panes, question, cancelled)
+            return
+        from lora_hub.answering import generate, questions
+        from lora_hub.evaluation import metrics
+
         panes = [base_pane(panes[0]), *panes] if base else panes
         named = [panes[1].name, *(pane.name for pane in panes[1:])] if base else [pane.name for pane in panes]
         read = [
@@ -168,6 +189,25 @@ class Comparer:
                 visitors=loaded.visitors,
             ):
                 yield told(place, answer)
+
+    def _stream_elsewhere(
+        self, panes: Sequence[Pane], question: dict[str, Any], cancelled: Callable[[], bool] | None
+    ) -> Iterator[PaneAnswer]:
+        """The answers that come from elsewhere. Where the question is cancelled, those that have not ended end."""
+        shown = [base_pane(panes[0]), *panes] if question["base"] else panes
+        last = {
+            place: PaneAnswer(pane=place, name=pane.name, revision=pane.revision) for place, pane in enumerate(shown)
+        }
+        for told in self._elsewhere(panes, question):
+            if isinstance(told, LoraHubError):
+                raise told
+            last[told.pane] = told
+            yield told
+            if cancelled is not None and cancelled():
+                break
+        for told in last.values():
+            if not told.done:
+                yield told.model_copy(update={"answer": told.answer.model_copy(update={"finish": "cancelled"})})
 
     def score_file(
         self,

@@ -321,6 +321,11 @@ def in_space() -> bool:
     return bool(os.environ.get("SPACE_ID"))
 
 
+def has_zero_gpu() -> bool:
+    """True inside a Space on ZeroGPU, which borrows a GPU for each question; the Hub sets this variable."""
+    return os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true")
+
+
 def signs_in() -> bool:
     """Whether people sign in here: in every Space, and wherever OAUTH_CLIENT_ID is set. Elsewhere the app belongs to
     whoever uses this machine."""

@@ -12,7 +12,7 @@ from lora_hub.runs.control import (
 from lora_hub.runs.deleting import delete_run
 from lora_hub.runs.hiring import Offer, hire, list_offers, tell_price, tell_spent
 from lora_hub.runs.looking import held_out_of, list_runs, read_held_out, read_log, refresh_run, wait_for_run
-from lora_hub.runs.machine import check_base, gpu_flops, machine_memory
+from lora_hub.runs.machine import check_base, gpu_flops, gpu_name, machine_memory
 from lora_hub.runs.planning import Plan, plan_inspected, plan_run, tokens_per_row
 from lora_hub.runs.publication import Difference, Publication, plan_publication
 from lora_hub.runs.publishing import publish_run, publishing_trouble
@@ -29,6 +29,7 @@ __all__ = [
     "check_base",
     "delete_run",
     "gpu_flops",
+    "gpu_name",
     "held_out_of",
     "hire",
     "list_offers",

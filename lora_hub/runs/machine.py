@@ -1,10 +1,16 @@
 """What this machine can take: its GPU's speed, its memory."""
 
 from lora_hub.catalogue import bases, hardware
+from lora_hub.core import settings
 from lora_hub.core.errors import BaseError
 from lora_hub.core.messages import _
 from lora_hub.core.schema import BaseModel, TrainSpec
 from lora_hub.hub import endpoint
+
+
+def gpu_name() -> str:
+    """This machine's GPU, as its driver calls it; empty where there is none."""
+    return next(iter(_ask_driver("name")), "")
 
 
 def gpu_flops() -> float:
@@ -26,7 +32,7 @@ def _ask_driver(what: str) -> list[str]:
     import shutil
     import subprocess
 
-    if not shutil.which("nvidia-smi"):
+    if settings.has_zero_gpu() or not shutil.which("nvidia-smi"):  # a borrowed GPU is no run's
         return []
     asked = ["nvidia-smi", f"--query-gpu={what}", "--format=csv,noheader,nounits"]
     told = subprocess.run(asked, capture_output=True, text=True, timeout=10, check=False)

@@ -60,10 +60,13 @@ def serve_page() -> None:
 
 def _serve(connection: object, port: int, in_space: bool) -> None:
     """Serves the page until interrupted."""
+    from lora_hub.compare import Comparer, borrow
+    from lora_hub.core import settings
+
+    # `spaces` changes torch, so it comes before anything that imports that.
+    comparer = Comparer(elsewhere=borrow()) if settings.has_zero_gpu() else Comparer()
     from lora_hub import hub, runs, use_cases
     from lora_hub.api import Endpoints
-    from lora_hub.compare import Comparer
-    from lora_hub.core import settings
     from lora_hub.people import Sessions
     from lora_hub.ui import app
     from lora_hub.ui.frame import page, sessions_kept, warm
@@ -71,7 +74,7 @@ def _serve(connection: object, port: int, in_space: bool) -> None:
     labels = page.Labels()
     sessions = Sessions(hub.look_up) if settings.signs_in() else None
     room = runs.WaitingRoom() if settings.signs_in() else None
-    endpoints = Endpoints(Comparer(), warm.Looker(), room)
+    endpoints = Endpoints(comparer, warm.Looker(), room)
     blocks = app.build(connection, endpoints, labels)
     blocks.queue(default_concurrency_limit=4, api_open=False, max_size=sessions_kept.MOST_WAITING)
     sessions_kept.SessionsKept(blocks)

@@ -6,7 +6,7 @@ from typing import Any
 
 from lora_hub import runs
 from lora_hub.core import settings
-from lora_hub.core.messages import Message
+from lora_hub.core.messages import Message, _
 from lora_hub.people import Person, Policy, limits, policy, rules
 from lora_hub.people.rules import Action
 from lora_hub.use_cases import datasets
@@ -17,8 +17,8 @@ from lora_hub.use_cases.keeping import what_is_kept
 @dataclass(frozen=True)
 class Standing:
     """may: the actions they have a right to. allowed: the limits; None: no limits. going: waiting or running runs.
-    minutes: of training in the last 24 hours. disk_mb: of files and runs. kept: whether these
-    outlive the app."""
+    minutes: of training in the last 24 hours. disk_mb: of files and runs. place: what kind
+    of Space this is. kept: whether runs and files outlive it."""
 
     person: Person
     organization: str
@@ -27,6 +27,7 @@ class Standing:
     going: int = 0
     minutes: float = 0.0
     disk_mb: float = 0.0
+    place: Message | None = None
     kept: Message | None = None
 
 
@@ -46,8 +47,20 @@ def look_at_standing(person: Person, *, with_disk: bool = True) -> Standing:
         sum(not run.state.is_final for run in mine),
         limits.used_seconds(mine, time.time()) / 60,
         datasets.disk_of(person, known) / limits.MB if with_disk else 0.0,
+        _what_place(),
         what_is_kept(),
     )
+
+
+def _what_place() -> Message | None:
+    """What kind of Space this is, in a sentence; None on a machine of one's own."""
+    if not settings.in_space():
+        return None
+    if settings.has_zero_gpu():
+        return _("This Space is on ZeroGPU: a question borrows a GPU. Train on hired hardware; here only CPUs train.")
+    if name := runs.gpu_name():
+        return _("This Space has a GPU of its own, {name}: it trains and answers here.", name=name)
+    return _("This Space has no GPU: it trains and answers on its CPUs. Larger bases train on hired hardware.")
 
 
 @use_case(Action.ADMINISTER, counted=True)

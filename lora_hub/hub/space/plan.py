@@ -187,7 +187,7 @@ def _plan_new(asked: Asked, files: ProjectFiles) -> SpacePlan:
         variables=variables,
         secrets=secrets,
         bucket=_bucket(asked),
-        notes=tuple(filter(None, [_notice_files(files), _notice_state(variables)])),
+        notes=tuple(filter(None, [_notice_files(files), _notice_zero_gpu(asked), _notice_state(variables)])),
     )
 
 
@@ -235,6 +235,7 @@ def _plan_update(api: "HfApi", asked: Asked, files: ProjectFiles, info: "SpaceIn
         _notice_edited(edited, info),
         _notice_removed(removed, info),
         _notice_visibility(asked, was),
+        _notice_zero_gpu(asked),
         _notice_state(variables | wanted),
     ]
     return SpacePlan(
@@ -352,6 +353,12 @@ def _notice_visibility(asked: Asked, was: str) -> Message:
             repo=asked.repo_id,
         )
     return NOTHING
+
+
+def _notice_zero_gpu(asked: Asked) -> Message:
+    if asked.hardware != ZERO_GPU or asked.jobs:
+        return NOTHING
+    return _("On ZeroGPU a question gets a GPU and a training does not. --jobs lets people train on hired hardware.")
 
 
 def _notice_state(variables: dict[str, str]) -> Message:

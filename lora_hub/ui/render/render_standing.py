@@ -62,7 +62,7 @@ def standing(told: Any, language: str) -> str:
     rows = [[_cell(title, language), _number(now, language), _number(limit, language)] for title, now, limit in used]
     rows += [[_cell(title, language), "", _number(limit, language)] for title, limit in most]
     heads = [t(said, language) for said in (_("Of what"), _("Used"), _("At most"))]
-    about = joined(publishing, told.kept) if told.kept is not None else publishing
+    about = joined(*filter(None, (publishing, told.place, told.kept)))
     return card("good", sentence(who), sentence(t(about, language))) + table(heads, rows)
 
 
