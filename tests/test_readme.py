@@ -23,8 +23,11 @@ TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 BODY = TEXT.split("\n---\n", 1)[1]
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", BODY, re.M | re.S)
 COMMAND = "python -m lora_hub "
-# Served until they are ended, or for a real Hub: tested by test_local_hub_accounts and test_cli_deploy.
-NOT_RUN = re.compile(r"python -m lora_hub (?:hub --port|deploy )|make |docker |hf |export |HF_\w+=|LORA_HUB_\w+=|pip ")
+# Served until they are ended, or for a real Hub, or for one with jobs: tested by test_local_hub_accounts,
+# test_cli_deploy and test_hf_jobs.
+NOT_RUN = re.compile(
+    r"python -m lora_hub (?:hub --port|deploy |train .*--hardware)|make |docker |hf |export |HF_\w+=|LORA_HUB_\w+=|pip "
+)
 
 
 def blocks(language: str) -> list[str]:

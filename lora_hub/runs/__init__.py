@@ -10,7 +10,7 @@ from lora_hub.runs.control import (
     take_up_waiting,
 )
 from lora_hub.runs.deleting import delete_run
-from lora_hub.runs.hiring import Offer, hire, list_offers, tell_price, tell_spent
+from lora_hub.runs.hiring import hire, tell_price, tell_spent
 from lora_hub.runs.looking import held_out_of, list_runs, read_held_out, read_log, refresh_run, wait_for_run
 from lora_hub.runs.machine import check_base, gpu_flops, gpu_name, machine_memory
 from lora_hub.runs.planning import Plan, plan_inspected, plan_run, tokens_per_row
@@ -20,7 +20,6 @@ from lora_hub.runs.waiting import WaitingRoom
 
 __all__ = [
     "Difference",
-    "Offer",
     "Plan",
     "Publication",
     "RESUMABLE",
@@ -32,7 +31,6 @@ __all__ = [
     "gpu_name",
     "held_out_of",
     "hire",
-    "list_offers",
     "list_runs",
     "machine_memory",
     "pipeline",

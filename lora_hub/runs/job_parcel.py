@@ -28,14 +28,14 @@ LIBRARIES = (
 CODE = {".py", ".yaml", ".json", ".jsonl", ".txt", ".csv", ".tsv", ".po", ".safetensors", ".jinja", ".model"}
 COMMAND = """set -e
 export PYTHONUNBUFFERED=1 HF_HUB_DISABLE_PROGRESS_BARS=1 PIP_ROOT_USER_ACTION=ignore PIP_DISABLE_PIP_VERSION_CHECK=1
-python -c 'import huggingface_hub' 2>/dev/null || pip install --quiet "huggingface_hub==$LORA_HUB_CLIENT"
+python -c 'import huggingface_hub' 2>/dev/null || pip install --quiet "huggingface_hub==$HUB_CLIENT"
 python -c 'import os
 from huggingface_hub import snapshot_download
-snapshot_download(os.environ["LORA_HUB_RUN_REPO"], repo_type="dataset", local_dir="job")'
+snapshot_download(os.environ["RUN_REPO"], repo_type="dataset", local_dir="job")'
 cd job
 python -m zipfile -e code.zip .
 python needs.py || pip install --quiet -r requirements.txt
-exec python -m lora_hub.runs.job_worker "$LORA_HUB_RUN"
+exec python -m lora_hub.runs.job_worker "$RUN_ID"
 """
 # Whether all is there already, in the right versions ("2.13.0+cpu" is 2.13.0).
 NEEDS = """import sys
@@ -53,11 +53,11 @@ except PackageNotFoundError:
 def environment(run_id: str, repo: str) -> dict[str, str]:
     """The job's variables. Anybody who may look at the job sees them."""
     return {
-        "LORA_HUB_RUN": run_id,
-        "LORA_HUB_RUN_REPO": repo,
+        "RUN_ID": run_id,
+        "RUN_REPO": repo,
         "LORA_HUB_ORG": settings.organization(),
         "LORA_HUB_MAX_UPLOAD_MB": f"{settings.max_upload_bytes() / 2**20:g}",
-        "LORA_HUB_CLIENT": version("huggingface_hub"),
+        "HUB_CLIENT": version("huggingface_hub"),
     }
 
 

@@ -93,7 +93,7 @@ def main(run_id: str) -> int:
     here = Path.cwd()
     os.environ["LORA_HUB_HOME"] = str(here / "home")
     job_parcel.unpack(here, run_id)
-    return JobWorker(run_id, os.environ["LORA_HUB_RUN_REPO"]).run()
+    return JobWorker(run_id, os.environ["RUN_REPO"]).run()
 
 
 if __name__ == "__main__":

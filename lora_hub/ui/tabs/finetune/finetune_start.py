@@ -103,7 +103,7 @@ class Start:
         """Starts those of this machine together, and a job for each of the others. What has been started is not lost
         when a job cannot be."""
         here = [view.spec for view in ready if view.hired is None]
-        started = use_cases.start_runs(person, here, room=self.page.room) if here else []
+        started = [*use_cases.start_runs(person, here, room=self.page.room)] if here else []
         for view in ready:
             if view.hired is None:
                 continue
