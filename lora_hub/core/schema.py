@@ -108,7 +108,7 @@ class AdapterRef(Noun):
 
 class Wait(Noun):
     """A run's position in the queue for training on a machine: 1 is next. `before`: the runs before it, those in
-    training first. `slots`: how many may train at once."""
+    training first; "" where it may not be told which. `slots`: how many may train at once."""
 
     place: int
     before: tuple[str, ...] = ()

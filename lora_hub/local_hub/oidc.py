@@ -18,7 +18,7 @@ from starlette.responses import RedirectResponse, Response
 
 from .accounts import Account, digest, user_id
 from .calls import Call, route
-from .faults import refuse
+from .faults import HubFault, refuse
 from .pages import page
 
 CODE_SECONDS, TOKEN_SECONDS = 60, 8 * 3600
@@ -62,7 +62,12 @@ def _asked(call: Call, given: dict[str, str]) -> tuple[str, list[str]]:
     request."""
     app, address = call.accounts.apps.get(given.get("client_id"), {}), given.get("redirect_uri", "")
     known = address.partition("?")[0] in list(app.get("redirect", []))
-    refuse(not known, 400, f"No app is registered here with this client_id and the address {address!r}")
+    refuse(
+        not known,
+        400,
+        f"No app is registered here with this client_id and the address {address!r}. Open the app under an address "
+        "that is registered, or add this one to `redirect` in the accounts file",
+    )
     scopes = given.get("scope", "openid profile").split()
     good = (
         given.get("response_type") == "code"
@@ -86,7 +91,11 @@ def authorize(call: Call) -> Response:
 @route("POST", "/oauth/authorize", "any", "form")
 def approve(call: Call) -> Response:
     _, scopes = _asked(call, given := dict(call.body))
-    user, code = call.accounts.identify(f"Bearer {given.get('token')}"), secrets.token_urlsafe(32)
+    try:
+        user = call.accounts.identify(f"Bearer {given.get('token')}")
+    except HubFault as fault:
+        raise HubFault(fault.status, "No account of this Hub has this token. Go back and type yours again") from fault
+    code = secrets.token_urlsafe(32)
     refuse(user.scopes is not None, 403, "An app's own token cannot let other apps in")
     asked = given["client_id"], given["redirect_uri"], given.get("code_challenge", "")
     call.hub.codes[code] = time.time() + CODE_SECONDS, asked, user._replace(scopes=scopes), given.get("nonce", "")

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from lora_hub.core import settings
 from lora_hub.core.errors import AccessError
 from lora_hub.core.messages import _, _n
 from lora_hub.people import policy
@@ -131,6 +132,12 @@ def check_spec(person: Person, spec: Any, rows: int, steps: int) -> None:
             steps=steps,
             most=allowed.steps,
         )
+
+
+def largest_upload() -> int:
+    """Bytes of the largest file that a person may upload."""
+    most = int(policy.read().upload_mb * MB)
+    return min(most, settings.max_upload_bytes() or most)
 
 
 def check_upload(person: Person, name: str, size: int, mine: int, everybodys: int) -> int:

@@ -14,6 +14,7 @@ from lora_hub.core import settings, store
 from lora_hub.core.errors import SpecError, refused
 from lora_hub.core.messages import _
 from lora_hub.core.schema import Noun, Setting
+from lora_hub.core.spec_fields import fields_of
 
 FILE = "organization.json"
 FILE_BYTES = 64 * 1024
@@ -120,9 +121,11 @@ def make(data: Any) -> Policy:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))
+        titles = {field.key: field.title for field in fields_of(Policy)}
         raise SpecError(
-            _("What the organization allows: {key} is {value!r}; {why}."),
+            _("{title} ({key}) is {value!r}; {why}."),
             _("Set it to one that is allowed."),
+            title=titles.get(key, FILE),
             key=key,
             value=str(first.get("input"))[:60],
             why=refused(first) if first["type"] != "extra_forbidden" else _("there is no such limit"),

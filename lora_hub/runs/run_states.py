@@ -188,11 +188,18 @@ def _waiting(run: Run) -> Message:
             place=wait.place,
             slots=wait.slots,
             setting=f"LORA_HUB_SLOTS = {wait.slots}",
-            now=now,
+            now=_named(now),
         ),
-        _("Then: {then}.", then=then) if then else "",
+        _("Then: {then}.", then=_named(then)) if then else "",
         _("It starts by itself."),
     )
+
+
+def _named(before: tuple[str, ...]) -> list[str | Message]:
+    """Runs in the queue by their names, and how many more there are whose names this person does not see."""
+    named = [name for name in before if name]
+    hidden = len(before) - len(named)
+    return [*named, *([_n("{count} run of others", "{count} runs of others", count=hidden)] if hidden else [])]
 
 
 def stopped_early(reason: str, step: int, total: int, patience: int, best_step: int, best_loss: float) -> Message:

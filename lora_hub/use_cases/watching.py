@@ -80,10 +80,10 @@ def visible(person: Person, known: list[Run]) -> list[Run]:
 
 
 def _without_others(run: Run, is_shown: Callable[[str], bool]) -> Run:
-    """A waiting run, without the names of the runs before it that the person may not see."""
+    """A waiting run, with no name for a run before it that the person may not see."""
     if run.waits is None:
         return run
-    before = tuple(filter(is_shown, run.waits.before))
+    before = tuple(name if is_shown(name) else "" for name in run.waits.before)
     return run.model_copy(update={"waits": run.waits.model_copy(update={"before": before})})
 
 

@@ -763,6 +763,15 @@ def test_a_removed_run_is_forgotten() -> None:
 # --- what is said of each state ---
 
 
+def test_runs_before_mine_that_i_may_not_see_are_counted() -> None:
+    def said(*before: str, place: int, slots: int = 1) -> str:
+        run = Run(id="r", spec=make_spec(), waits=Wait(place=place, before=before, slots=slots))
+        return run_states.describe(run).in_language("en")
+
+    assert "Training now: 1 run of others. Then: mine." in said("", "mine", place=2)
+    assert "Training now: mine. Then: 2 runs of others." in said("mine", "", "", place=3)
+
+
 @pytest.mark.parametrize("language", ["en", "fa"])
 def test_each_state_says_what_why_and_what_next(language: str) -> None:
     base = Run(id="r", spec=make_spec(), step=5, total_steps=10, eval_losses=((0, 3.0), (4, 2.0)))

@@ -104,11 +104,11 @@ def test_four_people_in_one_app(place: Place, browser: object, tmp_path: Path) -
         will_shares_and_rita_compares(will, rita, place, run, published)
         assert faults(will, "Runs of a member") == []
         rita.goto(f"{place.app.url}/?lang=fa&tab=organization&__theme=dark")
-        wait_for_text(rita, "#lh-standing", "lora-hub")
+        wait_for_text(rita, "#lh-standing", "کاراکترهای یک پرسش")
         assert faults(rita, "Organization of a reader, Persian, dark") == []
         ada_opens_the_door(ada, stranger, place, run, published)
         ada_cancels_wills_run_and_will_deletes_his(ada, will, place, run)
-        will_leaves(will, wills, place)
+        will_leaves(will, wills, place, tmp_path)
         for visit in (outside, wills, ritas, adas):
             assert visit.errors == [] and visit.strangers == []
 
@@ -131,6 +131,9 @@ def will_trains(page: object) -> str:
     page.locator("#lh-task input[value=spam]").check()
     expect(page.locator("#lh-sample")).to_be_enabled()
     page.locator("#lh-sample").click()
+    wait_for_text(
+        page, "#lh-roles", "'label' is a usual name for it, and it holds 2 different short values (ham, spam)"
+    )
     page.locator("#lh-effort input[value=quick]").check()
     expect(page.locator("#lh-train")).to_be_enabled()
     page.locator("#lh-train").click()
@@ -189,19 +192,21 @@ def ask(page: object, place: Place, repo: str, language: str) -> None:
 
 def ada_opens_the_door(ada: object, stranger: object, place: Place, run: str, repo: str) -> None:
     open_tab(ada, "Organization")
-    wait_for_text(ada, "#lh-standing", "You are admin of lora-hub")
+    wait_for_text(ada, "#lh-standing", "Your role in lora-hub: admin.")
     assert faults(ada, "Organization of an admin") == []
     ada.locator("#lh-policy-strangers input").click()
     ada.get_by_role("option", name="browse and compare").click()
     ada.locator("#lh-policy-hours textarea, #lh-policy-hours input").fill("0")
     ada.locator("#lh-policy-save").click()
-    wait_for_text(ada, ".toast-body", "hours is")
+    wait_for_text(ada, ".toast-body", "Longest run (hours) (hours) is")
     assert not (place.app.home / "organization.json").exists()
     ada.locator("#lh-policy-hours textarea, #lh-policy-hours input").fill("2")
+    ada.locator("#lh-policy-upload-mb textarea, #lh-policy-upload-mb input").fill("۰٫۰۲")
+    ada.locator("#lh-policy-rows textarea, #lh-policy-rows input").fill("100,000")
     ada.locator("#lh-policy-save").click()
     wait_for_text(ada, ".toast-wrap", "Saved")
     kept = json.loads((place.app.home / "organization.json").read_text())
-    assert kept == {"strangers": "compare", "hours": 2.0}
+    assert kept == {"strangers": "compare", "hours": 2.0, "upload_mb": 0.02, "rows": 100_000}
     stranger.reload()
     assert tabs_of(stranger) == ["Runs", "Adapters", "Compare"]
     stranger.goto(f"{place.app.url}/?tab=runs&run={run}")
@@ -230,14 +235,36 @@ def ada_cancels_wills_run_and_will_deletes_his(ada: object, will: object, place:
     assert not (place.app.home / "runs" / second).exists() and (place.app.home / "runs" / run).exists()
 
 
-def will_leaves(page: object, visit: Visit, place: Place) -> None:
+def will_leaves(page: object, visit: Visit, place: Place, folder: Path) -> None:
     names = {cookie["name"]: cookie for cookie in visit.context.cookies()}
     session = names["lora_hub_session"]
     assert session["httpOnly"] and session["sameSite"] == "Lax" and "hf_" not in session["value"]
+    open_tab(page, "Fine-tune")
+    page.locator("#lh-name textarea, #lh-name input").fill("wills-own")
+    other = visit.open(f"{place.app.url}/?tab=runs")
+    wait_for_text(other, "#lh-runs", "by will")
     page.locator(".lh-me button").click()
     expect(page.locator("header [data-sign-in]")).to_be_visible()
+    # His other tab sees it, too, without a warning every two seconds.
+    expect(other.locator("header [data-sign-in]")).to_be_visible()
+    expect(other.locator(".toast-body")).to_have_count(0)
+    assert "by will" not in other.locator("#lh-runs").inner_text()
+    other.close()
     assert "lora_hub_session" not in {cookie["name"] for cookie in visit.context.cookies()}
     # The session is over at the server, too: its name opens nothing any more.
     visit.context.add_cookies([session])
     page.reload()
     expect(page.locator("header [data-sign-in]")).to_be_visible()
+    cora_comes_to_his_browser(page, place, folder)
+
+
+def cora_comes_to_his_browser(page: object, place: Place, folder: Path) -> None:
+    """She sees nothing of what he typed or uploaded there, and learns of a file that is too large before it is sent."""
+    page.goto(f"{place.app.url}/?tab=adapters")
+    sign_in(page, place, "cora")
+    open_tab(page, "Fine-tune")
+    expect(page.locator("#lh-name textarea, #lh-name input")).to_have_value("")
+    expect(page.locator("#lh-file")).not_to_contain_text("spam")
+    (folder / "large.csv").write_text("text,label\n" + "hello,ham\n" * 3000)
+    page.locator("#lh-file input[type=file]").set_input_files(folder / "large.csv")
+    wait_for_text(page, "#lh-too-large", "larger than the 0.02 MB that are allowed here")

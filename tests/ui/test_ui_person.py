@@ -21,6 +21,9 @@ def known(of: Person) -> dict:
 
 def test_the_head_says_who_asks_and_nothing_secret() -> None:
     told = known(EVE)
+    largest, kept = told.pop("largest"), told.pop("kept")
+    assert largest["bytes"] == 100_000_000 and "100 MB" in largest["said"]["en"] and "۱۰۰" in largest["said"]["fa"]
+    assert len(kept) == 16 and kept != known(STRANGER)["kept"] and known(STRANGER)["largest"] is None
     assert told == {
         "id": "eve",
         "name": EVE.name,

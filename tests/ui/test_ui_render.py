@@ -56,6 +56,17 @@ EVIL = "<img src=x onerror=alert(1)>\"'&\u202e"
 # --- words ---
 
 
+def test_a_hint_below_a_label_is_words_alone() -> None:
+    assert render.as_hint("'text' is its name, with 2 values (ham, spam) & more") == (
+        "'text' is its name, with 2 values (ham, spam) & more"
+    )
+    assert render.as_hint("snake_case stays") == "snake_case stays"
+    # What Gradio makes of a hint, after it has escaped HTML.
+    marks = (r"`([^`]+)`", r"\[([^\]]+)\]\(([^)]+)\)", r"\*(.+?)\*", r"__(.+?)__", r"(?<!\w)_(.+?)_(?!\w)")
+    for evil in ("`code`", "[a](https://evil.example)", "**bold**", "*em*", "__init__", "_em_ and _more_", "___"):
+        assert not any(re.search(mark, render.as_hint(evil)) for mark in marks), evil
+
+
 @pytest.mark.parametrize(
     ("language", "expected"),
     [

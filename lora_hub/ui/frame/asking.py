@@ -4,12 +4,15 @@ Without sign-in every request comes from whoever sits at this machine. With sign
 whose person cannot be determined, is a stranger's. It never gets the rights of the machine's own person.
 """
 
+import json
 from typing import Any
 
 from gradio.context import LocalContext
 
 from lora_hub.core import settings
-from lora_hub.people import LOCAL, STRANGER, Person
+from lora_hub.people import LOCAL, STRANGER, Person, rules
+from lora_hub.people.rules import Action
+from lora_hub.ui.render.render import escape
 
 # Key in a request's scope: a function that returns the person (sign_in.py puts it there).
 ASKING = "lora_hub.asking"
@@ -38,6 +41,21 @@ def who_asks_in(scope: dict[str, Any]) -> Person:
         return LOCAL
     ask = scope.get(ASKING)
     return ask() if ask is not None else STRANGER
+
+
+def asked_by(person: Person) -> str:
+    """A sign for the page's scripts, in HTML that is drawn for this person: a page that shows somebody else, since they
+    have signed out or have another role by now, then shows who asks. Empty where nobody signs in."""
+    if person.is_local:
+        return ""
+    # Gradio leaves few attributes to what it shows as a note.
+    told = json.dumps({"id": person.id, "role": person.role, "may": " ".join(able(person))})
+    return f'<span hidden class="lh-asked-by" title="{escape(told)}"></span>'
+
+
+def able(person: Person) -> list[Action]:
+    """What this person may do."""
+    return [action for action in Action if rules.may(person, action)]
 
 
 def _scope_of(request: Any) -> dict[str, Any]:

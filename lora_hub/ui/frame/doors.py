@@ -19,7 +19,7 @@ from lora_hub.api import NAMES
 from lora_hub.core import settings
 from lora_hub.core.errors import AccessError, LoraHubError
 from lora_hub.core.messages import _
-from lora_hub.people import Person, limits, policy, rules
+from lora_hub.people import Person, limits, rules
 from lora_hub.people.rules import Action
 from lora_hub.ui.frame.asking import SENT, who_asks_in
 from lora_hub.ui.frame.guard import refuse
@@ -81,7 +81,7 @@ class Doors:
     async def _upload(self, person: Person, scope: Any, receive: Any, send: Any) -> None:
         rules.check(person, Action.TRAIN)
         limits.check_pace(person)
-        most = min(int(policy.read().upload_mb * limits.MB), settings.max_upload_bytes() or 1 << 62)
+        most = limits.largest_upload()
         told = bytearray()
 
         async def keep(message: dict) -> None:

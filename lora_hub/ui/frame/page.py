@@ -16,13 +16,14 @@ from typing import Any, Union, get_args, get_origin
 
 import gradio as gr
 
-from lora_hub.core.errors import LoraHubError, SpecError
+from lora_hub.core.errors import AccessError, LoraHubError, SpecError
 from lora_hub.core.languages import ENGLISH, tag
 from lora_hub.core.languages import languages as find_languages
 from lora_hub.core.messages import Message, _, text_in
 from lora_hub.core.noun import Text2
 from lora_hub.core.run_reader import RunReader
-from lora_hub.ui.frame.asking import who_asks
+from lora_hub.people import Person
+from lora_hub.ui.frame.asking import asked_by, who_asks
 from lora_hub.ui.render.render import escape, sentence
 from lora_hub.ui.render.render import told as told_in_words
 from lora_hub.ui.render.text import digits, t
@@ -124,10 +125,15 @@ def alert(said: str, language: str, seconds: float = 12) -> None:
     gr.Warning(said, duration=seconds, title=t(_("Warning"), language))
 
 
-def warn(error: LoraHubError, language: str) -> None:
-    """Shows for a while above the page what went wrong and what to do next."""
+def warn(error: LoraHubError, language: str, sign: str = "") -> None:
+    """Shows for a while above the page what went wrong and what to do next. sign: HTML for the page's scripts."""
     message, hint = told_in_words(error, language)
-    alert(f"<b>{sentence(message)}</b><br>{sentence(hint)}", language)
+    alert(f"<b>{sentence(message)}</b><br>{sentence(hint)}{sign}", language)
+
+
+def _warn_person(error: LoraHubError, person: Person | None, language: str) -> None:
+    """Somebody who may not do a thing may have another role, or none, since their page was loaded: it is told."""
+    warn(error, language, asked_by(person) if person is not None and isinstance(error, AccessError) else "")
 
 
 def warn_bug(error: Exception, language: str) -> None:
@@ -180,10 +186,12 @@ def told(handler: Callable) -> Callable:
     @functools.wraps(handler)
     def safe(language: str, *values: Any) -> Any:
         language = _known(language)
+        person = None
         try:
-            return handler(language, *values, **({"person": who_asks()} if wants_person else {}))
+            person = who_asks() if wants_person else None
+            return handler(language, *values, **({"person": person} if wants_person else {}))
         except LoraHubError as error:
-            warn(error, language)
+            _warn_person(error, person, language)
         except Exception as error:
             _warn_of(error, signature, values, language)
         return gr.skip()
@@ -199,10 +207,12 @@ def told_stream(handler: Callable) -> Callable:
     @functools.wraps(handler)
     def safe(language: str, *values: Any) -> Iterator[Any]:
         language = _known(language)
+        person = None
         try:
-            yield from handler(language, *values, **({"person": who_asks()} if wants_person else {}))
+            person = who_asks() if wants_person else None
+            yield from handler(language, *values, **({"person": person} if wants_person else {}))
         except LoraHubError as error:
-            warn(error, language)
+            _warn_person(error, person, language)
             yield gr.skip()
         except Exception as error:
             _warn_of(error, signature, values, language)

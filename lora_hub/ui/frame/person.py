@@ -4,13 +4,18 @@ The page contains every variant, and the style sheet shows the right one by what
 no further request is needed.
 """
 
+import hashlib
 import json
+from typing import Any
 
-from lora_hub.core import settings
+from lora_hub.core import languages, settings
+from lora_hub.core.languages import tag
 from lora_hub.core.messages import Message, _
-from lora_hub.people import Person, rules
+from lora_hub.people import Person, limits
 from lora_hub.people.rules import ROLE_NAMES, Action
+from lora_hub.ui.frame.asking import able
 from lora_hub.ui.frame.page import Labels
+from lora_hub.ui.render.text import t
 
 
 def facts(person: Person) -> str:
@@ -20,9 +25,24 @@ def facts(person: Person) -> str:
         "name": person.name,
         "avatar": person.avatar,
         "role": person.role,
-        "may": " ".join(action for action in Action if rules.may(person, action)),
+        "may": " ".join(able(person)),
+        "largest": _largest(person),
+        # Under this name the browser keeps what they typed, so that the next person at it does not get to see it.
+        "kept": hashlib.sha256(person.id.encode()).hexdigest()[:16],
     }
     return f"<script>window.loraHubPerson = {_inert(json.dumps(known))};</script>"
+
+
+def _largest(person: Person) -> dict[str, Any] | None:
+    """The largest file that this person may send, and what is said of a larger one; None if they may send none."""
+    if Action.TRAIN not in able(person):
+        return None
+    most = limits.largest_upload()
+    said = _(
+        "This file is larger than the {most:g} MB that are allowed here. Use a part of it; an admin may allow more."
+    )
+    told = {tag(language): t(said, language, most=most / limits.MB) for language in languages.languages()}
+    return {"bytes": most, "said": told}
 
 
 def _inert(text: str) -> str:

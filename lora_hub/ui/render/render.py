@@ -71,10 +71,12 @@ def isolated(text: str) -> str:
     return re.sub("«([^«»]*)»", "«\u2068\\1\u2069»", text)
 
 
-def as_markdown(text: str) -> str:
-    """The same for text that Gradio renders as Markdown with HTML, such as the hint below a field's label. Words from a
-    file stay plain words there and cannot load anything."""
-    return re.sub(r"([\\`*_{}\[\]()#+!|~$])", r"\\\1", escape(isolated(text)))
+def as_hint(text: str) -> str:
+    """The same for the hint below a field's label, in which Gradio escapes HTML and then looks for a little Markdown:
+    links, code and emphasis. It has no way to quote a mark, so a mark that would count becomes a sign that looks like
+    it. Words from a file stay plain words there and lead nowhere."""
+    shown = isolated(text).replace("](", "]\u2060(").replace("`", "ˋ").replace("*", "∗")
+    return re.sub(r"(?<!\w)_|_(?!\w)|_(?=_)|(?<=_)_", "ˍ", shown)
 
 
 def isolate(text: object) -> str:

@@ -17,20 +17,24 @@ FINISH = {"stop": _("done"), "length": _("cut at the longest answer"), "cancelle
 
 
 def shelf(
-    found: Sequence[AdapterRef], chosen: str, titles: dict[str, str], organization: str, filtered: bool, language: str
+    found: Sequence[AdapterRef],
+    chosen: str,
+    titles: dict[str, str],
+    organization: str,
+    filtered: bool,
+    language: str,
+    *,
+    may_train: bool = True,
 ) -> str:
-    """The organization's adapters as a table: one row each, with its scores and a Compare button."""
+    """The organization's adapters as a table: one row each, with its scores and a Compare button. may_train: whether
+    the reader can make one."""
     if not found:
+        own = _("Train one in Fine-tune (the spam sample takes about a minute), then press Publish in Runs.")
+        others = _("Adapters that members publish appear here.")
         return (
             empty(t(_("No adapter matches this filter."), language))
             if filtered
-            else empty(
-                t(_("No adapter here yet"), language),
-                t(
-                    _("Train one in Fine-tune (the spam sample takes about a minute), then press Publish in Runs."),
-                    language,
-                ),
-            )
+            else empty(t(_("No adapter here yet"), language), t(own if may_train else others, language))
         )
     rows = []
     for ref in found:

@@ -52,14 +52,13 @@ def state_badge(run: Run, language: str) -> str:
     return badge(t(STATES["cancelling" if run.cancelling else run.state], language), _KIND[run.state])
 
 
-def runs_list(runs: Sequence[Run], chosen: str, language: str) -> str:
+def runs_list(runs: Sequence[Run], chosen: str, language: str, *, may_train: bool = True) -> str:
     """Buttons, newest first, the selected one marked. Runs that were started together are grouped, with a line beside
-    them."""
+    them. may_train: whether the reader can start runs of their own."""
     if not runs:
-        return empty(
-            t(_("No run yet"), language),
-            t(_("A run appears here when you press Train, and stays: reload, close, come back."), language),
-        )
+        own = _("A run appears here when you press Train, and stays: reload, close, come back.")
+        others = _("Runs that a member shares with you appear here.")
+        return empty(t(_("No run yet"), language), t(own if may_train else others, language))
     parts, older, shown, names = [], [], 0, name_runs(runs)
     for members in beside_each_other(runs):
         items = "".join(_item(run, names[run.id], chosen, language) for run in members)

@@ -29,15 +29,25 @@ def standing(told: Any, language: str) -> str:
     able = [ACTIONS[action] for action in told.may if action in ACTIONS]
     role = ROLE_NAMES[told.person.role].in_language(language)
     who = t(
-        _("You are {role} of {organization}, and may: {able}."),
+        _("Your role in {organization}: {role}. You may: {able}."),
         language,
         role=role,
         organization=told.organization,
         able=able or [_("nothing")],
     )
-    if told.allowed is None or Action.TRAIN not in told.may:
+    if told.allowed is None:
         return card("plain", sentence(who))
     allowed = told.allowed
+    asking = [
+        (_("Models that one question goes to"), allowed.panes),
+        (_("Tokens of an answer"), allowed.answer_tokens),
+        (_("Characters of a question"), allowed.prompt_characters),
+        (_("Requests a minute"), allowed.requests_a_minute),
+    ]
+    if Action.TRAIN not in told.may:
+        rows = [[_cell(title, language), _number(limit, language)] for title, limit in asking]
+        heads = [t(said, language) for said in (_("Of what"), _("At most"))]
+        return card("plain", sentence(who)) + (table(heads, rows) if Action.COMPARE in told.may else "")
     publishing = (
         _("Your adapters are published with your own account.")
         if allowed.publish_as == "person"
@@ -54,10 +64,7 @@ def standing(told: Any, language: str) -> str:
         (_("Rows of a dataset"), allowed.rows),
         (_("Largest file (MB)"), allowed.upload_mb),
         (_("Unused files are kept (days)"), allowed.upload_days),
-        (_("Models that one question goes to"), allowed.panes),
-        (_("Tokens of an answer"), allowed.answer_tokens),
-        (_("Characters of a question"), allowed.prompt_characters),
-        (_("Requests a minute"), allowed.requests_a_minute),
+        *asking,
     ]
     rows = [[_cell(title, language), _number(now, language), _number(limit, language)] for title, now, limit in used]
     rows += [[_cell(title, language), "", _number(limit, language)] for title, limit in most]

@@ -9,7 +9,8 @@ from lora_hub.catalogue import bases
 from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core.errors import HubError
 from lora_hub.core.messages import _, text_in
-from lora_hub.people import Person
+from lora_hub.people import Person, rules
+from lora_hub.people.rules import Action
 from lora_hub.ui.frame import page as shared
 from lora_hub.ui.frame.page import LIGHT, Page
 from lora_hub.ui.render import render_adapters, render_card
@@ -70,7 +71,9 @@ def build(page: Page, tab: gr.Tab) -> None:
             except HubError as error:  # replaces the list, which belongs to another organization
                 return error_card(error, language)
         titles = {one.id: text_in(one.title, language) for one in catalogue.list_tasks()}
-        return render_adapters.shelf(found, chosen, titles, organization, bool(task or base), language)
+        return render_adapters.shelf(
+            found, chosen, titles, organization, bool(task or base), language, may_train=rules.may(person, Action.TRAIN)
+        )
 
     @shared.told
     def pick(language: str, event: gr.EventData) -> Any:

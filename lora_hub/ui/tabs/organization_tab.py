@@ -1,6 +1,8 @@
 """The Organization tab, where people sign in: what a person may do here and has used. Admins also see and change what
 the organization allows."""
 
+import re
+import unicodedata
 from typing import Any
 
 import gradio as gr
@@ -38,7 +40,7 @@ def build(page: Page, tab: gr.Tab) -> None:
 
     def change(language: str, *values: str, person: Person) -> list[Any]:
         given = {
-            one.key: value.strip() if isinstance(value, str) else value
+            one.key: _number(value) if isinstance(value, str) and not one.choices else value
             for one, value in zip(FIELDS, values, strict=True)
         }
         use_cases.change_policy(person, {key: value for key, value in given.items() if value not in ("", None)})
@@ -48,6 +50,12 @@ def build(page: Page, tab: gr.Tab) -> None:
     shown = [standing, box, *fields.values()]
     tab.select(told(look), page.language, shown, **LIGHT)
     save.click(told(change), [page.language, *fields.values()], shown, **{**LIGHT, "concurrency_id": "policy"})
+
+
+def _number(typed: str) -> str:
+    """A number as a program writes it, from one that was typed in the digits of any language, "100,000" too."""
+    plain = "".join(str(unicodedata.digit(sign, sign)) for sign in typed.strip())
+    return re.sub("[,\u066c]" r"(?=\d{3}(?!\d))", "", plain).replace("\u066b", ".")
 
 
 def _shown(value: Any) -> str:

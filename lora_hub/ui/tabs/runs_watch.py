@@ -8,12 +8,14 @@ from typing import Any
 import gradio as gr
 
 from lora_hub import use_cases
-from lora_hub.core.errors import LoraHubError, RunError
+from lora_hub.core.errors import AccessError, LoraHubError, RunError
 from lora_hub.core.messages import _
 from lora_hub.core.run_reader import RunReader
 from lora_hub.core.schema import Run, RunState
 from lora_hub.people import Person, rules
+from lora_hub.people.rules import Action
 from lora_hub.runs import run_phases
+from lora_hub.ui.frame.asking import asked_by
 from lora_hub.ui.frame.page import Page, inform
 from lora_hub.ui.render import render, render_data, render_groups, render_held_out, render_publication, render_runs
 from lora_hub.ui.render.plot import loss_plot
@@ -35,8 +37,10 @@ class Watch:
             return draw(person, self.page.runs, language, run_id, show_what, order, paged_to)
         except RunError as error:
             # An old address, or a run whose folder was removed: the list is still useful.
-            listed = render_runs.runs_list(use_cases.list_runs(person, self.page.runs), "", language)
+            listed = _listed(person, use_cases.list_runs(person, self.page.runs), "", language)
             return [listed, render.error_card(error, language), *_hidden(), ""]
+        except AccessError as error:
+            return _nothing(person, error, language)
 
     def tick(
         self,
@@ -53,6 +57,8 @@ class Watch:
             return draw(person, self.page.runs, language, run_id, show_what, order, paged_to, seen_before)
         except RunError:
             return gr.skip()
+        except AccessError as error:  # signed out since: said once, not at each tick
+            return _nothing(person, error, language)
 
     def cancel(self, language: str, stamp: str, *, person: Person) -> Any:
         run = use_cases.refresh_run(person, _shown(stamp))
@@ -175,7 +181,7 @@ def draw(
     known = use_cases.list_runs(person, reader)
     if not run_id:
         empty = render.empty(t(_("Choose a run from the list."), language)) if known else ""
-        return [render_runs.runs_list(known, "", language), empty, *_hidden(), ""]
+        return [_listed(person, known, "", language), empty, *_hidden(), ""]
     run = next((run for run in known if run.id == run_id), None) or use_cases.refresh_run(person, run_id, reader)
     members = next(
         (group for group in render_groups.beside_each_other(known) if any(one.id == run.id for one in group)), []
@@ -189,7 +195,7 @@ def draw(
     found = use_cases.read_held_out(person, run.id, reader) if is_new and run.metrics else None
     against = run.comparison.against if run.comparison else "base"
     return [
-        render_runs.runs_list(known, run.id, language),
+        _listed(person, known, run.id, language),
         render_runs.run_head(run, language, others, name_runs([run, *(one for one in known if one.id != run.id)])),
         gr.Button(
             visible=mine and not run.state.is_final and (not run.cancelling or run_phases.how_late(run) is not None)
@@ -220,6 +226,17 @@ def draw(
         render_runs.log_text(use_cases.read_log(person, run.id, reader=reader), language),
         stamp,
     ]
+
+
+def _listed(person: Person, known: list[Run], run_id: str, language: str) -> str:
+    """The list, with a sign of whose it is: a page whose person has signed out or lost a role then says so."""
+    shown = render_runs.runs_list(known, run_id, language, may_train=rules.may(person, Action.TRAIN))
+    return shown + asked_by(person)
+
+
+def _nothing(person: Person, error: AccessError, language: str) -> list[Any]:
+    """The tab for a person who may not look at runs at all: none of those shown before stays."""
+    return [asked_by(person), render.error_card(error, language), *_hidden(), ""]
 
 
 def _hidden() -> list[Any]:

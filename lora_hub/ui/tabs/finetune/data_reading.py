@@ -98,7 +98,7 @@ def _roles(view: View, columns: list[Any], language: str) -> list[Any]:
                 choices=choices,
                 visible=bool(view.columns),
                 label=label,
-                info=render.as_markdown(reason) or None,
+                info=render.as_hint(reason) or None,
                 **value,
             )
         )

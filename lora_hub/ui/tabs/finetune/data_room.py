@@ -15,11 +15,9 @@ from lora_hub.ui.tabs.finetune.asked import MAX_INPUTS
 from lora_hub.ui.tabs.finetune.form import NO_MENDS, NOTHING_CORRECTED
 
 ROLE_SLOTS = MAX_INPUTS + 1
-WHAT_IS_READ = _(
-    "{formats}, or one of these packed ({packed}). Any encoding. Rows stay on this machine.",
-    formats=several([one.title for one in TABLES]),
-    packed=several(PACKED, "or"),
-)
+READ = {"formats": several([one.title for one in TABLES]), "packed": several(PACKED, "or")}
+WHAT_IS_READ = _("{formats}, or one of these packed ({packed}). Any encoding. Rows stay on this machine.", **READ)
+WHAT_IS_SENT = _("{formats}, or one of these packed ({packed}). Any encoding. Nobody else can open your file.", **READ)
 TOO_LARGE = _("This file is larger than {limit}. Use a part of it, or raise LORA_HUB_MAX_UPLOAD_MB.")
 
 
@@ -27,7 +25,7 @@ class Room:
     """The widgets of step 2, made where it is drawn."""
 
     def __init__(self, words: Labels) -> None:
-        shared.html(words.heading(2, _("Your data"), WHAT_IS_READ))
+        shared.html(words.heading(2, _("Your data"), WHAT_IS_SENT if settings.signs_in() else WHAT_IS_READ))
         self.file = gr.File(label=words(_("Dataset")), height=132, elem_id="lh-file")
         shared.html(_too_large(words))
         with gr.Row(elem_classes="lh-tight", elem_id="lh-ways"):

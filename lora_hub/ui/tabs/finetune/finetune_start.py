@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 from lora_hub import use_cases
-from lora_hub.core.errors import LoraHubError
+from lora_hub.core.errors import AccessError, LoraHubError
 from lora_hub.core.messages import _, text_in
 from lora_hub.core.schema import Run, TrainSpec
 from lora_hub.people import Person
@@ -15,7 +15,7 @@ from lora_hub.ui.render import render
 from lora_hub.ui.render.text import number, t
 from lora_hub.ui.tabs.finetune import render_tasks, task_list
 from lora_hub.ui.tabs.finetune.asked import Asked
-from lora_hub.ui.tabs.finetune.finetune_steps import FROM_THE_LIST, Steps
+from lora_hub.ui.tabs.finetune.finetune_steps import Steps, where_bases_come_from
 from lora_hub.ui.tabs.finetune.review import review
 from lora_hub.ui.tabs.finetune.task_list import Entry, read_entries
 from lora_hub.ui.tabs.finetune.view import View
@@ -33,7 +33,7 @@ class Start:
         asked = task_list.on_base_of(entries, self.form.read(values))
         view = review(person, asked, language, self.page.looker)
         if view.spec is None:
-            raise LoraHubError(view.reason, "")
+            raise _not_ready(view)
         entries = task_list.add_entry(entries, asked, view.spec)
         title = text_in(view.spec.task.title, language)
         said = t(_("{task} is on the list. The form is free for the next task."), language, task=title)
@@ -81,7 +81,7 @@ class Start:
             if view.spec is not None:
                 ready.append(view)
             elif not entries:
-                raise LoraHubError(view.reason, "")
+                raise _not_ready(view)
             elif any(entry.edited for entry in entries):
                 raise LoraHubError(
                     t(_("The task that is being edited is not ready: {reason}"), language, reason=view.reason),
@@ -149,10 +149,18 @@ class Start:
     def _list(self, entries: list[Entry], language: str) -> list[Any]:
         """Updates for `list_parts`."""
         there = bool(entries)
-        said = _("Fixed while tasks are on the list of step 5: they share one base") if there else FROM_THE_LIST
+        said = (
+            _("Fixed while tasks are on the list of step 5: they share one base") if there else where_bases_come_from()
+        )
         value = {"value": entries[0].asked.base} if there else {}
         fixed = gr.Dropdown(interactive=not there, info=t(said, language), **value)
         return [[entry.to_json() for entry in entries], render_tasks.task_list(entries, language), fixed]
+
+
+def _not_ready(view: View) -> LoraHubError:
+    """Why there is nothing to train: what the page says beside the button, or that this person may not, which may be so
+    only since the page was drawn."""
+    return view.error if isinstance(view.error, AccessError) else LoraHubError(view.reason, "")
 
 
 def _next_after(asked: Asked) -> Asked:

@@ -8,8 +8,8 @@ import gradio as gr
 
 from lora_hub.catalogue import bases, hardware
 from lora_hub.catalogue.tasks import catalogue
-from lora_hub.core import spec_fields
-from lora_hub.core.messages import _
+from lora_hub.core import settings, spec_fields
+from lora_hub.core.messages import Message, _
 from lora_hub.core.schema import EFFORTS
 from lora_hub.ui.frame import page as shared
 from lora_hub.ui.frame.page import Labels
@@ -29,6 +29,12 @@ EFFORT_REASONS = {
 }
 WATCH_SECONDS = 4
 FROM_THE_LIST = _("From the list, or type any Hub id or a folder")
+FROM_THE_LIST_HERE = _("From the list; another one of the Hub if an admin allows it")
+
+
+def where_bases_come_from() -> Message:
+    """What may stand in the field of the base."""
+    return FROM_THE_LIST_HERE if settings.signs_in() else FROM_THE_LIST
 
 
 class Steps:
@@ -117,7 +123,7 @@ class BaseStep:
                     _base_choices(),
                     value=bases.BUILT_IN,
                     label=words(_("Base")),
-                    info=words(FROM_THE_LIST),
+                    info=words(where_bases_come_from()),
                     allow_custom_value=True,
                     elem_id="lh-base",
                 )
