@@ -266,9 +266,8 @@ def _add_deploy(command: argparse.ArgumentParser, say: Callable[[Message], str])
     command.add_argument(
         "--sleep",
         type=int,
-        default=3600,
         metavar="SECONDS",
-        help=say(_("without a visitor, after which paid hardware sleeps; -1: never (default: 3600)")),
+        help=say(_("without a visitor, after which paid hardware sleeps; -1: never (3600 with --hardware)")),
     )
     command.add_argument(
         "--storage", action="store_true", help=say(_("keep what the app stores in a bucket of the organization"))

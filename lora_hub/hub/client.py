@@ -28,6 +28,7 @@ PRODUCTION = "production"
 # Whoever looks whether the Hub is there waits for so long.
 LOOK_SECONDS = 2.0
 TRY_AGAIN = _("Nothing is lost: try again later.")
+PUBLISH_AGAIN = _("Publish again; the adapter is safe in its run.")
 # Answers that may be others a moment later.
 PASSING = (429, 500, 502, 503, 504)
 
@@ -119,12 +120,16 @@ def full_id(name: str) -> str:
 
 @contextmanager
 def told(
-    what: Message, repo_id: str = "", revision: str = "", missing: type[LoraHubError] = AdapterError
+    what: Message,
+    repo_id: str = "",
+    revision: str = "",
+    missing: type[LoraHubError] = AdapterError,
+    again: Message = PUBLISH_AGAIN,
 ) -> Iterator[None]:
     """Turns what the client raises into a LoraHubError: one sentence and what next.
 
     `what`: the thing asked for, as in "The Hub would not <what>". `missing`: the kind of error where a repo, or a
-    revision of it, is not there.
+    revision of it, is not there. `again`: what to do where an upload failed.
     """
     import httpx2
     from huggingface_hub import errors
@@ -139,7 +144,7 @@ def told(
             if "uploading" in str(error):
                 raise HubError(
                     _("An upload to {hub} failed."),
-                    _("Publish again; the adapter is safe in its run."),
+                    again,
                     hub=hub_url(),
                 ) from error
             raise

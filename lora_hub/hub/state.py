@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from lora_hub.core.errors import DataError, HubError
 from lora_hub.core.messages import _
-from lora_hub.hub.client import open_api, told
+from lora_hub.hub.client import TRY_AGAIN, open_api, told
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -46,7 +46,9 @@ class StateRepo:
     def list_packages(self) -> dict[str, int]:
         """Name -> bytes of what is kept. Makes the repo where there is none. Raises HubError, also where the repo is
         public."""
-        with told(_("keep what this app stores in {repo}", repo=self.repo_id), self.repo_id, missing=HubError):
+        with told(
+            _("keep what this app stores in {repo}", repo=self.repo_id), self.repo_id, missing=HubError, again=TRY_AGAIN
+        ):
             api = self._api()
             info = self._made(api)
             return {
@@ -79,7 +81,9 @@ class StateRepo:
 
     def read(self, name: str) -> bytes:
         """A package, opened. Raises HubError; DataError where it is damaged or another key's."""
-        with told(_("read what this app kept in {repo}", repo=self.repo_id), self.repo_id, missing=HubError):
+        with told(
+            _("read what this app kept in {repo}", repo=self.repo_id), self.repo_id, missing=HubError, again=TRY_AGAIN
+        ):
             with tempfile.TemporaryDirectory() as folder:
                 file = self._api().hf_hub_download(
                     self.repo_id, f"{FOLDER}/{name}", repo_type="dataset", local_dir=folder
@@ -93,7 +97,9 @@ class StateRepo:
         from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
         operations = [CommitOperationAdd(f"{FOLDER}/{name}", self._seal(name, data)) for name, data in packages.items()]
-        with told(_("keep what this app stores in {repo}", repo=self.repo_id), self.repo_id, missing=HubError):
+        with told(
+            _("keep what this app stores in {repo}", repo=self.repo_id), self.repo_id, missing=HubError, again=TRY_AGAIN
+        ):
             api = self._api()
             api.create_commit(
                 self.repo_id,

@@ -87,7 +87,10 @@ def test_a_checkout_becomes_a_space_and_is_brought_up_to_date(
     notes = " ".join(done["notes"])
     assert "README.md keeps what was set there: emoji" in notes and ".env and accounts.json, which" in notes
     assert "app.py was changed on the Space and is replaced by ours" in notes
-    assert result_of(deploy(name, "--no-wait", "--json"))["sent"] == []
+    assert result_of(deploy(name, "--sleep", "600", "--no-wait", "--json"))["sent"] == []
+    assert (
+        api.get_space_runtime(name).sleep_time == 600 and api.get_space_runtime(name).requested_hardware == "t4-small"
+    )
 
 
 def test_who_sees_a_space_is_never_changed_or_left_without_a_word(server: Server, deploy: Deploy) -> None:  # noqa: F811

@@ -44,11 +44,11 @@ class SpaceApp(App):
             "PYTHONPATH": "",
         }
         super().__init__(home, free_port(), **given, **variables)
-        self.code = code
+        self.code, self.callers = code, {}
 
     def ask(self, who: str, function: str, **values: Any) -> Any:
         """The answer of one of the page's public functions to somebody who signs in; a text where it refuses."""
-        caller = Caller(self.url, who, token_of(who), HOST)
+        caller = self.callers.get(who) or self.callers.setdefault(who, Caller(self.url, who, token_of(who), HOST))
         status, said = caller.post(f"/gradio_api/call/v2/{function}", json=values)
         assert status == 200, said
         told = caller.client.get(f"/gradio_api/call/{function}/{json.loads(said)['event_id']}").text

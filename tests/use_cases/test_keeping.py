@@ -20,6 +20,7 @@ from lora_hub.compare import find_here
 from lora_hub.core import events, settings, store
 from lora_hub.core.errors import DataError, HubError, SpecError
 from lora_hub.people import policy
+from lora_hub.ui.render import render_standing
 from lora_hub.use_cases import keeping, packing
 
 KEY = "a-key-of-more-than-32-characters-0123456789"
@@ -184,6 +185,24 @@ def test_what_is_kept_is_said_of_each_kind_of_place(monkeypatch: pytest.MonkeyPa
     assert "on this Space's storage" in keeping.what_is_kept().en
     monkeypatch.delenv("LORA_HUB_HOME")
     assert "are lost when this Space restarts" in keeping.what_is_kept().en
+
+
+def test_what_kind_of_space_this_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def place() -> str:
+        return use_cases.look_at_standing(PEOPLE["write"]).place.en
+
+    assert use_cases.look_at_standing(PEOPLE["write"]).place is None, "a machine of one's own"
+    monkeypatch.setenv("SPACE_ID", "lora-hub/app")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert place().startswith("This Space has no GPU: it trains and answers on its CPUs.")
+    driver = tmp_path / "nvidia-smi"
+    driver.write_text("#!/bin/sh\necho Tesla T4\n")
+    driver.chmod(0o755)
+    assert place() == "This Space has a GPU of its own, Tesla T4: it trains and answers here."
+    monkeypatch.setenv("SPACES_ZERO_GPU", "true")
+    assert place().startswith("This Space is on ZeroGPU: a question borrows a GPU.")
+    told = render_standing.standing(use_cases.look_at_standing(PEOPLE["write"]), "fa")
+    assert "ZeroGPU" in told and "قرض" in told
 
 
 @pytest.mark.parametrize(

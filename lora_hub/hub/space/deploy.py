@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from huggingface_hub import HfApi, SpaceRuntime
 
 POLL_SECONDS = 2.0
+SLEEP_SECONDS = 3600
 MOST_LOG_LINES = 20
 RUNNING = "RUNNING"
 # Where the Hub works on it, and it will be something else soon.
@@ -43,7 +44,7 @@ def deploy_space(plan: SpacePlan, say: Callable[[Message], None]) -> str:
     """Makes the Space as planned and returns its commit. say: told each step that is done. Raises HubError; what was
     said until then is done, and the same deployment again goes on from there."""
     repo_id = plan.repo_id
-    with told(_("deploy {repo}", repo=repo_id), repo_id, missing=HubError):
+    with told(_("deploy {repo}", repo=repo_id), repo_id, missing=HubError, again=_("Deploy again.")):
         api = open_api()
         if plan.bucket:
             api.create_bucket(plan.bucket, private=True, exist_ok=True)
@@ -88,8 +89,10 @@ def _secrets(plan: SpacePlan) -> dict[str, str]:
 
 
 def _sleep(plan: SpacePlan) -> int | None:
-    """The free hardware has a time of its own."""
-    return None if plan.asked.hardware in FREE else plan.asked.sleep
+    """Paid hardware sleeps after an hour, unless another time is asked for. The free one has a time of its own."""
+    if plan.asked.hardware in FREE:
+        return None
+    return SLEEP_SECONDS if plan.asked.sleep is None else plan.asked.sleep
 
 
 def _change(api: "HfApi", plan: SpacePlan, say: Callable[[Message], None]) -> None:
@@ -109,6 +112,9 @@ def _change(api: "HfApi", plan: SpacePlan, say: Callable[[Message], None]) -> No
     if asked.hardware:
         api.request_space_hardware(repo_id, asked.hardware, sleep_time=_sleep(plan))
         say(_("hardware: {name}", name=asked.hardware))
+    elif asked.sleep is not None:
+        api.set_space_sleep_time(repo_id, asked.sleep)
+        say(_("sleeps after {seconds} seconds without a visitor", seconds=asked.sleep))
 
 
 def _show(api: "HfApi", plan: SpacePlan, say: Callable[[Message], None]) -> None:

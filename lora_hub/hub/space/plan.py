@@ -35,7 +35,8 @@ _NOT_IN_NAMES = re.compile(r"--|\.\.")
 @dataclass(frozen=True)
 class Asked:
     """repo_id: "ORG/NAME". organization: to which the adapters go; "": the Space's own, or as it is there. hardware:
-    a flavor; "": as it is. sleep: seconds without a visitor after which paid hardware sleeps, None as it is. storage:
+    a flavor; "": as it is. sleep: seconds without a visitor after which paid hardware sleeps; None: an hour where
+    hardware is asked for, else as it is. storage:
     a bucket at /data, for all that the app stores. jobs: people are asked to let the app start jobs for them.
     visibility: "public", "private" or "" (a new Space is private).
     service_token: the Space's own token, not the one that deploys; never shown."""
