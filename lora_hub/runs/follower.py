@@ -29,6 +29,7 @@ Got = TypeVar("Got")
 # Seconds between two looks at the job, between two tries at a Hub that does not answer, and for as long as a job is
 # asked to end.
 LOOK_SECONDS, AGAIN_SECONDS, END_SECONDS = 5.0, 3.0, 10.0
+SILENT_SECONDS = 60.0
 LOST = "out of touch with the job"
 
 
@@ -104,12 +105,13 @@ class Follower(Worker):
         """Tells what the job tells until it has ended."""
         self._say_phase("waiting for the hired machine")
         log = JobLog(job_id, self.hired.namespace, self.spec, self._heard(job_id))
-        looked = -LOOK_SECONDS
+        looked, ended = -LOOK_SECONDS, math.inf
         try:
             while True:
                 self.check_cancelled()
                 told = log.next(0.5)
-                if told is ENDED:
+                # A Hub may hold the line long after the job's last word.
+                if told is ENDED or (told is None and time.monotonic() - ended > SILENT_SECONDS):
                     return
                 if isinstance(told, HubUnreachableError):
                     self._lose(told)
@@ -121,21 +123,24 @@ class Follower(Worker):
                     self._hear(told, is_old=log.is_old(told))
                 if time.monotonic() - looked >= LOOK_SECONDS:
                     looked = time.monotonic()
-                    self._look(job_id)
+                    if self._look(job_id):
+                        ended = min(ended, looked)
         finally:
             log.close()
 
-    def _look(self, job_id: str) -> None:
+    def _look(self, job_id: str) -> bool:
+        """Whether the job has ended. Says where it stands before its first word."""
         try:
             job = hub.read_job(job_id, self.hired.namespace)
         except HubUnreachableError as error:
             self._lose(error)
-            return
+            return False
         if self._is_lost:
             self._is_lost = False
             self.say(self._phase)
         if job is not None and job.stage == "RUNNING" and self._phase == "waiting for the hired machine":
             self._say_phase("setting up the hired machine")
+        return job is None or job.has_ended
 
     def _hear(self, event: Event, *, is_old: bool) -> None:
         """is_old: it was told before, and is only to be remembered."""

@@ -19,8 +19,10 @@ from lora_hub.runs import job_wire
 
 ENDED = "the job has ended"  # compared by identity
 AGAIN_SECONDS = 3.0
-# Bounds of what one job may tell: events, and characters of its log, a line and all together.
-MOST_EVENTS, MOST_LINE, MOST_LOG = 200_000, 2_000, 20_000_000
+# Bounds of what one job may tell, in characters: events all together, a line of its log, and its log. And notes, which
+# all stand on the run's page.
+MOST_EVENTS, MOST_LINE, MOST_LOG = 100_000_000, 2_000, 20_000_000
+MOST_NOTES = 200
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 _AGAIN = object()
 
@@ -36,7 +38,7 @@ class JobLog:
         self._before = heard  # events that were heard by whoever followed the job before
         self._since = 0  # lines of the log that were passed on since the last event
         self._skips, self._to_skip = heard >= 0, 0
-        self._events = self._characters = 0
+        self._events = self._notes = self._characters = 0
         self._lines: queue.Queue[Any] = queue.Queue(maxsize=10_000)
         self._closed = threading.Event()
         threading.Thread(target=self._read, name=f"log of {job_id}", daemon=True).start()
@@ -62,15 +64,13 @@ class JobLog:
     def _hear(self, line: str) -> Event | Text | None:
         event = job_wire.read_line(line, self.spec)
         if event is not None:
-            self._events += 1
-            if self._events > MOST_EVENTS:
-                return None
             if event.seq >= self.heard:
                 self._skips = False
             if event.seq > self.heard:
                 self.heard, self._since, self._to_skip = event.seq, 0, 0
-                return event
-            # One that was heard by somebody else: only the first time.
+                self._events += len(line)
+                self._notes += "note" in event.data
+                return event if self._events <= MOST_EVENTS and self._notes <= MOST_NOTES else None
             return event if self.is_old(event) else None
         if self._skips:
             return None

@@ -3,6 +3,7 @@ and the end of their time."""
 
 import json
 import os
+import re
 import signal
 import socket
 import threading
@@ -19,11 +20,12 @@ from test_local_hub import ACCOUNTS, TOKENS, Server, start_server
 from lora_hub import hub, runs, use_cases
 from lora_hub.catalogue import bases
 from lora_hub.catalogue.tasks import catalogue
+from lora_hub.cli import main
 from lora_hub.core import store
 from lora_hub.core.errors import AdapterError, BaseError, HubError, SpecError
 from lora_hub.core.schema import Event, Hired, RunState, TrainSpec
 from lora_hub.people import LOCAL, Person
-from lora_hub.runs import job_parcel, job_result, job_wire
+from lora_hub.runs import job_parcel, job_result, job_wire, run_json
 from lora_hub.runs.job_log import ENDED, JobLog
 
 ORG, TOKEN = "lora-hub", TOKENS["alice"]
@@ -200,6 +202,9 @@ def test_a_run_outlives_its_follower_its_line_and_its_time_and_comes_back_publis
     assert len(run.hired.jobs) == 2 and run.hired.dollars == pytest.approx(
         sum(-(-seconds // 60) for seconds in run.hired.jobs.values()) / 60 * 0.4
     )
+    told = run_json.run_result(run)["hired"]
+    assert (told["flavor"], told["job"], told["dollars"]) == ("t4-small", run.hired.job, run.hired.dollars)
+    assert str(told["spent"]).startswith("t4-small: 2 jobs took ") and "The estimate was " in str(told["spent"])
     eventually(lambda: not repos(server, run_id))
     # Everything is there as after a run of this machine.
     assert run.metrics["adapter"]["accuracy"].value >= 0 and len(runs.read_held_out(run_id).rows) == run.eval_rows
@@ -278,7 +283,11 @@ def test_nothing_is_hired_where_it_cannot_be(line: Line, data: Path, monkeypatch
         runs.hire(spec, tokens, "t4-small")
 
 
-def test_a_hub_without_jobs_says_so(data: Path) -> None:
+def test_a_hub_without_jobs_says_so(data: Path, capsys: pytest.CaptureFixture) -> None:
+    asked = ["train", str(data), "--task", "sentiment", "--hardware", "t4-small", "--set", "steps=4"]
+    assert main(asked) == 1 and store.list_run_ids() == []
+    assert "runs no jobs. Train on this machine, or use a Hub that does." in capsys.readouterr().err
+    assert main([*asked, "--hardware-minutes", "0"]) == 2 and "number of minutes" in capsys.readouterr().err
     planned = plan(data)
     with pytest.raises(HubError, match="runs no jobs"):
         runs.hire(planned.spec, planned.estimate.tokens_row, "t4-small")
@@ -377,6 +386,10 @@ def test_a_log_that_comes_again_is_passed_on_once(spec: TrainSpec, monkeypatch: 
         return found
 
     assert listen(JobLog("job", ORG, spec)) == ["a", 0, "b", "c[2J", 1, "d", "x" * 2000]
+    # Of one that never stops talking, as much as a training says is heard.
+    monkeypatch.setattr(runs.job_log, "MOST_NOTES", 3)
+    tries = iter([[event("exam", place, note=f"note {place}") for place in range(9)]])
+    assert listen(JobLog("job", ORG, spec)) == [0, 1, 2]
     # Another that follows it goes on behind what was heard, and is told once more what is only remembered.
     tries = iter([[*lines, "e"]])
     assert listen(JobLog("job", ORG, spec, heard=1)) == [0, 1, "d", "e"]
@@ -433,10 +446,10 @@ def test_checkpoints_come_by_their_names(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_what_a_job_installs_is_what_runs_here() -> None:
     pinned = (Path(job_parcel.__file__).parents[2] / "requirements.txt").read_text().splitlines()
-    names = {line.partition("==")[0] for line in pinned if "==" in line and not line.startswith("#")}
-    assert names - {*job_parcel.LIBRARIES} == {"gradio[oauth]", "itsdangerous", "httpx", "mcp"}, (
-        "the page's stay at home"
-    )
+    names = {re.split(r"[\[=]", line)[0] for line in pinned if "==" in line and not line.startswith("#")}
+    at_home = names - {*job_parcel.LIBRARIES}  # a new one belongs here if no training imports it, else there
+    assert at_home <= {"gradio", "spaces", "itsdangerous", "httpx", "mcp", "cryptography"}
+    assert {*job_parcel.LIBRARIES} - names == {"pydantic", "PyYAML"}
 
 
 def test_hired_time_is_paid_by_the_minute_begun() -> None:
