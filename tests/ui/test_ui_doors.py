@@ -176,12 +176,14 @@ class Queue:
 def test_who_opens_many_sessions_loses_their_own_oldest() -> None:
     queue = Queue()
     states = SimpleNamespace(lock=Lock(), session_data={}, time_last_used={})
-    sessions_kept.SessionsKept(SimpleNamespace(_queue=queue, app=SimpleNamespace(state_holder=states)))
+    sessions_kept.SessionsKept(SimpleNamespace(_queue=queue, fns={}, app=SimpleNamespace(state_holder=states)))
 
     def join(person: Person, name: str) -> tuple:
         states.session_data[name] = states.time_last_used[name] = "0.4 MB"
         request = SimpleNamespace(scope={ASKING: lambda: person})
-        return asyncio.run(queue.push(body=SimpleNamespace(session_hash=name), request=request, username=None))
+        return asyncio.run(
+            queue.push(body=SimpleNamespace(session_hash=name, fn_index=0), request=request, username=None)
+        )
 
     assert join(WILL, "wills")[0]
     for number in range(2 * sessions_kept.MOST_OF_STRANGERS):
