@@ -108,6 +108,6 @@ def _why_not(plan: Any, stage: Any, seconds: float) -> tuple[Message, Message]:
     said = _("{repo} is deployed and does not run: it is {stage}.", **where)
     if stage.reason:
         said = joined(said, _("It says: {answer}.", answer=stage.reason.rstrip(".")))
-    if stage.name in ("PAUSED", "STOPPED", "SLEEPING"):
+    if stage.is_resting:
         return said, _("Start it on {url}.", **where)
     return said, _("Its log is on {url}. Put right what it names, and deploy again.", **where)

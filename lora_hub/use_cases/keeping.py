@@ -76,6 +76,10 @@ class Keeper:
 
     def look(self) -> None:
         """Reads what was kept, if that has not succeeded yet, and keeps what is new. Raises HubError."""
+        if self._is_read and not (settings.home() / STATUS).exists():
+            # Nobody deletes all this on purpose: a disk that was lost under the app takes nothing with it.
+            logger.warning("%s was emptied; what was kept is read again", settings.home())
+            self._is_read, self._kept = False, {}
         if not self._is_read:
             self._restore()
             self._is_read = True

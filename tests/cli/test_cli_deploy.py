@@ -165,7 +165,7 @@ def test_it_waits_until_the_space_runs_and_tells_why_it_does_not(server: Server,
             "",
         ),
         (
-            [{"stage": "BUILDING"}, {"stage": "BUILD_ERROR", "errorMessage": "No matching\ndistribution"}],
+            [{"stage": "BUILDING"}, {"stage": "BUILD_ERROR", "sha": head, "errorMessage": "No matching\ndistribution"}],
             [],
             3,
             "it is BUILD_ERROR. It says: No matching distribution. Its log is on ",

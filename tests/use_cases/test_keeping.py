@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 import tarfile
 import uuid
 from pathlib import Path
@@ -118,8 +119,13 @@ def test_a_new_home_has_what_the_old_one_had(
     second.look()
     assert len(files_in(repo)) == 3 and len(HfApi().list_repo_commits(repo, repo_type="dataset")) == 1
     move(monkeypatch, tmp_path / "third")
-    keeper(repo).look()
+    third = keeper(repo)
+    third.look()
     assert [run.id for run in use_cases.list_runs(EVE)] == [wills]
+    # a disk that is lost under the running app is no deletion
+    shutil.rmtree(tmp_path / "third")
+    third.look()
+    assert [run.id for run in use_cases.list_runs(EVE)] == [wills] and len(files_in(repo)) == 3
 
 
 def test_what_is_damaged_or_in_the_way_keeps_nothing_from_starting(

@@ -20,8 +20,11 @@ POLL_SECONDS = 2.0
 SLEEP_SECONDS = 3600
 MOST_LOG_LINES = 20
 RUNNING = "RUNNING"
-# Where the Hub works on it, and it will be something else soon.
 _VISIBILITIES = {"public": _("public"), "private": _("private")}
+RESTING = ("PAUSED", "STOPPED", "SLEEPING")
+# Within these seconds of a commit the Hub begins to build it.
+SETTLING_SECONDS = 30.0
+# Where the Hub works on it, and it will be something else soon.
 UNDER_WAY = ("BUILDING", "RUNNING_BUILDING", "APP_STARTING", "RUNNING_APP_STARTING")
 
 
@@ -38,6 +41,11 @@ class Stage:
     @property
     def runs(self) -> bool:
         return self.name == RUNNING and not self.is_late
+
+    @property
+    def is_resting(self) -> bool:
+        """Whether somebody has to start it."""
+        return self.name in RESTING
 
 
 def deploy_space(plan: SpacePlan, say: Callable[[Message], None]) -> str:
@@ -161,13 +169,13 @@ def _commit(api: "HfApi", plan: SpacePlan) -> str:
 def wait_for_space(repo_id: str, commit: str, seconds: float, say: Callable[[Message], None]) -> Stage:
     """Waits until a Space has this commit and runs, or is in a stage that it does not leave by itself; at most so many
     seconds. say: told each new stage. Raises HubError where the Hub cannot be asked."""
-    until, last = time.monotonic() + seconds, ""
+    until, settled, last = time.monotonic() + seconds, time.monotonic() + SETTLING_SECONDS, ""
     with told(_("say how {repo} does", repo=repo_id), repo_id, missing=HubError):
         api = open_api()
         while True:
             runtime = api.get_space_runtime(repo_id)
             name = str(getattr(runtime.stage, "value", runtime.stage))
-            is_under_way = name in UNDER_WAY or (name == RUNNING and _runs_another(runtime, commit))
+            is_under_way = name in UNDER_WAY or (time.monotonic() < settled and _is_of_before(runtime, commit))
             if name != last:
                 say(_("stage: {name}", name=name))
                 last = name
@@ -179,9 +187,9 @@ def wait_for_space(repo_id: str, commit: str, seconds: float, say: Callable[[Mes
     return Stage(name, reason, log, is_under_way)
 
 
-def _runs_another(runtime: "SpaceRuntime", commit: str) -> bool:
-    """Whether it still runs what was there before; not every Hub says."""
-    return runtime.raw.get("sha", commit) != commit
+def _is_of_before(runtime: "SpaceRuntime", commit: str) -> bool:
+    """Whether a stage may still be that of the version before, which runs or has failed."""
+    return str(getattr(runtime.stage, "value", runtime.stage)) not in RESTING and runtime.raw.get("sha") != commit
 
 
 def _last_lines(api: "HfApi", repo_id: str, stage: str) -> str:
