@@ -41,6 +41,7 @@ LONG = (
     "cli/test_cli_servers.py",
     "test_readme.py",
     "ui/test_page_data.py",
+    "runs/test_hf_jobs.py",
     "ui/test_page_people.py",
     "ui/test_deployed_space.py",
     "cli/test_cli.py",

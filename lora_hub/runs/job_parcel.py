@@ -15,7 +15,7 @@ from pathlib import Path
 
 import lora_hub
 from lora_hub.core import events, settings, store
-from lora_hub.core.schema import DatasetInfo, Event, Run, RunState
+from lora_hub.core.schema import DatasetInfo, Event, Run, RunState, TrainSpec
 
 ROWS, TEST, RUN = "data/rows", "data/test", "run"
 RESULT = "result"
@@ -37,13 +37,13 @@ python -m zipfile -e code.zip .
 python needs.py || pip install --quiet -r requirements.txt
 exec python -m lora_hub.runs.job_worker "$RUN_ID"
 """
-# Whether all is there already, in the right versions ("2.13.0+cpu" is 2.13.0).
+# Whether all is there already, in the right versions.
 NEEDS = """import sys
 from importlib.metadata import PackageNotFoundError, version
 try:
     for line in open("requirements.txt"):
         name, _, wanted = line.strip().partition("==")
-        if version(name).partition("+")[0] != wanted:
+        if wanted not in ("", version(name).partition("+")[0]):
             sys.exit(1)
 except PackageNotFoundError:
     sys.exit(1)
@@ -69,7 +69,7 @@ def pack(run: Run) -> dict[str, Path | bytes]:
     files: dict[str, Path | bytes] = {
         "code.zip": _code(),
         "needs.py": NEEDS.encode(),
-        "requirements.txt": "".join(f"{name}=={version(name).partition('+')[0]}\n" for name in LIBRARIES).encode(),
+        "requirements.txt": _requirements(spec).encode(),
         f"{RUN}/spec.json": json.dumps(spec.model_dump(mode="json")).encode(),
         f"{RUN}/events.jsonl": _history(run).encode(),
     }
@@ -79,6 +79,12 @@ def pack(run: Run) -> dict[str, Path | bytes]:
     for file in (folder / store.CHECKPOINTS).glob("checkpoint-*/*"):
         files[f"{store.CHECKPOINTS}/{file.parent.name}/{file.name}"] = file
     return files
+
+
+def _requirements(spec: TrainSpec) -> str:
+    """What the job needs, in the versions of here, without their builds ("2.13.0+cpu")."""
+    pinned = [f"{name}=={version(name).partition('+')[0]}" for name in LIBRARIES]
+    return "\n".join([*pinned, *(["bitsandbytes"] if spec.quantization != "none" else [])]) + "\n"
 
 
 def _history(run: Run) -> str:

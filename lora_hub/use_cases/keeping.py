@@ -5,7 +5,8 @@ people's files and what the organization allows. It is read when the app starts 
     keeper.close()                                 what is new is kept, too
 
 A run is there as it ended, with its adapter and without its checkpoints: it can be compared and published; resumed, it
-begins again. What is deleted here is deleted there. The app works on where nothing can be kept, and says so.
+begins again. A run that a job trains is there, too: resumed, its job is followed again. What is deleted here is deleted
+there. The app works on where nothing can be kept, and says so.
 """
 
 import json
@@ -109,8 +110,13 @@ class Keeper:
 
     def _save(self) -> bool:
         """Whether anything was new."""
-        ended = [f"runs/{run.id}" for run in runs.list_runs(self._reader) if run.state.is_final]
+        known = runs.list_runs(self._reader)
+        ended = [f"runs/{run.id}" for run in known if run.state.is_final]
         now = {place: packing.print_of(place) for place in (*packing.places(), *ended)}
+        # One that a job trains is kept once, as soon as the job is known: the job goes on when the app is gone.
+        going = [run for run in known if not run.state.is_final and run.hired is not None and run.hired.is_under_way]
+        for place in (f"runs/{run.id}" for run in going):
+            now[place] = self._kept.get(place) or packing.print_of(place)
         new = [place for place, found in now.items() if found and self._kept.get(place) != found]
         gone = [place for place in self._kept if place not in now and not packing.print_of(place)]
         if not new and not gone:

@@ -128,6 +128,25 @@ def test_a_new_home_has_what_the_old_one_had(
     assert [run.id for run in use_cases.list_runs(EVE)] == [wills] and len(files_in(repo)) == 3
 
 
+def test_a_run_that_a_job_trains_is_known_to_the_next_app(
+    repo: str, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hired = ("worker-7-1", "hired", {"flavor": "t4-small", "namespace": "lora-hub", "job": "a1", "repo": "lora-hub/r"})
+    run = run_of("will", "private", ("worker-7-1", "state", {"state": "running"}), hired)
+    log = events.EventLog(store.events_file(run), "worker-7-1")
+    first, working = keeper(repo), store.own_run(run)
+    first.look()
+    head = HfApi().dataset_info(repo).sha
+    log.append("progress", phase="training", step=1, total=9)
+    first.look()
+    assert HfApi().dataset_info(repo).sha == head, "it is kept once, not with every word"
+    move(monkeypatch, tmp_path / "next")
+    keeper(repo).look()
+    found = use_cases.refresh_run(PEOPLE["write"], run)
+    assert found.state == "lost" and found.hired.is_under_way and "the job itself goes on" in found.error.message
+    working.close()
+
+
 def test_what_is_damaged_or_in_the_way_keeps_nothing_from_starting(
     repo: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
