@@ -332,6 +332,11 @@ def signs_in() -> bool:
     return in_space() or has_sign_in()
 
 
+def sign_in_host() -> str:
+    """The host, and port if it has one, of the Hub that people sign in with; empty if there is none."""
+    return urlsplit(os.environ.get("OPENID_PROVIDER_URL", "").strip()).netloc.rpartition("@")[2]
+
+
 def has_sign_in() -> bool:
     """Whether there is a Hub to sign in with; a Space has one if its card says `hf_oauth: true`."""
     return bool(os.environ.get("OAUTH_CLIENT_ID"))

@@ -182,14 +182,16 @@ def _describe(run: Run) -> Message:
 def _waiting(run: Run) -> Message:
     wait = run.waits
     now, then = wait.before[: len(wait.before) - wait.place + 1], wait.before[len(wait.before) - wait.place + 1 :]
+    place = {"place": wait.place, "slots": wait.slots, "now": _named(now)}
     return joined(
+        # The setting is for whoever sits at the machine.
         _(
             "Place {place} in the queue: this machine trains {slots} at a time ({setting}). Training now: {now}.",
-            place=wait.place,
-            slots=wait.slots,
             setting=f"LORA_HUB_SLOTS = {wait.slots}",
-            now=_named(now),
-        ),
+            **place,
+        )
+        if run.owner == "local"
+        else _("Place {place} in the queue: this app trains {slots} at a time. Training now: {now}.", **place),
         _("Then: {then}.", then=_named(then)) if then else "",
         _("It starts by itself."),
     )

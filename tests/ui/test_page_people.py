@@ -115,8 +115,8 @@ def test_four_people_in_one_app(place: Place, browser: object, tmp_path: Path) -
 
 def a_stranger_stands_before_the_door(english: object, persian: object) -> None:
     for page, said, button in (
-        (english, "its members train, share and compare adapters here", "Sign in with Hugging Face"),
-        (persian, "اعضایش اینجا آداپتور آموزش می‌دهند", "ورود با Hugging Face"),
+        (english, "its members train, share and compare adapters here", "Sign in with the Hub at 127.0.0.1"),
+        (persian, "اعضایش اینجا آداپتور آموزش می‌دهند", "ورود با هاب"),
     ):
         wait_for_text(page, ".lh-door", said)
         expect(page.locator(".lh-door").get_by_text(button)).to_be_visible()

@@ -6,9 +6,12 @@ import re
 import pytest
 
 from lora_hub.people import LOCAL, STRANGER, Person, policy
+from lora_hub.people.rules import Action
 from lora_hub.ui.frame import person
 from lora_hub.ui.frame.asking import ASKING, who_asks_in
 from lora_hub.ui.frame.page import Labels
+from lora_hub.ui.render import render_standing
+from lora_hub.use_cases import Standing
 
 EVE = Person(id="eve", name="</script><script>alert(1)//", roles={"lora-hub": "write"}, token="hf_of_eve")
 
@@ -52,3 +55,28 @@ def test_a_space_without_sign_in_says_what_is_missing(monkeypatch: pytest.Monkey
     monkeypatch.setenv("OAUTH_CLIENT_ID", "the-app")
     door, badge = person.door(Labels()), person.badge(Labels())
     assert "hf_oauth: true" not in door and 'href="login/huggingface"' in door and 'href="login/huggingface"' in badge
+
+
+def test_limits_are_told_before_they_are_met() -> None:
+    will = Person(id="will", roles={"lora-hub": "write"})
+    allowed = policy.Policy(waiting_runs=2, minutes_a_day=10)
+    for going, minutes, said in (
+        (0, 3.2, "0 of your 2 runs at a time wait or train. 3 of your 10 minutes a day are used."),
+        (1, 12.0, "Your 10 minutes of training a day are used up."),
+        (2, 0.0, "2 runs of yours wait or train, as many as may at a time."),
+    ):
+        standing = Standing(will, "lora-hub", (Action.TRAIN,), allowed, going, minutes)
+        assert said in render_standing.left(standing, "en")
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("https://huggingface.co", "Sign in with Hugging Face"),
+        ("http://team:8000/", "Sign in with the Hub at team:8000"),
+    ],
+)
+def test_the_button_names_the_hub_that_it_leads_to(url: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OAUTH_CLIENT_ID", "app")
+    monkeypatch.setenv("OPENID_PROVIDER_URL", url)
+    assert said in re.sub("[\u2066-\u2069]", "", person.door(Labels(["en"])))

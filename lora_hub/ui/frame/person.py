@@ -95,5 +95,11 @@ def _button(labels: Labels, more: str = "") -> str:
     """Empty if there is no Hub to sign in with."""
     if not settings.has_sign_in():
         return ""
-    said = labels.both(_("Sign in with Hugging Face"))
+    host = settings.sign_in_host()
+    is_public = not host or host == "huggingface.co" or host.endswith(".huggingface.co")
+    said = (
+        labels.both(_("Sign in with Hugging Face"))
+        if is_public
+        else labels.both(_("Sign in with the Hub at {hub}"), hub=lambda language: host)
+    )
     return f'<a class="lh-sign-in {more}" data-sign-in href="login/huggingface">{said}</a>'

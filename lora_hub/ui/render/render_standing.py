@@ -78,7 +78,14 @@ def left(told: Any, language: str) -> str:
     if told.allowed is None or Action.TRAIN not in told.may:
         return ""
     said = t(
-        _(
+        _("{going} runs of yours wait or train, as many as may at a time. Wait until one has ended, or cancel one.")
+        if told.going >= told.allowed.waiting_runs
+        else _(
+            "Your {most:,} minutes of training a day are used up. You can start again as the last 24 hours pass, or an "
+            "admin may allow more."
+        )
+        if told.minutes >= told.allowed.minutes_a_day
+        else _(
             "{going} of your {most_runs} runs at a time wait or train. {used:,} of your {most:,} minutes a day are "
             "used."
         ),
