@@ -233,10 +233,13 @@ class Follower(Worker):
         job_id, payer, until = self.hired.job, self.hired.namespace, time.monotonic() + END_SECONDS
         while True:
             try:
-                hub.cancel_job(job_id, payer)
                 job = hub.read_job(job_id, payer)
-                if job is None or job.has_ended or time.monotonic() > until:
+                if job is None or job.has_ended:
                     self.report("hired", ended=job_id, seconds=job.seconds if job else 0.0)
+                    return
+                hub.cancel_job(job_id, payer)
+                if time.monotonic() > until:  # it was told, and takes its time
+                    self.report("hired", ended=job_id, seconds=job.seconds)
                     return
             except LoraHubError as error:
                 if time.monotonic() > until:

@@ -14,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import lora_hub
+from lora_hub import hub
 from lora_hub.core import events, settings, store
 from lora_hub.core.schema import DatasetInfo, Event, Run, RunState, TrainSpec
 
@@ -24,8 +25,6 @@ LIBRARIES = (
     "torch huggingface_hub transformers peft trl datasets accelerate polars fastexcel python-calamine "
     "charset-normalizer sacrebleu psutil markdown-it-py babel orjson pathspec regex ftfy pydantic PyYAML"
 ).split()
-# The project's own kinds of file; whatever else lies beside them is nobody's business.
-CODE = {".py", ".yaml", ".json", ".jsonl", ".txt", ".csv", ".tsv", ".po", ".safetensors", ".jinja", ".model"}
 COMMAND = """set -e
 export PYTHONUNBUFFERED=1 HF_HUB_DISABLE_PROGRESS_BARS=1 PIP_ROOT_USER_ACTION=ignore PIP_DISABLE_PIP_VERSION_CHECK=1
 python -c 'import huggingface_hub' 2>/dev/null || pip install --quiet "huggingface_hub==$HUB_CLIENT"
@@ -99,18 +98,11 @@ def _history(run: Run) -> str:
 
 
 def _code() -> bytes:
-    """The package, as a zip."""
-    package = Path(lora_hub.__file__).parent
-    made = io.BytesIO()
+    """The package, as a zip: the files that a Space would get, and nothing that lies beside them."""
+    root, made = Path(lora_hub.__file__).parents[1], io.BytesIO()
     with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
-        for file in sorted(package.rglob("*")):
-            inside = file.relative_to(package.parent)
-            if (
-                file.is_file()
-                and file.suffix in CODE
-                and not any(part.startswith((".", "__py")) for part in inside.parts)
-            ):
-                archive.write(file, inside)
+        for file in hub.package_files(root):
+            archive.write(root / file, file)
     return made.getvalue()
 
 

@@ -1,6 +1,7 @@
 """Runs on hired hardware: jobs of the embedded Hub, which really run, followed through a killed follower, a lost line
 and the end of their time."""
 
+import io
 import json
 import os
 import re
@@ -8,6 +9,7 @@ import signal
 import socket
 import threading
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -128,9 +130,9 @@ def eventually(true: Callable[[], object], seconds: float = 120) -> None:
         time.sleep(0.1)
 
 
-def start(planned: runs.Plan, **changed: object) -> str:
-    hired = use_cases.hire(LOCAL, planned.spec, planned.estimate.tokens_row, "t4-small").model_copy(update=changed)
-    return use_cases.start_run(LOCAL, planned.spec, hired=hired).id
+def start(planned: runs.Plan, who: Person = LOCAL, **changed: object) -> str:
+    hired = use_cases.hire(who, planned.spec, planned.estimate.tokens_row, "t4-small").model_copy(update=changed)
+    return use_cases.start_run(who, planned.spec, hired=hired).id
 
 
 def workers(run_id: str) -> list[int]:
@@ -221,11 +223,18 @@ def test_a_run_outlives_its_follower_its_line_and_its_time_and_comes_back_publis
     assert not [name for name in store.list_run_ids() if name != run_id]
 
 
-def test_a_cancelled_run_ends_its_job_and_leaves_nothing(server: Server, line: Line, home: Path, data: Path) -> None:
-    run_id = start(plan(data))
+def test_a_cancelled_run_ends_its_job_and_leaves_nothing(
+    server: Server, line: Line, home: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The job is alice's, who has signed in; the app's own token would not do."""
+    monkeypatch.setenv("HF_TOKEN", "hf_of_the_app")
+    alice = Person(id="alice", roles={ORG: "admin"}, token=TOKEN)
+    run_id = start(plan(data), alice)
     eventually(lambda: runs.refresh_run(run_id).hired.job)
-    job = runs.refresh_run(run_id).hired.job
-    assert use_cases.cancel_run(LOCAL, run_id).state == "cancelled"
+    run = runs.refresh_run(run_id)
+    job = run.hired.job
+    assert run.owner == "alice" and 0 < run.hired.most_seconds <= run.most_seconds
+    assert use_cases.cancel_run(alice, run_id).state == "cancelled"
     assert server.api().inspect_job(job_id=job, namespace=ORG).status.stage == "CANCELED"
     eventually(lambda: not repos(server, run_id) and not workers(run_id))
     assert list(runs.refresh_run(run_id).hired.jobs) == [job]
@@ -442,6 +451,14 @@ def test_checkpoints_come_by_their_names(tmp_path: Path, monkeypatch: pytest.Mon
     with pytest.raises(Exception, match="more than a training leaves"):
         job_result.bring_checkpoints(repo, tmp_path)
     hub.remove_run_repo(repo)
+
+
+def test_a_job_gets_the_program_and_nothing_that_lies_beside_it() -> None:
+    with zipfile.ZipFile(io.BytesIO(job_parcel._code())) as archive:
+        names = set(archive.namelist())
+    assert {"lora_hub/runs/job_worker.py", "lora_hub/built_in/model/model.safetensors"} <= names
+    assert all(name.startswith("lora_hub/") for name in names)
+    assert not [name for name in names if "making/" in name or name.endswith((".env", ".pyc", ".log"))]
 
 
 def test_what_a_job_installs_is_what_runs_here() -> None:

@@ -5,7 +5,7 @@ deploy_space(plan); wait_for_space(plan.repo_id, ...)
 """
 
 from lora_hub.hub.space.deploy import Stage, deploy_space, wait_for_space
-from lora_hub.hub.space.files import ProjectFiles, project_files
+from lora_hub.hub.space.files import ProjectFiles, package_files, project_files
 from lora_hub.hub.space.plan import Asked, SpacePlan, plan_space
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "SpacePlan",
     "Stage",
     "deploy_space",
+    "package_files",
     "plan_space",
     "project_files",
     "wait_for_space",

@@ -76,10 +76,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 def project_files(folder: Path = ROOT) -> ProjectFiles:
     """The files of the checkout in `folder` that a Space gets. Raises LoraHubError where it is none."""
-    ours = GitIgnoreSpec.from_lines([*OURS, *_samples()])
-    found = {path for path in _walk(folder) if ours.match_file(path)}
-    known = _tracked(folder)
-    chosen = {path for path in found if not _has_link(folder, path) and (known is None or path in known)}
+    found, chosen, known = _choose(folder)
     missing = [path for path in NEEDED if path not in chosen]
     if missing:
         raise LoraHubError(
@@ -89,6 +86,21 @@ def project_files(folder: Path = ROOT) -> ProjectFiles:
             file=missing[0],
         )
     return ProjectFiles(folder, tuple(sorted(chosen)), known is not None, tuple(sorted(found - chosen)))
+
+
+def package_files(folder: Path = ROOT) -> list[Path]:
+    """Those of the package alone, of a checkout or as it is installed in `folder`: what a job needs to train. Relative
+    to `folder`."""
+    _found, chosen, _known = _choose(folder)
+    return [Path(path) for path in sorted(chosen) if path.startswith("lora_hub/")]
+
+
+def _choose(folder: Path) -> tuple[set[str], set[str], set[str] | None]:
+    """(files of the project's kinds in its places, those among them that travel, what git tracks)."""
+    ours = GitIgnoreSpec.from_lines([*OURS, *_samples()])
+    found = {path for path in _walk(folder) if ours.match_file(path)}
+    known = _tracked(folder)
+    return found, {path for path in found if not _has_link(folder, path) and (known is None or path in known)}, known
 
 
 def _samples() -> list[str]:
