@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 # The image that jobs run in; what they need beside Python they install.
 IMAGE = "python:3.11"
 ENDED = ("COMPLETED", "CANCELED", "ERROR", "DELETED")
-# By these two a job is found again: the run that it trains, and which of the run's jobs it is.
-RUN_LABEL, ATTEMPT_LABEL = "lora-hub-run", "lora-hub-attempt"
+RUN_LABEL = "lora-hub-run"  # by the run that it trains a job is found again
 RUNS_JOBS = ("admin", "write")
 ANOTHER_TOKEN = _("Use a token with the right to run jobs, or train on this machine.")
 
@@ -82,18 +81,16 @@ def list_job_prices() -> dict[str, float]:
     }
 
 
-def start_job(
-    payer: str, *, run_id: str, attempt: int, script: str, environment: dict[str, str], flavor: str, seconds: float
-) -> Job:
-    """Starts the job of a run's attempt; where it was started already, that one is found. script: for `sh`.
-    environment: anybody with a look at the job sees it. seconds: after which the Hub ends it. Raises HubError."""
-    labels = {RUN_LABEL: run_id, ATTEMPT_LABEL: str(attempt)}
+def start_job(payer: str, *, run_id: str, script: str, environment: dict[str, str], flavor: str, seconds: float) -> Job:
+    """Starts a job of a run; where one of it is under way, that one is found. script: for `sh`. environment: anybody
+    with a look at the job sees it. seconds: after which the Hub ends it. Raises HubError."""
+    labels = {RUN_LABEL: run_id}
     with _asked():
         api = open_api()
-        # The answer to a start may have been lost on its way, with the job under way.
-        known = next(iter(api.list_jobs(namespace=payer, labels=labels)), None)
-        if known is not None:
-            return _job(known)
+        # The answer to a start may have been lost on its way, or whoever started it.
+        for known in map(_job, api.list_jobs(namespace=payer, labels=labels)):
+            if not known.has_ended:
+                return known
         started = api.run_job(
             image=IMAGE,
             command=["sh", "-c", script],

@@ -90,7 +90,6 @@ class Follower(Worker):
             lambda: hub.start_job(
                 hired.namespace,
                 run_id=self.run_id,
-                attempt=run.attempt,
                 script=job_parcel.COMMAND,
                 environment=job_parcel.environment(self.run_id, repo),
                 flavor=hired.flavor,

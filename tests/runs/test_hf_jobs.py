@@ -233,6 +233,11 @@ def test_a_cancelled_run_ends_its_job_and_leaves_nothing(
     eventually(lambda: runs.refresh_run(run_id).hired.job)
     run = runs.refresh_run(run_id)
     job = run.hired.job
+    # Nobody starts it twice, whatever became of the answer to the first start.
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    again = hub.start_job(ORG, run_id=run_id, script="exit 1", environment={}, flavor="t4-small", seconds=60)
+    assert again.id == job
+    monkeypatch.setenv("HF_TOKEN", "hf_of_the_app")
     assert run.owner == "alice" and 0 < run.hired.most_seconds <= run.most_seconds
     assert use_cases.cancel_run(alice, run_id).state == "cancelled"
     assert server.api().inspect_job(job_id=job, namespace=ORG).status.stage == "CANCELED"
