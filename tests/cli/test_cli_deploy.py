@@ -180,5 +180,8 @@ def test_it_waits_until_the_space_runs_and_tells_why_it_does_not(server: Server,
     # a Hub that goes away in the middle: what was done is told, and the same again goes on
     with BreakingProxy(server.url, r"POST /api/spaces/.*/commit/", 500) as proxy:
         broken = deploy("lora-hub/half-way", "--json", HF_ENDPOINT=proxy.url)
-    assert broken.returncode == 3 and json.loads(broken.stdout)["done"] == ["made: lora-hub/half-way, private"]
+    assert broken.returncode == 3 and json.loads(broken.stdout)["done"] == [
+        "made: lora-hub/half-way, private",
+        "variable: LORA_HUB_ORG=lora-hub",
+    ]
     assert deploy("lora-hub/half-way", "--no-wait").returncode == 0

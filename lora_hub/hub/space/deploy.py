@@ -88,6 +88,12 @@ def _create(api: "HfApi", plan: SpacePlan, say: Callable[[Message], None]) -> No
         space_volumes=_volumes(plan) or None,
     )
     say(_("made: {repo}, {visibility}", repo=plan.repo_id, visibility=_VISIBILITIES[plan.becomes]))
+    for key, value in plan.variables.items():
+        say(_("variable: {name}={value}", name=key, value=value))
+    for key in plan.secrets:
+        say(_("secret: {name}", name=key))
+    if asked.hardware:
+        say(_("hardware: {name}", name=asked.hardware))
 
 
 def _secrets(plan: SpacePlan) -> dict[str, str]:
@@ -121,6 +127,10 @@ def _change(api: "HfApi", plan: SpacePlan, say: Callable[[Message], None]) -> No
         api.request_space_hardware(repo_id, asked.hardware, sleep_time=_sleep(plan))
         say(_("hardware: {name}", name=asked.hardware))
     elif asked.sleep is not None:
+        runtime = api.get_space_runtime(repo_id)
+        if (runtime.requested_hardware or runtime.hardware or "") in FREE:
+            say(_("The free hardware has a time of its own after which it sleeps."))
+            return
         api.set_space_sleep_time(repo_id, asked.sleep)
         say(_("sleeps after {seconds} seconds without a visitor", seconds=asked.sleep))
 

@@ -10,11 +10,22 @@ from typing import TYPE_CHECKING, Any
 from lora_hub.catalogue import hardware
 from lora_hub.core import settings
 from lora_hub.core.errors import HubError, SpecError
-from lora_hub.core.messages import NOTHING, Message, _, _n, joined, several
+from lora_hub.core.messages import Message, _, joined, several
 from lora_hub.hub.client import hub_url, member_trouble, open_api, told
 from lora_hub.hub.contents import CARD, changes, files_of
 from lora_hub.hub.space.card import add_scope, merge_card, merge_requirements
 from lora_hub.hub.space.files import ProjectFiles
+from lora_hub.hub.space.notices import (
+    HOME,
+    STATE,
+    ZERO_GPU,
+    notice_edited,
+    notice_files,
+    notice_removed,
+    notice_state,
+    notice_visibility,
+    notice_zero_gpu,
+)
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi, SpaceInfo
@@ -23,12 +34,10 @@ if TYPE_CHECKING:
 TITLE = "Update LoRA Hub"
 FIRST_TITLE = "initial commit"  # the Hub's own, of a repo that was just made
 REQUIREMENTS = "requirements.txt"
-ZERO_GPU = "zero-a10g"
 FREE = ("", "cpu-basic", ZERO_GPU)
 STORAGE_PLACE = "/data"
-ORG, HOME, STATE = "LORA_HUB_ORG", "LORA_HUB_HOME", "LORA_HUB_STATE"
+ORG = "LORA_HUB_ORG"
 JOBS_SCOPE = "jobs"
-NAMED_FILES = 8
 _NOT_IN_NAMES = re.compile(r"--|\.\.")
 
 
@@ -188,7 +197,9 @@ def _plan_new(asked: Asked, files: ProjectFiles) -> SpacePlan:
         variables=variables,
         secrets=secrets,
         bucket=_bucket(asked),
-        notes=tuple(filter(None, [_notice_files(files), _notice_zero_gpu(asked), _notice_state(variables)])),
+        notes=tuple(
+            filter(None, [notice_files(files), notice_zero_gpu(asked.hardware, asked.jobs), notice_state(variables)])
+        ),
     )
 
 
@@ -231,13 +242,13 @@ def _plan_update(api: "HfApi", asked: Asked, files: ProjectFiles, info: "SpaceIn
     wanted = _variables(asked, variables, {*secrets, *secrets_there})
     was = "private" if info.private else "public"
     notes = [
-        _notice_files(files),
+        notice_files(files),
         *kept,
-        _notice_edited(edited, info),
-        _notice_removed(removed, info),
-        _notice_visibility(asked, was),
-        _notice_zero_gpu(asked),
-        _notice_state(variables | wanted),
+        notice_edited(edited, info.sha or ""),
+        notice_removed(removed),
+        notice_visibility(asked.repo_id, was, asked.visibility),
+        notice_zero_gpu(asked.hardware, asked.jobs),
+        notice_state(variables | wanted),
     ]
     return SpacePlan(
         asked,
@@ -300,73 +311,3 @@ def _secrets(asked: Asked, there: dict[str, str], secrets: set[str]) -> tuple[st
 
 def _bucket(asked: Asked) -> str:
     return f"{asked.repo_id}-data" if asked.storage else ""
-
-
-def _notice_files(files: ProjectFiles) -> Message:
-    if not files.left:
-        return NOTHING
-    return _n(
-        "{names} stays here: it is a link, or git does not track it.",
-        "{names} stay here: they are links, or git does not track them.",
-        count=len(files.left),
-        names=several(files.left, "and", most=NAMED_FILES),
-    )
-
-
-def _notice_edited(edited: list[str], info: "SpaceInfo") -> Message:
-    if not edited:
-        return NOTHING
-    return _n(
-        "{names} was changed on the Space and is replaced by ours; what it was stays in the commit {commit}.",
-        "{names} were changed on the Space and are replaced by ours; what they were stays in the commit {commit}.",
-        count=len(edited),
-        names=several(edited, "and", most=NAMED_FILES),
-        commit=(info.sha or "")[:8],
-    )
-
-
-def _notice_removed(removed: tuple[str, ...], info: "SpaceInfo") -> Message:
-    """Programs that a version no longer has are no news; all else came from a folder of somebody's."""
-    others = [path for path in removed if not path.startswith("lora_hub/") or not path.endswith(".py")]
-    if not others:
-        return NOTHING
-    return _n(
-        "{names}, which an earlier deployment left there, is removed. The Space's history still has it: replace the "
-        "secrets that were in it.",
-        "{names}, which an earlier deployment left there, are removed. The Space's history still has them: replace "
-        "the secrets that were in them.",
-        count=len(others),
-        names=several(others, "and", most=NAMED_FILES),
-    )
-
-
-def _notice_visibility(asked: Asked, was: str) -> Message:
-    if asked.visibility and asked.visibility != was:
-        return (
-            _("{repo} is private and becomes public: anybody may open its address.", repo=asked.repo_id)
-            if was == "private"
-            else _("{repo} is public and becomes private.", repo=asked.repo_id)
-        )
-    if was == "public" and not asked.visibility:
-        return _(
-            "{repo} is public and stays so: anybody may open its address. --private makes it private; --public says "
-            "that this is meant.",
-            repo=asked.repo_id,
-        )
-    return NOTHING
-
-
-def _notice_zero_gpu(asked: Asked) -> Message:
-    if asked.hardware != ZERO_GPU or asked.jobs:
-        return NOTHING
-    return _("On ZeroGPU a question gets a GPU and a training does not. --jobs lets people train on hired hardware.")
-
-
-def _notice_state(variables: dict[str, str]) -> Message:
-    if {HOME, STATE} & set(variables):
-        return NOTHING
-    return _(
-        "What the app stores is lost when the Space restarts. --storage keeps it on a disk; {variable}, set to a "
-        "token of the Space's own, keeps it in a private repo.",
-        variable=settings.SERVICE_TOKEN,
-    )
