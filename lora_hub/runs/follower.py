@@ -16,13 +16,13 @@ from typing import Any, TypeVar
 from lora_hub import hub
 from lora_hub.core import settings, store
 from lora_hub.core.errors import HubUnreachableError, LoraHubError
-from lora_hub.core.messages import _, as_message
+from lora_hub.core.messages import _, as_message, joined
 from lora_hub.core.schema import Event, Failure, Hired, RunState
 from lora_hub.hub import endpoint
 from lora_hub.runs import job_parcel, job_result
 from lora_hub.runs.job_log import ENDED, JobLog, Text
 from lora_hub.runs.owner import write_log
-from lora_hub.runs.turns import Ticket
+from lora_hub.runs.turns import Cancelled, Ticket
 from lora_hub.runs.worker import Worker, read_arguments
 
 Got = TypeVar("Got")
@@ -56,14 +56,21 @@ class Follower(Worker):
     def _work(self) -> None:
         if self.is_trained:
             return
-        job = self._take_up() or self._start()
+        # A person ends the job with the run. Whatever else goes wrong here, the job goes on.
         try:
+            job = self._take_up() or self._start()
             self._follow(job)
-        except BaseException as error:
-            # A person ends the job with the run. Whatever else goes wrong here, the job goes on.
-            if self.cancelled() and not isinstance(error, LoraHubError):
+        except Cancelled:
+            if self.hired.is_under_way:
                 self._end_job()
             raise
+        except LoraHubError as error:
+            if not self.hired.is_under_way:
+                raise
+            raise LoraHubError(
+                joined(error.said, _("The job itself goes on.")),
+                joined(error.advice, _("Resume the run: its job is followed again.")),
+            ) from error
         self._check_end(job)
         self._bring_back()
 

@@ -18,6 +18,7 @@ import pytest
 from sample_adapters import make_spec
 from small_data import sentiment_rows, write_csv
 from test_local_hub import ACCOUNTS, TOKENS, Server, start_server
+from test_run_folders import make_run
 
 from lora_hub import hub, runs, use_cases
 from lora_hub.catalogue import bases
@@ -25,9 +26,12 @@ from lora_hub.catalogue.tasks import catalogue
 from lora_hub.cli import main
 from lora_hub.core import store
 from lora_hub.core.errors import AdapterError, BaseError, HubError, SpecError
+from lora_hub.core.messages import _
 from lora_hub.core.schema import Event, Hired, RunState, TrainSpec
+from lora_hub.hub.jobs import Job
 from lora_hub.people import LOCAL, Person
 from lora_hub.runs import job_parcel, job_result, job_wire, run_json
+from lora_hub.runs.follower import Follower
 from lora_hub.runs.job_log import ENDED, JobLog
 
 ORG, TOKEN = "lora-hub", TOKENS["alice"]
@@ -321,6 +325,34 @@ def test_a_job_has_the_person_s_token_and_the_organization_publishes_with_its_ow
     given = use_cases.training.child_environment(will, publishes=False, hires=True)
     assert (given["HF_TOKEN"], given[settings.SERVICE_TOKEN]) == ("hf_of_will", "")
     assert not any("hf_of" in word for word in job_parcel.environment("run-1", "lora-hub/lora-hub-run-1").values())
+
+
+def test_a_job_that_may_not_be_looked_at_any_more_goes_on(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when a person's token has expired: nothing is removed under the job, and who resumes the run follows it."""
+    job = {
+        "flavor": "t4-small",
+        "namespace": ORG,
+        "job": "a1",
+        "repo": f"{ORG}/lora-hub-run-1",
+        "url": "https://hub/a1",
+    }
+    run_id = make_run(("app-1", "hired", job))
+
+    def refuse(*asked: object) -> Iterator[str]:
+        raise HubError(_("The Hub does not accept this token."), _("Sign in again."))
+        yield
+
+    monkeypatch.setattr(hub, "read_job", lambda *asked: Job("a1", "https://hub/a1", "RUNNING"))
+    monkeypatch.setattr(hub, "read_job_lines", refuse)
+    monkeypatch.setattr(hub, "remove_run_repo", lambda repo: pytest.fail("the job needs it"))
+    follower = Follower(run_id)
+    assert not follower.told(follower._work)
+    follower.tidy()
+    follower.end()
+    run = runs.refresh_run(run_id)
+    assert run.state == "failed" and run.hired.is_under_way and run.hired.repo
+    assert run.error.message == "The Hub does not accept this token. The job itself goes on."
+    assert run.error.hint == "Sign in again. Resume the run: its job is followed again."
 
 
 # --- what strangers could have written ---
