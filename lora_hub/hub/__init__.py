@@ -25,7 +25,7 @@ from lora_hub.hub.fetch import (
 )
 from lora_hub.hub.jobs import cancel_job, find_payer, list_job_prices, read_job, read_job_lines, start_job
 from lora_hub.hub.listing import Version, check_owner, get_adapter, list_adapters, list_versions, read_card
-from lora_hub.hub.naming import check_name, repo_name
+from lora_hub.hub.naming import check_name, repo_name, version_number
 from lora_hub.hub.publish import publish_adapter
 from lora_hub.hub.record import make_record, parts_of
 from lora_hub.hub.rights import check_publishing
@@ -94,6 +94,7 @@ __all__ = [
     "read_job_lines",
     "remove_run_repo",
     "repo_name",
+    "version_number",
     "send_files",
     "start_job",
     "wait_for_space",

@@ -26,7 +26,7 @@ from lora_hub.ui.frame.outside import Outside
 from lora_hub.ui.frame.page import LIGHT, Labels, Page
 from lora_hub.ui.frame.warm import warm_up
 from lora_hub.ui.render import render
-from lora_hub.ui.tabs import adapters_tab, compare_tab, organization_tab, runs_tab
+from lora_hub.ui.tabs import adapters_tab, compare_tab, data_tab, organization_tab, runs_tab
 from lora_hub.ui.tabs.compare_asking import MOST_ADAPTERS
 from lora_hub.ui.tabs.finetune import finetune
 
@@ -37,6 +37,7 @@ TABS: dict[str, tuple[Message, Callable[[Page, gr.Tab], None]]] = {
     "runs": (_("Runs"), runs_tab.build),
     "adapters": (_("Adapters"), adapters_tab.build),
     "compare": (_("Compare"), compare_tab.build),
+    "data": (_("Data"), data_tab.build),
     "organization": (_("Organization"), organization_tab.build),
 }
 # Uploads are copied to our own store at once; Gradio's copies are deleted after an hour.

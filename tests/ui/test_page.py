@@ -273,7 +273,7 @@ def fine_tune_to_compare(app: App, visit: Visit, tmp_path: Path) -> None:
     every_row = page.locator("#lh-examples tbody tr").count()
     page.locator("#lh-show").get_by_text("better than the base").click()
     playwright.expect(page.locator("#lh-examples tbody tr")).not_to_have_count(every_row)
-    page.get_by_role("button", name="Log").click()
+    page.get_by_role("button", name=re.compile("^Log")).click()
     wait_for_text(page, "#lh-log", "training")
     # While another name is typed, what publishing would do is told of that one.
     named = page.locator("#lh-publish-name :is(input, textarea)")
@@ -346,6 +346,33 @@ def fine_tune_to_compare(app: App, visit: Visit, tmp_path: Path) -> None:
     page.locator("#lh-ask").click()
     wait_for_text(page, "#lh-answers .lh-asked", f"More.{asked}")
     playwright.expect(done).to_have_count(2)
+
+    # Step 6: what is not needed any more goes, each time on the second press only: the adapter, the file, all the rest.
+    open_tab(page, "Adapters")
+    page.locator(f'[data-open="{name}"]').click()
+    delete = page.locator("#lh-adapter-delete")
+    delete.click()
+    wait_for_text(page, "#lh-adapter-going", f"The repository {name} goes for good, for everybody")
+    assert name in text_of(page, "#lh-shelf")
+    delete.click()
+    wait_for_text(page, "#lh-shelf", "No adapter")
+    playwright.expect(delete).to_be_hidden()
+    open_tab(page, "Data")
+    wait_for_text(page, "#lh-files", "feelings.csv")
+    page.locator("#lh-data-file input").click()
+    page.get_by_role("option", name="feelings.csv").click()
+    delete = page.locator("#lh-data-delete")
+    delete.click()
+    wait_for_text(page, "#lh-data-delete", "press again")
+    delete.click()
+    playwright.expect(page.locator("#lh-files")).not_to_contain_text("feelings.csv")
+    assert (app.home / "runs" / run_id).is_dir()
+    wait_for_text(page, "#lh-everything", "local: 1 run")
+    page.locator("#lh-data-wipe").click()
+    wait_for_text(page, "#lh-everything", "This goes for good")
+    page.locator("#lh-data-wipe").click()
+    wait_for_text(page, "#lh-everything", "local: 0 runs, 0 files")
+    assert not (app.home / "runs" / run_id).exists()
 
     assert visit.strangers == [], "the page asked somebody else"
     assert visit.errors == []

@@ -22,7 +22,7 @@ from test_page_wiring import Held
 expect = playwright.expect
 __all__ = ["browser"]
 CONTRAST = (Path(__file__).parent / "contrast.js").read_text(encoding="utf-8")
-TABS = ("finetune", "runs", "adapters", "compare")
+TABS = ("finetune", "runs", "adapters", "compare", "data")
 DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 GRAVE = ("serious", "critical")
 

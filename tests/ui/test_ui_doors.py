@@ -5,6 +5,7 @@ import asyncio
 import json
 from collections import OrderedDict
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 from types import SimpleNamespace
@@ -17,7 +18,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from lora_hub.people import STRANGER, Person, policy
+from lora_hub.people import STRANGER, Person, limits, policy
+from lora_hub.people.pace import Pace
 from lora_hub.ui.frame import doors, sessions_kept
 from lora_hub.ui.frame.asking import ASKING
 
@@ -119,6 +121,18 @@ def test_an_upload_is_bounded_while_it_arrives(content, place: Place) -> None:
     status, told = place.ask(WILL, "POST", doors.UPLOAD, body)
     assert status == 413 and "more than 1 MB at once" in told and place.taken <= 1_200_000
     assert place.ask(WILL, "POST", doors.UPLOAD, b"x" * 900_000)[0] == 200
+
+
+def test_nobody_uploads_more_at_once_than_they_ask(place: Place) -> None:
+    """Files that arrive count towards nobody's disk yet."""
+    will = replace(WILL, pace=Pace())
+    going = [will.pace.begin(limits.MOST_AT_ONCE) for _ in range(limits.MOST_AT_ONCE)]
+    status, told = place.ask(will, "POST", doors.UPLOAD, b"x" * 100)
+    assert all(going) and (status, place.taken) == (403, 0) and "8 requests of yours" in told
+    will.pace.end()
+    for _ in range(3):  # each gives its place back, also one that is refused
+        assert place.ask(will, "POST", doors.UPLOAD, b"x" * 100)[0] == 200
+        assert place.ask(will, "POST", doors.UPLOAD, b"x" * 200_000_000)[0] == 413
 
 
 def test_a_form_is_bounded_by_what_one_may(place: Place) -> None:

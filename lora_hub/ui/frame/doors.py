@@ -89,7 +89,8 @@ class Doors:
                 told.extend(message.get("body", b""))
             await send(message)
 
-        await self._bounded(most + AROUND_FILE_BYTES, scope, receive, keep)
+        with limits.under_way(person):  # what arrives is on the disk, and counts as nobody's yet
+            await self._bounded(most + AROUND_FILE_BYTES, scope, receive, keep)
         self.uploads.add(person, _paths(told))
 
     async def _bounded(self, most: int, scope: Any, receive: Any, send: Any) -> None:

@@ -9,12 +9,15 @@ from lora_hub.catalogue import bases
 from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core.errors import HubError
 from lora_hub.core.messages import _, text_in
+from lora_hub.core.schema import AdapterRef
+from lora_hub.hub import version_number
 from lora_hub.people import Person, rules
 from lora_hub.people.rules import Action
 from lora_hub.ui.frame import page as shared
 from lora_hub.ui.frame.page import LIGHT, Page
-from lora_hub.ui.render import render_adapters, render_card
+from lora_hub.ui.render import render, render_adapters, render_card, render_own_data
 from lora_hub.ui.render.render import error_card
+from lora_hub.ui.render.text import t
 
 # Sends which adapter's Compare button was pressed; page.js handles clicks on names.
 COMPARE = """element.addEventListener('click', (event) => {
@@ -57,8 +60,13 @@ def build(page: Page, tab: gr.Tab) -> None:
         head = shared.html(elem_id="lh-adapter")
         with gr.Row(elem_classes="lh-tight"):
             compare = gr.Button(words(_("Add to Compare")), size="md", visible=False, elem_id="lh-adapter-compare")
+            version = gr.Dropdown(
+                [], label=words(_("What to delete")), visible=False, min_width=220, elem_id="lh-adapter-version"
+            )
+            delete = gr.Button(words(_("Delete")), size="md", scale=0, visible=False, elem_id="lh-adapter-delete")
+        going = shared.html(elem_id="lh-adapter-going")
         card = shared.html(visible=False, elem_id="lh-card")
-        picked = gr.Textbox("", visible="hidden")
+        picked, pressed, gone = (gr.Textbox("", visible="hidden") for _field in range(3))
     page.choices += [task, base]
 
     @shared.told
@@ -82,12 +90,38 @@ def build(page: Page, tab: gr.Tab) -> None:
     @shared.told
     def open_card(language: str, repo_id: str, *, person: Person) -> Any:
         if not repo_id:
-            return "", gr.Button(visible=False), gr.HTML(visible=False)
+            return ["", gr.Button(visible=False), gr.HTML(visible=False), *no_deletion()]
         ref = use_cases.get_adapter(person, repo_id)
         versions = [(one.tag, one.commit, one.date, one.message) for one in use_cases.list_versions(person, repo_id)]
         text = render_card.card_html(use_cases.read_card(person, repo_id), ref.url, language)
         top = render_adapters.adapter_head(ref, language) + render_adapters.versions_table(versions, language)
-        return top, gr.Button(visible=True), gr.HTML(text, visible=True)
+        return [top, gr.Button(visible=True), gr.HTML(text, visible=True), *deletable(person, ref, language)]
+
+    def deletable(person: Person, ref: AdapterRef, language: str) -> list[Any]:
+        """What may be chosen for deletion: the Hub decides whether this person may, which only they can try."""
+        if not rules.may(person, Action.PUBLISH) or not ref.task:
+            return no_deletion()
+        older = [tag for tag in ref.versions if version_number(tag)][1:]
+        choices = [(t(_("the whole repository"), language), ""), *((tag, tag) for tag in older)]
+        shown = gr.Button(t(_("Delete"), language), variant="secondary", visible=True)
+        return [gr.Dropdown(choices, value="", visible=True), shown, "", ""]
+
+    def no_deletion() -> list[Any]:
+        return [gr.Dropdown(visible=False), gr.Button(visible=False), "", ""]
+
+    @shared.told
+    def delete_it(language: str, repo_id: str, version: str | None, pressed_for: str, *, person: Person) -> list[Any]:
+        """The first press says what goes; a second one for the same choice deletes it."""
+        asked = f"{repo_id}@{version or ''}"
+        if pressed_for != asked:
+            planned = use_cases.plan_deletion(person, repo_id, version or "")
+            again = gr.Button(t(_("Delete for good: press again"), language), variant="stop")
+            return [render_own_data.deletion(planned, language), again, asked, gr.skip(), gr.skip()]
+        deleted = use_cases.delete_adapter(person, repo_id, version or "")
+        name = deleted.version or deleted.repo_id
+        shared.inform(render.escape(t(_("{name} was deleted."), language, name=name)), language)
+        plain = gr.Button(t(_("Delete"), language), variant="secondary")
+        return ["", plain, "", repo_id if version else "", asked]
 
     asked = [page.language, org, task, base, chosen]
     looking = {
@@ -112,16 +146,28 @@ def build(page: Page, tab: gr.Tab) -> None:
     chosen.change(
         None, chosen, None, js="(id) => { window.loraHub.address('adapter', id, true); }", api_visibility="private"
     )
-    opening = chosen.change(
+    opening = gr.on(
+        [chosen.change, gone.change],
         open_card,
         [page.language, chosen],
-        [head, compare, card],
+        [head, compare, card, version, delete, going, pressed],
         concurrency_id="hub",
         show_progress="minimal",
         show_progress_on=[head],
         api_visibility="private",
     )
     opening.then(**looking, show_progress="hidden")
+    # What is gone then is read again: the list, and the card of a repository that stays.
+    delete.click(
+        delete_it,
+        [page.language, chosen, version, pressed],
+        [going, delete, pressed, chosen, gone],
+        concurrency_id="hub",
+        show_progress="minimal",
+        show_progress_on=[head],
+        api_visibility="private",
+    )
+    version.input(lambda: ["", ""], None, [going, pressed], **LIGHT)
     compare.click(inputs=[page.compare_names, chosen], **adding).then(
         lambda: gr.Tabs(selected="compare"), None, page.tabs, **LIGHT
     )

@@ -1,0 +1,74 @@
+"""A person's files and runs, and what deleting takes away -> HTML."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from lora_hub.core.messages import Message, _, _n, several
+from lora_hub.ui.render.render import card, empty, escape, sentence, table
+from lora_hub.ui.render.text import iso_moment, number, t
+
+MB = 1e6
+
+
+def files_table(files: Sequence[Any], language: str) -> str:
+    """files: of `use_cases.StoredFile`."""
+    if not files:
+        return empty(t(_("No files here yet: those that you bring in Fine-tune are listed here."), language))
+    rows = [
+        [
+            f"<bdi>{escape(one.name)}</bdi>",
+            escape(_size(one.size, language)),
+            f"<bdi>{escape(iso_moment(datetime.fromtimestamp(one.kept, UTC).isoformat()[:16], language))}</bdi>",
+            escape(number(len(one.runs), language)),
+        ]
+        for one in files
+    ]
+    heads = [t(said, language) for said in (_("File"), _("Size"), _("Last opened"), _("Runs made of it"))]
+    return table(heads, rows)
+
+
+def everything(data: Any, language: str) -> str:
+    """What somebody has here. data: a `use_cases.OwnData`."""
+    said = t(
+        _("{owner}: {runs}, {files}, {size} in all."),
+        language,
+        owner=data.owner,
+        runs=_n("{count:,} run", "{count:,} runs", count=len(data.runs)).in_language(language),
+        files=_n("{count:,} file", "{count:,} files", count=len(data.files)).in_language(language),
+        size=_size(data.size, language),
+    )
+    published = _published(data.adapters)
+    return card("plain", sentence(said), sentence(t(published, language)) if published else "")
+
+
+def _published(adapters: Sequence[str]) -> Message | None:
+    if not adapters:
+        return None
+    return _("Published from these runs: {adapters}.", adapters=several(adapters, most=8))
+
+
+def going(data: Any, with_adapters: bool, language: str) -> str:
+    """What the second press deletes."""
+    said = t(_("This goes for good. Press again to delete it."), language)
+    also = _("The published adapters go too, for everybody.") if with_adapters else _("What was published stays.")
+    told = [sentence(t(also, language))] if data.adapters else []
+    return everything(data, language) + card("bad", sentence(said), *told)
+
+
+def deletion(planned: Any, language: str) -> str:
+    """What deleting an adapter takes away. planned: a `hub.Deletion`."""
+    tags = several(planned.goes, most=8) if planned.goes else _("none")
+    said = (
+        _("Version {version} of {repo} goes for good; these stay: {stays}.")
+        if planned.version
+        else _("The repository {repo} goes for good, for everybody, with all its versions: {tags}.")
+    )
+    told = said.filled(
+        {"version": planned.version, "repo": planned.repo_id, "stays": several(planned.stays), "tags": tags}
+    )
+    return card("bad", sentence(t(told, language)), sentence(t(_("Press again to delete it."), language)))
+
+
+def _size(size: int, language: str) -> str:
+    return t(_("{size} MB"), language, size=number(size / MB, language, 1 if size >= MB / 10 else 3))

@@ -1,0 +1,98 @@
+"""The Data tab: the files that a person has brought, and deleting one of them or everything. Admins may delete
+everything of anybody's."""
+
+from typing import Any
+
+import gradio as gr
+
+from lora_hub import use_cases
+from lora_hub.core.messages import _
+from lora_hub.people import Person, rules
+from lora_hub.people.rules import Action
+from lora_hub.ui.frame import page as shared
+from lora_hub.ui.frame.page import LIGHT, Page, inform, told
+from lora_hub.ui.render import render, render_own_data
+from lora_hub.ui.render.text import t
+
+# What a browser tab remembers of its person's choices goes with their data.
+FORGET = "(own) => { if (own) try { sessionStorage.clear(); } catch { /* forbidden inside a frame */ } }"
+AGAIN = _("Delete for good: press again")
+
+
+def build(page: Page, tab: gr.Tab) -> None:
+    """Draws the tab inside the current context and wires it. It is filled when it is opened."""
+    words = page.words
+    with gr.Column(elem_classes="lh-page"):
+        shared.html(f"<h2>{words.both(_('Your files'))}</h2>")
+        files = shared.html(elem_id="lh-files")
+        with gr.Row(equal_height=True, elem_classes="lh-tight"):
+            file = gr.Dropdown([], label=words(_("File")), min_width=260, visible=False, elem_id="lh-data-file")
+            delete = gr.Button(words(_("Delete")), size="md", scale=0, visible=False, elem_id="lh-data-delete")
+        shared.html(f"<h2>{words.both(_('Everything'))}</h2>")
+        everything = shared.html(elem_id="lh-everything")
+        with gr.Row(equal_height=True, elem_classes="lh-tight"):
+            owner = gr.Textbox(
+                label=words(_("Whose")),
+                info=words(_("A person's name; empty: yours")),
+                max_lines=1,
+                visible=False,
+                elem_id="lh-data-owner",
+            )
+            adapters = gr.Checkbox(
+                label=words(_("Also the adapters that were published")), visible=False, elem_id="lh-data-adapters"
+            )
+            wipe = gr.Button(
+                words(_("Delete everything")), size="md", scale=0, min_width=200, visible=False, elem_id="lh-data-wipe"
+            )
+        # what was pressed once; and whether the data that is gone was the reader's own
+        pressed_file, pressed_all, own_is_gone = (gr.Textbox("", visible="hidden") for _field in range(3))
+
+    def look(language: str, *, person: Person) -> list[Any]:
+        if not rules.may(person, Action.TRAIN):
+            said = render.empty(t(_("Only who may train has data here."), language))
+            return [said, gr.skip(), gr.skip(), "", *[gr.skip()] * 3, "", ""]
+        found = use_cases.look_at_data(person)
+        names = [(one.name, one.id) for one in found.files]
+        is_admin = person.role == "admin" and not person.is_local  # on a laptop there is nobody else
+        return [
+            render_own_data.files_table(found.files, language),
+            gr.Dropdown(names, value=None, visible=bool(names)),
+            gr.Button(t(_("Delete"), language), variant="secondary", visible=bool(names)),
+            render_own_data.everything(found, language),
+            gr.Textbox(visible=is_admin),
+            gr.Checkbox(False, visible=bool(found.adapters) or is_admin),
+            gr.Button(t(_("Delete everything"), language), variant="secondary", visible=True),
+            "",
+            "",
+        ]
+
+    def delete_file(language: str, chosen: str | None, pressed_for: str, *, person: Person) -> list[Any]:
+        """The first press asks for confirmation; a second one for the same file deletes it."""
+        if not chosen:
+            inform(render.escape(t(_("Choose a file first."), language)), language)
+            return [gr.skip()] * 9
+        if pressed_for != chosen:
+            asks = gr.Button(t(AGAIN, language), variant="stop")
+            return [gr.skip(), gr.skip(), asks, *[gr.skip()] * 4, chosen, gr.skip()]
+        use_cases.delete_dataset(person, chosen)
+        inform(render.escape(t(_("The file was deleted."), language)), language)
+        return look(language, person=person)
+
+    def wipe_all(language: str, whose: str, also: bool, pressed_for: str, *, person: Person) -> list[Any]:
+        """The first press shows what goes; a second one for the same person and choice deletes it."""
+        asked = f"{whose.strip()} {also}"
+        if pressed_for != asked:
+            going = render_own_data.going(use_cases.look_at_data(person, whose), also, language)
+            asks = gr.Button(t(AGAIN, language), variant="stop")
+            return [*[gr.skip()] * 3, going, *[gr.skip()] * 2, asks, gr.skip(), asked, ""]
+        gone = use_cases.delete_data(person, whose, adapters=also)
+        inform(render.escape(t(_("Everything of {owner} was deleted."), language, owner=gone.owner)), language)
+        return [*look(language, person=person), "own" if gone.owner == person.id else ""]
+
+    shown = [files, file, delete, everything, owner, adapters, wipe, pressed_file, pressed_all]
+    changing = {**LIGHT, "concurrency_id": "own data", "concurrency_limit": 4}
+    tab.select(told(look), page.language, shown, **LIGHT)
+    delete.click(told(delete_file), [page.language, file, pressed_file], shown, **changing)
+    asked = [page.language, owner, adapters, pressed_all]
+    wiped = wipe.click(told(wipe_all), asked, [*shown, own_is_gone], **changing)
+    wiped.then(None, own_is_gone, None, js=FORGET, api_visibility="private")
