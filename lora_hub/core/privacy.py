@@ -13,7 +13,7 @@ from lora_hub.core import settings
 
 USER_ALONE = 0o077  # the rights that are taken from everything that is written
 # Everything that may lie in our folder. LORA_HUB_HOME may name one that holds other things too; those stay as they are.
-OURS = ("datasets", "people", "runs", "hub", "cache", "organization.json", "errors.log")
+OURS = ("datasets", "people", "runs", "hub", "cache", "organization.json", "kept.json", "errors.log")
 
 
 def keep_private() -> int:
@@ -24,7 +24,7 @@ def keep_private() -> int:
     if not home.is_dir():
         return 0
     tops = [path for name in OURS if _is_open(path := home / name)]
-    if _is_open(home) and {path.name for path in home.iterdir()} <= set(OURS):
+    if _is_open(home) and {path.name for path in home.iterdir() if path.name[0] != "."} <= set(OURS):
         tops = [home]
     # A folder is closed after all that is in it, so that one that was interrupted is seen again at the next start.
     found = [path for top in tops for path in (*_below(top), top) if _is_open(path)]

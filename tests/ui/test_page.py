@@ -353,7 +353,7 @@ def fine_tune_to_compare(app: App, visit: Visit, tmp_path: Path) -> None:
     delete = page.locator("#lh-adapter-delete")
     delete.click()
     wait_for_text(page, "#lh-adapter-going", f"The repository {name} goes for good, for everybody")
-    assert name in text_of(page, "#lh-shelf")
+    playwright.expect(page.locator(f'[data-open="{name}"]')).to_have_count(1)
     delete.click()
     wait_for_text(page, "#lh-shelf", "No adapter")
     playwright.expect(delete).to_be_hidden()
