@@ -71,4 +71,4 @@ def deletion(planned: Any, language: str) -> str:
 
 
 def _size(size: int, language: str) -> str:
-    return t(_("{size} MB"), language, size=number(size / MB, language, 1 if size >= MB / 10 else 3))
+    return t(_("{size} MB"), language, size=number(size / MB, language, 1 if size >= MB / 10 or not size else 3))

@@ -32,6 +32,7 @@ def build(page: Page, tab: gr.Tab) -> None:
         everything = shared.html(elem_id="lh-everything")
         with gr.Row(equal_height=True, elem_classes="lh-tight"):
             owner = gr.Textbox(
+                "",
                 label=words(_("Whose")),
                 info=words(_("A person's name; empty: yours")),
                 max_lines=1,
@@ -78,9 +79,11 @@ def build(page: Page, tab: gr.Tab) -> None:
         inform(render.escape(t(_("The file was deleted."), language)), language)
         return look(language, person=person)
 
-    def wipe_all(language: str, whose: str, also: bool, pressed_for: str, *, person: Person) -> list[Any]:
-        """The first press shows what goes; a second one for the same person and choice deletes it."""
-        asked = f"{whose.strip()} {also}"
+    def wipe_all(language: str, whose: str | None, also: bool | None, pressed_for: str, *, person: Person) -> list[Any]:
+        """The first press shows what goes; a second one for the same person and choice deletes it. whose, also: fields
+        that only some people see."""
+        whose, also = (whose or "").strip(), bool(also)
+        asked = f"{whose} {also}"
         if pressed_for != asked:
             going = render_own_data.going(use_cases.look_at_data(person, whose), also, language)
             asks = gr.Button(t(AGAIN, language), variant="stop")
