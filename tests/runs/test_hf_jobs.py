@@ -160,7 +160,7 @@ def test_a_run_outlives_its_follower_its_line_and_its_time_and_comes_back_publis
     server: Server, line: Line, home: Path, data: Path
 ) -> None:
     planned = plan(data, publish_to=ORG)
-    run_id = start(planned, most_seconds=60)
+    run_id = start(planned, most_seconds=45)
     look = lambda: runs.refresh_run(run_id)  # noqa: E731
     # It is priced before the start: a T4 at 0.40 dollars an hour, three minutes of boot among the time.
     hired = look().hired
@@ -186,31 +186,41 @@ def test_a_run_outlives_its_follower_its_line_and_its_time_and_comes_back_publis
     eventually(lambda: look().phase == "out of touch with the job")
     assert look().state == "running" and look().attempt == 2
     line.mend()
-    eventually(lambda: f"{store.CHECKPOINTS}/checkpoint-10/trainer_state.json" in hub.look_into(repo))
-    assert look().hired.job == job
-    # It stands still until its time is up.
-    for process in workers(run_id):
-        os.kill(process, signal.SIGSTOP)
-    run = runs.wait_for_run(run_id)
-    assert run.state == "failed" and run.error.message.startswith("The job was ended after 1 minutes"), run.error
-    eventually(lambda: not repos(server, run_id))
-    eventually(lambda: not look().hired.repo)
-    assert (store.run_folder(run_id) / store.CHECKPOINTS / "checkpoint-10" / "optimizer.pt").is_file()
-    assert list(run.hired.jobs) == [job] and run.hired.jobs[job] == pytest.approx(60, abs=15)
-    assert "It is given 2 minutes" in run.error.hint
+    # It stands still once it has a checkpoint, until its time is up.
+    kept, sent = store.run_folder(run_id) / store.CHECKPOINTS, f"{store.CHECKPOINTS}/checkpoint-10/trainer_state.json"
+    given = 45.0
+    while True:
+        eventually(lambda: look().state.is_final or sent in hub.look_into(repo), 600)
+        assert look().state.is_final or look().attempt > 2 or look().hired.job == job
+        for process in workers(run_id):
+            os.kill(process, signal.SIGSTOP)
+        run = runs.wait_for_run(run_id)
+        assert run.state == "failed" and run.error.message.startswith(f"The job was ended after {given / 60:.3g} min")
+        assert f"It is given {2 * given / 60:.3g} minutes" in run.error.hint
+        assert run.hired.jobs[run.hired.job] == pytest.approx(given, abs=20)
+        eventually(lambda: not repos(server, run_id) and not look().hired.repo)
+        if (kept / "checkpoint-10" / "optimizer.pt").is_file():
+            break
+        # A busy machine has not come so far. The next job is given twice as long.
+        given *= 2
+        use_cases.resume_run(LOCAL, run_id)
+    jobs = list(run.hired.jobs)
+    assert jobs[0] == job
     # Resumed, a new job goes on from there, and the adapter is published.
     seen: list[int] = []
     use_cases.resume_run(LOCAL, run_id)
     run = runs.wait_for_run(run_id, lambda now: seen.append(now.step))
     assert run.state == "succeeded" and run.error is None, runs.read_log(run_id)
     assert run.adapter.repo_id.startswith(f"{ORG}/") and server.api().model_info(run.adapter.repo_id).id
-    assert run.step == 60 and run.hired.job != job and min(step for step in seen) >= 10
-    assert len(run.hired.jobs) == 2 and run.hired.dollars == pytest.approx(
+    assert run.step == 60 and run.hired.job not in jobs and min(step for step in seen) >= 10
+    assert [*run.hired.jobs] == [*jobs, run.hired.job] and run.hired.dollars == pytest.approx(
         sum(-(-seconds // 60) for seconds in run.hired.jobs.values()) / 60 * 0.4
     )
     told = run_json.run_result(run)["hired"]
     assert (told["flavor"], told["job"], told["dollars"]) == ("t4-small", run.hired.job, run.hired.dollars)
-    assert str(told["spent"]).startswith("t4-small: 2 jobs took ") and "The estimate was " in str(told["spent"])
+    assert str(told["spent"]).startswith(f"t4-small: {len(jobs) + 1} jobs took ") and "The estimate was " in str(
+        told["spent"]
+    )
     eventually(lambda: not repos(server, run_id))
     # Everything is there as after a run of this machine.
     assert run.metrics["adapter"]["accuracy"].value >= 0 and len(runs.read_held_out(run_id).rows) == run.eval_rows
