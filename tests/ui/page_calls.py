@@ -41,6 +41,10 @@ class Caller:
     def name_of(self, component: int | None) -> str:
         return self.components.get(component, {}).get("props", {}).get("elem_id") or ""
 
+    def names_of(self, event: dict[str, Any]) -> list[str]:
+        """The components that an event is of; none for a function for programs."""
+        return [self.name_of(target) for target, _kind in event["targets"]]
+
     def post(self, path: str, **named: Any) -> tuple[int, str]:
         answer = self.client.post(path, **named)
         self.heard.append(answer.text)

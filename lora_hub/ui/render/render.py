@@ -30,13 +30,17 @@ LONGEST_CELL = 600
 
 
 def escape(text: object) -> str:
-    """Text as HTML, quotes included. Control characters that would reorder or hide the following text are made visible.
-    Paired isolates (FSI and PDI) do neither and stay."""
-    shown = str(text)
-    if _HIDING.search(shown):
-        parts = re.split("(\u2068[^\u2066-\u2069\u202a-\u202e]*\u2069)", shown)
-        shown = "".join(part if place % 2 else _HIDING.sub("\ufffd", part) for place, part in enumerate(parts))
-    return html.escape(shown, quote=True)
+    """Text as HTML, quotes included, with nothing hidden in it."""
+    return html.escape(_seen(str(text)), quote=True)
+
+
+def _seen(text: str) -> str:
+    """Control characters that would reorder or hide the following text are made visible. Paired isolates (FSI and PDI)
+    do neither and stay."""
+    if not _HIDING.search(text):
+        return text
+    parts = re.split("(\u2068[^\u2066-\u2069\u202a-\u202e]*\u2069)", text)
+    return "".join(part if place % 2 else _HIDING.sub("\ufffd", part) for place, part in enumerate(parts))
 
 
 def filled(said: Message, language: str, **pieces: str) -> str:
@@ -75,7 +79,7 @@ def as_hint(text: str) -> str:
     """The same for the hint below a field's label, in which Gradio escapes HTML and then looks for a little Markdown:
     links, code and emphasis. It has no way to quote a mark, so a mark that would count becomes a sign that looks like
     it. Words from a file stay plain words there and lead nowhere."""
-    shown = isolated(text).replace("](", "]\u2060(").replace("`", "ˋ").replace("*", "∗")
+    shown = isolated(_seen(text)).replace("](", "]\u2060(").replace("`", "ˋ").replace("*", "∗")
     return re.sub(r"(?<!\w)_|_(?!\w)|_(?=_)|(?<=_)_", "ˍ", shown)
 
 

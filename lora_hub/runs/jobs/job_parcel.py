@@ -34,7 +34,7 @@ snapshot_download(os.environ["RUN_REPO"], repo_type="dataset", local_dir="job")'
 cd job
 python -m zipfile -e code.zip .
 python needs.py || pip install --quiet -r requirements.txt
-exec python -m lora_hub.runs.job_worker "$RUN_ID"
+exec python -m lora_hub.runs.jobs.job_worker "$RUN_ID"
 """
 # Whether all is there already, in the right versions.
 NEEDS = """import sys

@@ -17,7 +17,7 @@ from lora_hub.core.messages import _
 from lora_hub.core.schema import TrainSpec
 from lora_hub.hub import adapter_config
 from lora_hub.hub.adapter_config import CONFIG_FILE, RECORD_FILE, WEIGHTS_FILE
-from lora_hub.runs.job_parcel import RESULT
+from lora_hub.runs.jobs.job_parcel import RESULT
 from lora_hub.runs.run_rows import EXAMPLES, HELD_OUT
 
 GB, MB = 10**9, 10**6

@@ -1,5 +1,5 @@
-"""A run's process on hired hardware: `python -m lora_hub.runs.job_worker RUN`, inside a job, in the folder that the
-job's private repo was fetched to.
+"""A run's process on hired hardware: `python -m lora_hub.runs.jobs.job_worker RUN`, inside a job, in the folder that
+the job's private repo was fetched to.
 
 It is the ordinary worker, in a home of its own. Each of its events is a line of the job's output as well
 (`job_wire`), each checkpoint goes back into the repo once it is whole, and so does the adapter before the last word.
@@ -18,7 +18,8 @@ from lora_hub.core import settings, store
 from lora_hub.core.errors import HubUnreachableError, LoraHubError
 from lora_hub.core.schema import Event, EventKind
 from lora_hub.hub import adapter_config
-from lora_hub.runs import job_parcel, job_wire, run_rows
+from lora_hub.runs import run_rows
+from lora_hub.runs.jobs import job_parcel, job_wire
 from lora_hub.runs.owner import write_log
 from lora_hub.runs.worker import Worker, set_environment
 

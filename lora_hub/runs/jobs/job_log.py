@@ -15,7 +15,7 @@ from typing import Any
 from lora_hub import hub
 from lora_hub.core.errors import HubUnreachableError, LoraHubError
 from lora_hub.core.schema import Event, TrainSpec
-from lora_hub.runs import job_wire
+from lora_hub.runs.jobs import job_wire
 
 ENDED = "the job has ended"  # compared by identity
 AGAIN_SECONDS = 3.0

@@ -1,4 +1,4 @@
-"""The process here of a run that is trained by a job elsewhere: `python -m lora_hub.runs.follower RUN`.
+"""The process here of a run that is trained by a job elsewhere: `python -m lora_hub.runs.jobs.follower RUN`.
 
 It owns the run like any worker: sends it to the Hub, starts its job, tells what the job tells, brings the adapter back
 and publishes it. It is no part of the app and goes on without it. Where it is killed, the job goes on, and the run that
@@ -19,8 +19,8 @@ from lora_hub.core.errors import HubUnreachableError, LoraHubError
 from lora_hub.core.messages import _, as_message, joined
 from lora_hub.core.schema import Event, Failure, Hired, RunState
 from lora_hub.hub import endpoint
-from lora_hub.runs import job_parcel, job_result
-from lora_hub.runs.job_log import ENDED, JobLog, Text
+from lora_hub.runs.jobs import job_parcel, job_result
+from lora_hub.runs.jobs.job_log import ENDED, JobLog, Text
 from lora_hub.runs.owner import write_log
 from lora_hub.runs.turns import Cancelled, Ticket
 from lora_hub.runs.worker import Worker, read_arguments
