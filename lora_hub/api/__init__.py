@@ -1,5 +1,6 @@
 """What programs can call: the road from a file to a comparison, as the page goes it."""
 
+from lora_hub.api.arguments import Arguments
 from lora_hub.api.endpoints import NAMES, Endpoints
 
-__all__ = ["NAMES", "Endpoints", "mcp_door"]
+__all__ = ["NAMES", "Arguments", "Endpoints", "mcp_door"]

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from lora_hub import use_cases
+from lora_hub.api.arguments import Columns, Fields, Mends, Name, Seed, Temperature, Tokens
 from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core import settings
 from lora_hub.core.errors import DataError, SpecError
@@ -43,13 +44,13 @@ class Endpoints:
         person: Person,
         file: Path | None = None,
         text: str = "",
-        name: str = "",
-        dataset: str = "",
-        task: str = "",
-        own_task: dict[str, Any] | None = None,
-        columns: dict[str, str] | None = None,
-        mends: list[str] | None = None,
-        base: str = "built-in",
+        name: Name = "",
+        dataset: Name = "",
+        task: Name = "",
+        own_task: Fields | None = None,
+        columns: Columns | None = None,
+        mends: Mends | None = None,
+        base: Name = "built-in",
     ) -> Json:
         """How data is read, which column is what, what is wrong with it, and the first rows as the model will see them.
         Nothing is trained. The answer has the data's id (`dataset`) for the other functions.
@@ -72,16 +73,16 @@ class Endpoints:
     def plan(
         self,
         person: Person,
-        dataset: str,
-        task: str = "",
-        own_task: dict[str, Any] | None = None,
-        columns: dict[str, str] | None = None,
-        mends: list[str] | None = None,
-        base: str = "built-in",
-        effort: str = "balanced",
-        overrides: dict[str, Any] | None = None,
-        test_dataset: str = "",
-        hardware: str = "",
+        dataset: Name,
+        task: Name = "",
+        own_task: Fields | None = None,
+        columns: Columns | None = None,
+        mends: Mends | None = None,
+        base: Name = "built-in",
+        effort: Name = "balanced",
+        overrides: Fields | None = None,
+        test_dataset: Name = "",
+        hardware: Name = "",
     ) -> Json:
         """What a training would be: every setting with its reason, the time and memory it takes, and what stands
         against it. Nothing is trained.
@@ -122,19 +123,19 @@ class Endpoints:
     def train(
         self,
         person: Person,
-        dataset: str,
-        task: str = "",
-        own_task: dict[str, Any] | None = None,
-        columns: dict[str, str] | None = None,
-        mends: list[str] | None = None,
-        base: str = "built-in",
-        effort: str = "balanced",
-        overrides: dict[str, Any] | None = None,
-        test_dataset: str = "",
-        adapter: str = "",
+        dataset: Name,
+        task: Name = "",
+        own_task: Fields | None = None,
+        columns: Columns | None = None,
+        mends: Mends | None = None,
+        base: Name = "built-in",
+        effort: Name = "balanced",
+        overrides: Fields | None = None,
+        test_dataset: Name = "",
+        adapter: Name = "",
         publish: bool = False,
         private: bool = False,
-        hardware: str = "",
+        hardware: Name = "",
     ) -> Json:
         """Starts a training and answers with its run at once; `run` tells how it goes.
 
@@ -172,7 +173,7 @@ class Endpoints:
 
         return {"runs": [in_english(run_json.run_row(one)) for one in use_cases.list_runs(person)]}
 
-    def run(self, person: Person, run: str) -> Json:
+    def run(self, person: Person, run: Name) -> Json:
         """What a run is doing, what comes next, and its scores once it has any.
 
         Args:
@@ -185,7 +186,7 @@ class Endpoints:
         # Where the adapter lies on this machine concerns only who sits at it.
         return told if found.adapter or person.is_local else {**told, "adapter": ""}
 
-    def cancel(self, person: Person, run: str) -> Json:
+    def cancel(self, person: Person, run: Name) -> Json:
         """Ends a run. Its checkpoints stay, so that it can be resumed.
 
         Args:
@@ -194,7 +195,9 @@ class Endpoints:
         use_cases.cancel_run(person, run)
         return self.run(person, run)
 
-    def publish(self, person: Person, run: str, name: str = "", organization: str = "", private: bool = False) -> Json:
+    def publish(
+        self, person: Person, run: Name, name: Name = "", organization: Name = "", private: bool = False
+    ) -> Json:
         """Publishes a run's adapter, as you. Publishing the same again makes no new version.
 
         Args:
@@ -206,7 +209,7 @@ class Endpoints:
         made = use_cases.publish_run(person, run, org=organization, name=name, private=private)
         return {**made.ref.model_dump(mode="json"), "run": run, "adapter": made.ref.repo_id, "is_new": made.is_new}
 
-    def adapters(self, person: Person, organization: str = "", task: str = "", base: str = "") -> Json:
+    def adapters(self, person: Person, organization: Name = "", task: Name = "", base: Name = "") -> Json:
         """The published adapters of an organization, with their scores and versions.
 
         Args:
@@ -221,13 +224,13 @@ class Endpoints:
     def compare(
         self,
         person: Person,
-        adapters: list[str],
+        adapters: list[Name],
         prompt: str = "",
-        inputs: dict[str, str] | None = None,
+        inputs: dict[Name, str] | None = None,
         with_base: bool = True,
-        max_new_tokens: int = 0,
-        temperature: float = 0.0,
-        seed: int = 0,
+        max_new_tokens: Tokens = 0,
+        temperature: Temperature = 0.0,
+        seed: Seed = 0,
         free_text: bool = False,
     ) -> Iterator[Json]:
         """The answers of a base and its adapters to one question, side by side, as they grow: the last one is complete.

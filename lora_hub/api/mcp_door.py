@@ -13,7 +13,9 @@ from mcp.server.fastmcp import Context, FastMCP
 from mcp.server.fastmcp.exceptions import ToolError
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
 
+from lora_hub.api.arguments import Arguments
 from lora_hub.api.endpoints import NAMES, Endpoints
 from lora_hub.core.errors import LoraHubError
 from lora_hub.people import Person
@@ -25,6 +27,7 @@ PURPOSE = (
     "Fine-tunes language models with LoRA: inspect data, plan and start a training, look at runs, publish adapters to "
     "the organization, and ask several adapters the same question."
 )
+_ARGUMENTS = {name: Arguments(getattr(Endpoints, name), without=("file",)) for name in NAMES}
 BUG = "That should not have happened, and it is our mistake. The details are in the app's log."
 
 
@@ -34,7 +37,7 @@ class McpDoor:
     def __init__(self, app: Any, endpoints: Endpoints, who_asks: Callable[[dict[str, Any]], Person]) -> None:
         self.app = app
         # The page's own guard has checked the host already, and nothing is kept between two calls.
-        self._server = FastMCP(
+        self._server = _Server(
             "LoRA Hub",
             PURPOSE,
             stateless_http=True,
@@ -55,9 +58,25 @@ class McpDoor:
             async with self._manager.run():
                 await self.app(scope, receive, send)
         elif scope["type"] == "http" and scope["path"].rstrip("/") == (scope.get("root_path") or "") + PATH:
+            if scope["method"] != "POST":  # a stream that stays open, or the end of a session: there are none
+                await Response(status_code=405, headers={"allow": "POST"})(scope, receive, send)
+                return
             await self._manager.handle_request(scope, receive, send)
         else:
             await self.app(scope, receive, send)
+
+
+class _Server(FastMCP):
+    """Refuses wrong arguments in our words."""
+
+    async def call_tool(self, name: str, arguments: dict[str, Any]) -> Any:
+        if name in NAMES:
+            read = self._tool_manager.get_tool(name).fn_metadata.pre_parse_json(arguments)
+            try:
+                arguments = _ARGUMENTS[name](read)
+            except LoraHubError as error:
+                raise ToolError(str(error)) from None
+        return await super().call_tool(name, arguments)
 
 
 def _as_tool(function: Callable, who_asks: Callable[[dict[str, Any]], Person]) -> Callable:

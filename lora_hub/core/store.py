@@ -174,9 +174,12 @@ def dataset_file(info: DatasetInfo) -> Path:
         others = [file for file in folder.glob("*") if not file.name.startswith(".")] if folder.is_dir() else []
         if not others:
             raise DataError(
-                _("The dataset {name!r} ({fingerprint}) is no longer in {folder}."),
+                # Where that is concerns only who sits at this machine.
+                _("The dataset {name!r} ({fingerprint}) is no longer here.")
+                if info.owner
+                else _("The dataset {name!r} ({fingerprint}) is no longer in {folder}."),
                 _("Upload it again."),
-                name=info.name,
+                name=info.name[:200],
                 fingerprint=info.fingerprint,
                 folder=folder.parent,
             )

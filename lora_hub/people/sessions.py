@@ -73,14 +73,22 @@ class Sessions:
     def find_program(self, token: str, address: str = "") -> Person:
         """The person of a token of the Hub. Raises AccessError if the Hub does not accept it, and what `ask` raises if
         a token that is not known yet cannot be asked about."""
+        if not (token.isascii() and token.isprintable()):  # it could not be sent on in a header
+            raise _refusal()
         key = _hash(f"token {token}")
         if known := self._known(key, keep=TOKEN_SECONDS):
             return known
         with self._lock:
             is_refused = self._clock() - self._refused.get(key, -REFUSED_SECONDS) < REFUSED_SECONDS
             pace = self._pace(f"token {address}")
-        if is_refused or pace.take(MOST_UNKNOWN):
+        if is_refused:
             raise _refusal()
+        if seconds := pace.take(MOST_UNKNOWN):
+            raise AccessError(
+                _("Too many tokens that are not known here were sent in the last minute."),
+                _("Go on in {seconds:.0f} seconds."),
+                seconds=max(1.0, seconds),
+            )
         person = self._ask(token)
         if person is None:
             with self._lock:

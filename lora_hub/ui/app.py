@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import gradio as gr
+from fastapi.exceptions import RequestValidationError
 from starlette.middleware import Middleware
 
 from lora_hub.api import Endpoints
@@ -293,6 +294,10 @@ def launch_arguments(labels: Labels, endpoints: Endpoints, sessions: Sessions | 
         "root_path": settings.root_path() or None,  # None: Gradio's own GRADIO_ROOT_PATH
         "app_kwargs": {
             "middleware": [outside, guarding, *people, head],
+            "exception_handlers": {
+                TypeError: programs.tell_misnamed,
+                RequestValidationError: programs.tell_malformed,
+            },
         },
     }
 

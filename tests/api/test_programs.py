@@ -127,12 +127,12 @@ def test_the_road_by_mcp(place: Place, published: str) -> None:
     assert seen.structuredContent["rows"] == 120 and re.fullmatch(r"[0-9a-f]{16}/rows\.tsv", dataset)
     [answer] = compared.structuredContent["answers"]
     assert (answer["adapter"], answer["done"], answer["text"] in ("ham", "spam")) == (published, True, True)
-    assert gone.isError and "is no longer in" in gone.content[0].text
+    assert gone.isError and "is no longer here" in gone.content[0].text
     # Another person's client opens neither will's data nor his runs.
     mine = [one["run"] for one in runs.structuredContent["runs"]]
     asked = [("plan", {"dataset": dataset, "task": "spam"}), ("run", {"run": mine[0]}), ("runs", {})]
     _names, (data, run, theirs) = asyncio.run(_tools(place, "cora", asked))
-    assert data.isError and "is no longer in" in data.content[0].text
+    assert data.isError and "is no longer here" in data.content[0].text
     assert run.isError and "There is no run" in run.content[0].text
     assert theirs.structuredContent["runs"] == []
 
@@ -173,3 +173,77 @@ def test_the_pages_own_functions_are_not_for_programs(place: Place) -> None:
         for path in (f"/gradio_api/call/v2/{name}", f"/gradio_api/call/{name}", f"/gradio_api/run/{name}"):
             answer = httpx.post(place.app.url + path, json={"data": []}, headers=headers, timeout=60)
             assert answer.status_code == 404, path
+
+
+FILE = {"_type": "gradio.FileData"}
+ROWS_TEXT = "text,label\n" + "".join(f"{text},{label}\n" for text, label in (("You won it", "spam"), ("Hi", "ham")) * 9)
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "status", "said"),
+    [
+        ("run", {}, 400, "run is not called with these arguments. It takes run."),
+        ("run", {"run": "x", "extra": 1}, 400, "run is not called with these arguments."),
+        ("run", {"run": ["x"]}, 200, "'run' will not do: it must be a text"),
+        ("inspect", {"text": ROWS_TEXT, "columns": ["text"]}, 200, "'columns' will not do"),
+        ("inspect", {"text": ROWS_TEXT, "mends": ["relabel:a=b"] * 1000}, 200, "at most 30 entries"),
+        ("inspect", {"dataset": "0123456789abcdef/gone.csv"}, 200, "'gone.csv' (0123456789abcdef) is no longer here"),
+        ("compare", {"adapters": ["a/b"], "temperature": "hot"}, 200, "'temperature' will not do"),
+    ],
+)
+def test_wrong_arguments_by_http(place: Place, name: str, body: dict, status: int, said: str) -> None:
+    headers = {"Authorization": f"Bearer {token_of('will')}"}
+    with httpx.Client(base_url=f"{place.app.url}/gradio_api/call", headers=headers, timeout=60) as will:
+        answer = will.post(f"/v2/{name}", json=body)
+        assert answer.status_code == status, answer.text
+        told = answer.text if status != 200 else will.get(f"/{name}/{answer.json()['event_id']}").text
+    assert said in told and "should not have happened" not in told and str(place.app.home) not in told
+
+
+def test_bodies_that_are_none(place: Place) -> None:
+    headers = {"Authorization": f"Bearer {token_of('will')}", "Content-Type": "application/json"}
+    with httpx.Client(base_url=f"{place.app.url}/gradio_api/call", headers=headers, timeout=60) as will:
+        answer = will.post("/run", json={"data": []})
+        assert answer.status_code == 400 and "It takes run." in answer.text
+        for path, body in (("/run", '{"run": NaN}'), ("/v2/run", "[1]"), ("/v2/run", "{")):
+            answer = will.post(path, content=body)
+            assert answer.status_code == 422 and "This request cannot be read: body" in answer.text
+        assert will.post("/v2/run", content="[" * 100_000).status_code == 400
+
+
+@pytest.mark.parametrize("name", ["", "will"])
+def test_a_file_is_an_upload_of_whoever_names_it(place: Place, name: str) -> None:
+    """Anything else is refused before Gradio looks at it, which would download it, and for a stranger, too."""
+    headers = {"Authorization": f"Bearer {token_of(name)}"} if name else {}
+    for path in ("http://127.0.0.1:1/big", "https://example.invalid/x", "/etc/passwd", "../../etc/passwd", "a\0"):
+        for body in ({"file": {"path": path, "meta": FILE}}, {"text": [{"deep": {"path": path, "meta": FILE}}]}):
+            answer = httpx.post(f"{place.app.url}/gradio_api/call/v2/inspect", json=body, headers=headers, timeout=60)
+            assert answer.status_code == 400 and "This is no file of yours." in answer.text
+    body = {"file": {"path": "x", "meta": 5}}
+    answer = httpx.post(f"{place.app.url}/gradio_api/call/v2/inspect", json=body, headers=headers, timeout=60)
+    assert answer.status_code == 400 and "This is no file of yours." in answer.text
+
+
+def test_wrong_arguments_by_mcp(place: Place) -> None:
+    asked = [
+        ("run", {}),
+        ("run", {"run": 5}),
+        ("inspect", {"text": ROWS_TEXT, "file": "/etc/passwd"}),
+        ("compare", {"adapters": "a/b"}),
+    ]
+    _names, found = asyncio.run(_tools(place, "will", asked))
+    told = [one.content[0].text for one in found]
+    assert all(one.isError for one in found)
+    for one, said in zip(
+        told, ("it is missing", "it must be a text", "inspect takes no 'file'", "it must be a list"), strict=True
+    ):
+        assert said in one and "pydantic" not in one
+    # No stream is held open for whoever asks.
+    assert httpx.get(f"{place.app.url}/mcp", headers={"Accept": "text/event-stream"}, timeout=60).status_code == 405
+
+
+def test_a_token_that_is_none_is_refused(place: Place) -> None:
+    headers = {"Authorization": "Bearer hf_\xff".encode("latin-1")}
+    for path in ("/", "/gradio_api/call/v2/runs"):
+        answer = httpx.request("POST" if "call" in path else "GET", place.app.url + path, headers=headers, timeout=60)
+        assert answer.status_code == 403 and "does not accept this token" in answer.text

@@ -180,6 +180,7 @@ class Queue:
         self.event_ids_to_events: dict = {}
 
     async def push(self, body, request, username) -> tuple:
+        body.session_hash = body.session_hash or f"call-{len(self.event_ids_to_events)}"
         self.pending_messages_per_session[body.session_hash] = []
         name = f"{body.session_hash}-{len(self.event_ids_to_events)}"
         self.pending_event_ids_session.setdefault(body.session_hash, set()).add(name)
@@ -190,14 +191,16 @@ class Queue:
 def test_who_opens_many_sessions_loses_their_own_oldest() -> None:
     queue = Queue()
     states = SimpleNamespace(lock=Lock(), session_data={}, time_last_used={})
-    sessions_kept.SessionsKept(SimpleNamespace(_queue=queue, fns={}, app=SimpleNamespace(state_holder=states)))
+    public = SimpleNamespace(api_visibility="public", api_name="runs", inputs=[])
+    app = SimpleNamespace(state_holder=states)
+    sessions_kept.SessionsKept(SimpleNamespace(_queue=queue, fns={1: public}, app=app))
 
-    def join(person: Person, name: str) -> tuple:
-        states.session_data[name] = states.time_last_used[name] = "0.4 MB"
-        request = SimpleNamespace(scope={ASKING: lambda: person})
-        return asyncio.run(
-            queue.push(body=SimpleNamespace(session_hash=name, fn_index=0), request=request, username=None)
-        )
+    def join(person: Person, name: str | None, called: int = 0) -> tuple:
+        if name is not None:
+            states.session_data[name] = states.time_last_used[name] = "0.4 MB"
+        request = SimpleNamespace(scope={ASKING: lambda: person}, headers={})
+        body = SimpleNamespace(session_hash=name, fn_index=called, data=[])
+        return asyncio.run(queue.push(body=body, request=request, username=None))
 
     assert join(WILL, "wills")[0]
     for number in range(2 * sessions_kept.MOST_OF_STRANGERS):
@@ -205,4 +208,13 @@ def test_who_opens_many_sessions_loses_their_own_oldest() -> None:
     kept = [f"made-up-{n}" for n in range(sessions_kept.MOST_OF_STRANGERS, 2 * sessions_kept.MOST_OF_STRANGERS)]
     for known in (queue.pending_messages_per_session, queue.pending_event_ids_session, states.session_data):
         assert list(known) == ["wills", *kept]
+    # A call by HTTP is a session, too. It pushes out no page, and those first whose responses were fetched.
+    assert join(WILL, None, called=1)[0]
+    for _number in range(3 * sessions_kept.MOST_OF_ONE):
+        _is_pushed, name, _state = join(WILL, None, called=1)
+        session = name.rpartition("-")[0]
+        queue.pending_event_ids_session.pop(session)
+    programs = [name for name in queue.pending_messages_per_session if name.startswith("call-")]
+    assert len(programs) == sessions_kept.MOST_OF_ONE and len(queue.pending_event_ids_session[programs[0]]) == 1
+    assert "wills" in queue.pending_messages_per_session
     assert [join(WILL, "wills")[2] for _ in range(sessions_kept.MOST_EVENTS)].count("queue_full") == 1

@@ -29,9 +29,14 @@ def who_asks() -> Person:
 def has_sent(person: Person, path: str) -> bool:
     """Whether this person sent the file that an event names by its path in the server's folder of uploads: an event may
     name any. Whoever sits at this machine has sent them all."""
+    return has_sent_in(_scope_of(LocalContext.request.get(None)), person, path)
+
+
+def has_sent_in(scope: dict[str, Any], person: Person, path: str) -> bool:
+    """The same of a request's scope."""
     if person.is_local:
         return True
-    is_of = _scope_of(LocalContext.request.get(None)).get(SENT)
+    is_of = scope.get(SENT)
     return is_of is not None and is_of(person, path)
 
 

@@ -16,11 +16,14 @@ from typing import Any, get_type_hints
 import gradio as gr
 from gradio.context import get_blocks_context
 from gradio.data_classes import FileData
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 
-from lora_hub.api import NAMES, Endpoints
+from lora_hub.api import NAMES, Arguments, Endpoints
 from lora_hub.core.errors import LoraHubError
 from lora_hub.core.messages import _
 from lora_hub.ui.frame.asking import has_sent, who_asks
+from lora_hub.ui.frame.guard import CALL
 
 logger = logging.getLogger("lora_hub.api")
 # The header by which the page's own script is known. A program that sends it is on its own.
@@ -50,7 +53,7 @@ def _as_endpoint(function: Callable) -> Callable:
     """The function as Gradio wants it: without the person, who is known from the request, and with an upload in the
     place of a path."""
     hints = get_type_hints(function)
-    signature = inspect.signature(function)
+    signature, arguments = inspect.signature(function), Arguments(function)
     asked = [one for name, one in signature.parameters.items() if name != "person"]
     shown = [
         one.replace(annotation=FileData | None if one.annotation == Path | None else hints[one.name]) for one in asked
@@ -62,7 +65,7 @@ def _as_endpoint(function: Callable) -> Callable:
         if "file" in named:
             named["file"] = _sent(person, named["file"])
         # A program may leave out what has a default: Gradio then sends nothing.
-        return {"person": person} | {name: value for name, value in named.items() if value is not None}
+        return {"person": person} | arguments(named)
 
     def failed(error: Exception) -> gr.Error:
         if isinstance(error, LoraHubError):
@@ -93,11 +96,31 @@ def _as_endpoint(function: Callable) -> Callable:
     return call
 
 
+async def tell_misnamed(request: Request, error: Exception) -> Response:
+    """Answers a call by HTTP that lacks an argument or has one too many, which to Gradio is a bug of its own. Raises
+    any other error again."""
+    called = CALL.search(request.url.path)
+    if called is None or called[1] not in NAMES or "argument" not in str(error):
+        raise error
+    return JSONResponse({"detail": str(takes(called[1]))}, 400)
+
+
+async def tell_malformed(_request: Request, error: Exception) -> Response:
+    """Answers a request whose body is not of the form that it should have, without repeating what came."""
+    where = ".".join(str(part)[:100] for part in error.errors()[0]["loc"])
+    return JSONResponse({"detail": f"This request cannot be read: {where} is missing or of another kind."}, 422)
+
+
+def takes(name: str) -> LoraHubError:
+    """What is said of a public function that was called with too few arguments, or too many."""
+    return Arguments(getattr(Endpoints, name)).misnamed()
+
+
 def _sent(person: Any, file: Any) -> Path | None:
     """The upload that a call names. Raises LoraHubError if it is not this person's."""
-    path = file.get("path") if isinstance(file, dict) else getattr(file, "path", None)
-    if not path:
+    if file is None:
         return None
-    if not has_sent(person, path):
+    path = file.get("path") if isinstance(file, dict) else getattr(file, "path", None)
+    if not isinstance(path, str) or not path or not has_sent(person, path):
         raise LoraHubError(_("This is no file of yours."), _("Upload it again."))
     return Path(path)
