@@ -45,6 +45,7 @@ class Sessions:
         self._open: OrderedDict[str, _Session] = OrderedDict()
         self._paces: OrderedDict[str, Pace] = OrderedDict()
         self._refused: OrderedDict[str, float] = OrderedDict()  # hash of a token -> when
+        self._asking: dict[str, threading.Lock] = {}  # hash of a token that is asked about for the first time
 
     def open(self, person: Person, seconds: float) -> str:
         """Begins a session and returns its name, which only the browser gets."""
@@ -78,6 +79,16 @@ class Sessions:
         key = _hash(f"token {token}")
         if known := self._known(key, keep=TOKEN_SECONDS):
             return known
+        with self._lock:
+            asking = self._asking.setdefault(key, threading.Lock())
+        with asking:  # of a program's first requests that come at once, one asks
+            try:
+                return self._known(key, keep=TOKEN_SECONDS) or self._ask_first(key, token, address)
+            finally:
+                with self._lock:
+                    self._asking.pop(key, None)
+
+    def _ask_first(self, key: str, token: str, address: str) -> Person:
         with self._lock:
             is_refused = self._clock() - self._refused.get(key, -REFUSED_SECONDS) < REFUSED_SECONDS
             pace = self._pace(f"token {address}")

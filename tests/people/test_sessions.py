@@ -4,6 +4,7 @@ import threading
 
 import pytest
 
+from lora_hub.core.errors import AccessError
 from lora_hub.people import STRANGER, Person, Sessions
 from lora_hub.people import sessions as room
 from lora_hub.people.pace import Pace
@@ -104,3 +105,36 @@ def test_a_pace() -> None:
     for thread in threads:
         thread.join()
     assert len(together._times) == 50
+
+
+def test_of_a_programs_first_requests_that_come_at_once_one_asks() -> None:
+    asked, may_answer = [], threading.Event()
+
+    def ask(token: str) -> Person:
+        asked.append(token)
+        may_answer.wait(30)
+        return Person(id="will")
+
+    sessions, found = Sessions(ask), []
+    threads = [
+        threading.Thread(target=lambda: found.append(sessions.find_program("hf_wills", "1.2.3.4")))
+        for _number in range(2 * room.MOST_UNKNOWN)
+    ]
+    for thread in threads:
+        thread.start()
+    may_answer.set()
+    for thread in threads:
+        thread.join(30)
+    assert asked == ["hf_wills"] and [one.id for one in found] == ["will"] * len(threads)
+
+
+def test_many_unknown_tokens_are_not_called_wrong() -> None:
+    sessions = Sessions(lambda _token: None)
+    for number in range(room.MOST_UNKNOWN):
+        with pytest.raises(AccessError, match="does not accept this token"):
+            sessions.find_program(f"hf_{number}", "1.2.3.4")
+    with pytest.raises(AccessError, match="Too many tokens that are not known"):
+        sessions.find_program("hf_another", "1.2.3.4")
+    # What cannot be a header is asked of nobody.
+    with pytest.raises(AccessError, match="does not accept this token"):
+        Sessions(lambda _token: pytest.fail("asked")).find_program("hf_\xff", "1.2.3.4")
