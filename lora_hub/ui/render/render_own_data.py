@@ -5,10 +5,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lora_hub.core.messages import Message, _, _n, several
+from lora_hub.people import LOCAL
 from lora_hub.ui.render.render import card, empty, escape, sentence, table
 from lora_hub.ui.render.text import iso_moment, number, t
 
-MB = 1e6
+KB, MB = 1e3, 1e6
 
 
 def files_table(files: Sequence[Any], language: str) -> str:
@@ -31,7 +32,10 @@ def files_table(files: Sequence[Any], language: str) -> str:
 def everything(data: Any, language: str) -> str:
     """What somebody has here. data: a `use_cases.OwnData`."""
     said = t(
-        _("{owner}: {runs}, {files}, {size} in all."),
+        # Whoever sits at this machine has no name here.
+        _("{runs}, {files}, {size} in all.")
+        if data.owner == LOCAL.id
+        else _("{owner}: {runs}, {files}, {size} in all."),
         language,
         owner=data.owner,
         runs=_n("{count:,} run", "{count:,} runs", count=len(data.runs)).in_language(language),
@@ -71,4 +75,6 @@ def deletion(planned: Any, language: str) -> str:
 
 
 def _size(size: int, language: str) -> str:
-    return t(_("{size} MB"), language, size=number(size / MB, language, 1 if size >= MB / 10 or not size else 3))
+    if size < MB / 10:
+        return t(_("{size} kB"), language, size=number(max(size, 100) / KB, language, 1))
+    return t(_("{size} MB"), language, size=number(size / MB, language, 1))

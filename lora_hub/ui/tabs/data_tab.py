@@ -23,28 +23,35 @@ def build(page: Page, tab: gr.Tab) -> None:
     """Draws the tab inside the current context and wires it. It is filled when it is opened."""
     words = page.words
     with gr.Column(elem_classes="lh-page"):
-        shared.html(f"<h2>{words.both(_('Your files'))}</h2>")
-        files = shared.html(elem_id="lh-files")
-        with gr.Row(equal_height=True, elem_classes="lh-tight"):
-            file = gr.Dropdown([], label=words(_("File")), min_width=260, visible=False, elem_id="lh-data-file")
-            delete = gr.Button(words(_("Delete")), size="md", scale=0, visible=False, elem_id="lh-data-delete")
-        shared.html(f"<h2>{words.both(_('Everything'))}</h2>")
-        everything = shared.html(elem_id="lh-everything")
-        with gr.Row(equal_height=True, elem_classes="lh-tight"):
-            owner = gr.Textbox(
-                "",
-                label=words(_("Whose")),
-                info=words(_("A person's name; empty: yours")),
-                max_lines=1,
-                visible=False,
-                elem_id="lh-data-owner",
-            )
-            adapters = gr.Checkbox(
-                label=words(_("Also the adapters that were published")), visible=False, elem_id="lh-data-adapters"
-            )
-            wipe = gr.Button(
-                words(_("Delete everything")), size="md", scale=0, min_width=200, visible=False, elem_id="lh-data-wipe"
-            )
+        with gr.Column(elem_classes="lh-section"):
+            shared.html(f"<h2>{words.both(_('Your files'))}</h2>")
+            files = shared.html(elem_id="lh-files")
+            with gr.Row(elem_classes="lh-tight"):
+                file = gr.Dropdown([], label=words(_("File")), min_width=260, visible=False, elem_id="lh-data-file")
+                delete = gr.Button(words(_("Delete")), size="md", scale=0, visible=False, elem_id="lh-data-delete")
+        with gr.Column(elem_classes="lh-section"):
+            shared.html(f"<h2>{words.both(_('Everything'))}</h2>")
+            everything = shared.html(elem_id="lh-everything")
+            with gr.Row(elem_classes="lh-tight"):
+                owner = gr.Textbox(
+                    "",
+                    label=words(_("Whose")),
+                    info=words(_("A person's name; empty: yours")),
+                    max_lines=1,
+                    visible=False,
+                    elem_id="lh-data-owner",
+                )
+                adapters = gr.Checkbox(
+                    label=words(_("Also the adapters that were published")), visible=False, elem_id="lh-data-adapters"
+                )
+                wipe = gr.Button(
+                    words(_("Delete everything")),
+                    size="md",
+                    scale=0,
+                    min_width=200,
+                    visible=False,
+                    elem_id="lh-data-wipe",
+                )
         # what was pressed once; and whether the data that is gone was the reader's own
         pressed_file, pressed_all, own_is_gone = (gr.Textbox("", visible="hidden") for _field in range(3))
 
