@@ -17,6 +17,13 @@ logger = logging.getLogger("lora_hub.ui")
 RESTORE_SECONDS = 90.0
 
 
+def _is_fault(record: logging.LogRecord) -> bool:
+    """A log filter. Whoever listens for responses that are not there, or no longer, is answered "not found", but only
+    after Gradio has begun to answer: a hundred lines of ours for each such request, whoever sends it."""
+    error = record.exc_info[1] if record.exc_info else None
+    return getattr(getattr(error, "__cause__", None), "status_code", None) != 404
+
+
 def serve_page() -> None:
     """Connects to a Hub, builds the page and serves it until the process is told to stop. Raises SpecError if a
     setting is wrong, HubError if no Hub can be had, LoraHubError if the port cannot be used."""
@@ -28,6 +35,7 @@ def serve_page() -> None:
     logging.getLogger("lora_hub").setLevel(settings.log_level())
     for chatty in ("httpx", "httpx2"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    logging.getLogger("uvicorn.error").addFilter(_is_fault)
     # No telemetry: the machine only sends requests that a person asked for.
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")

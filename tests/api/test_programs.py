@@ -242,6 +242,14 @@ def test_wrong_arguments_by_mcp(place: Place) -> None:
     assert httpx.get(f"{place.app.url}/mcp", headers={"Accept": "text/event-stream"}, timeout=60).status_code == 405
 
 
+def test_who_listens_for_nothing_fills_no_log(place: Place) -> None:
+    for path in ("call/runs/none-such", "queue/data?session_hash=none-such"):
+        with pytest.raises(httpx.RemoteProtocolError):
+            httpx.get(f"{place.app.url}/gradio_api/{path}", timeout=60)
+    log = (place.app.home / "app.log").read_text()
+    assert "Exception in ASGI" not in log, log[-2000:]
+
+
 def test_a_token_that_is_none_is_refused(place: Place) -> None:
     headers = {"Authorization": "Bearer hf_\xff".encode("latin-1")}
     for path in ("/", "/gradio_api/call/v2/runs"):
