@@ -21,7 +21,7 @@ run: $(STAMPS)/app
 
 test: $(STAMPS)/app $(STAMPS)/tests $(STAMPS)/hub-suite check
 	@sh tests/find_chromium.sh >/dev/null
-	LORA_HUB_CHROMIUM="$$(sh tests/find_chromium.sh)" OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests -q -m "not gpu" --ignore=tests/bench --durations=8 -n 2 --dist loadfile --no-loadscope-reorder
+	LORA_HUB_CHROMIUM="$$(sh tests/find_chromium.sh)" OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests -q -m "not gpu" --ignore=tests/bench --durations=8 -n 3 --dist loadfile --no-loadscope-reorder
 
 check: $(STAMPS)/tests
 	@$(BIN)/ruff check -q app.py lora_hub spaces tests

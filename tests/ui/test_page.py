@@ -367,7 +367,7 @@ def fine_tune_to_compare(app: App, visit: Visit, tmp_path: Path) -> None:
     delete.click()
     playwright.expect(page.locator("#lh-files")).not_to_contain_text("feelings.csv")
     assert (app.home / "runs" / run_id).is_dir()
-    wait_for_text(page, "#lh-everything", "local: 1 run")
+    wait_for_text(page, "#lh-everything", "1 run")
     page.locator("#lh-data-wipe").click()
     wait_for_text(page, "#lh-everything", "This goes for good")
     page.locator("#lh-data-wipe").click()
