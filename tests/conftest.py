@@ -18,6 +18,8 @@ for _name in ("HF_ENDPOINT", "HF_TOKEN", "HF_HOME", "HF_HUB_CACHE", "HF_HUB_OFFL
     os.environ.pop(_name, None)
 os.environ |= {"LORA_HUB_HOME": str(_SESSION / "home"), "LORA_HUB_HUB": "embedded", "LORA_HUB_UPSTREAM": "off"}
 os.environ["LORA_HUB_IDLE_MINUTES"] = "0.5"  # what a test's own process started does not stay long
+# As the app does it: else the first command that a process runs would tell of the files that tests have left open.
+os.umask(0o077)
 
 from lora_hub.hub import endpoint  # noqa: E402
 from lora_hub.local_hub.folder import SERVER_LOCK, find_server, read_record, take_lock  # noqa: E402
