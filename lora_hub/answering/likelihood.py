@@ -66,10 +66,8 @@ def label_tokens(ended: list[list[int]]) -> list[list[int]]:
     the longer one. Elsewhere it says nothing of which label it is: it is left out, as is usual for choices that are
     given (so in EleutherAI's evaluation harness), and the last token of each label need not be read.
     """
-    bare = sorted(ids[:-1] for ids in ended)
-    begins = any(
-        after[: len(one)] == one for one, after in pairwise(bare)
-    )  # sorted: who begins another is its neighbour
+    bare = sorted(ids[:-1] for ids in ended)  # whoever begins another stands right before one that it begins
+    begins = any(after[: len(one)] == one for one, after in pairwise(bare))
     return ended if begins or [] in bare else [ids[:-1] for ids in ended]
 
 

@@ -2,5 +2,6 @@
 
 from lora_hub.api.arguments import Arguments
 from lora_hub.api.endpoints import NAMES, Endpoints
+from lora_hub.api.faults import in_words
 
-__all__ = ["NAMES", "Arguments", "Endpoints", "mcp_door"]
+__all__ = ["NAMES", "Arguments", "Endpoints", "in_words", "mcp_door"]

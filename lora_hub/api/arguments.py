@@ -4,12 +4,14 @@ anything is done with it.
 Neither door sees to that: Gradio hands on whatever came, and an MCP client is told what pydantic says.
 """
 
+import functools
 import inspect
 import json
 from collections.abc import Callable
 from typing import Annotated, Any, get_type_hints
 
 from pydantic import AfterValidator, ConfigDict, Field, ValidationError, create_model
+from pydantic import BaseModel as Pydantic
 
 from lora_hub.core.errors import SpecError, refused
 from lora_hub.core.messages import _
@@ -45,15 +47,22 @@ class Arguments:
     """Checks what was given for a function of `Endpoints`. without: arguments that a door has not."""
 
     def __init__(self, function: Callable, without: tuple[str, ...] = ()) -> None:
-        hints = get_type_hints(function, include_extras=True)
         others = ("self", "person", *without)
-        asked = {name: one for name, one in inspect.signature(function).parameters.items() if name not in others}
-        self._name = function.__name__
-        self._takes = tuple(asked)
-        self._model = create_model(
+        asked = inspect.signature(function).parameters.items()
+        self._function, self._name = function, function.__name__
+        self._takes = {name: one.default for name, one in asked if name not in others}
+
+    @functools.cached_property
+    def _model(self) -> type[Pydantic]:
+        """Made with the first call: the first page does not wait for it."""
+        hints = get_type_hints(self._function, include_extras=True)
+        return create_model(
             self._name,
             __config__=ConfigDict(extra="forbid", allow_inf_nan=False),
-            **{name: (hints[name], ... if one.default is one.empty else one.default) for name, one in asked.items()},
+            **{
+                name: (hints[name], ... if default is inspect.Parameter.empty else default)
+                for name, default in self._takes.items()
+            },
         )
 
     def __call__(self, given: dict[str, Any]) -> dict[str, Any]:
@@ -82,4 +91,4 @@ class Arguments:
         )
 
     def _hint(self) -> Any:
-        return _("It takes {names}.", names=self._takes) if self._takes else _("It takes no arguments.")
+        return _("It takes {names}.", names=tuple(self._takes)) if self._takes else _("It takes no arguments.")

@@ -16,7 +16,7 @@ from typing import Any
 from lora_hub import use_cases
 from lora_hub.api.arguments import Columns, Fields, Mends, Name, Seed, Temperature, Tokens
 from lora_hub.catalogue.tasks import catalogue
-from lora_hub.core import settings
+from lora_hub.core import settings, store
 from lora_hub.core.errors import DataError, SpecError
 from lora_hub.core.messages import Message, _, several
 from lora_hub.core.noun import Noun
@@ -26,7 +26,6 @@ from lora_hub.people import Person
 NAMES = ("inspect", "plan", "train", "runs", "run", "cancel", "publish", "adapters", "compare")
 # A question to more adapters is refused before anything is read.
 MOST_ADAPTERS = 8
-FINGERPRINT = 16
 Json = dict[str, Any]
 
 
@@ -68,7 +67,7 @@ class Endpoints:
         """
         kept = self._kept(person, file, text, name, dataset)
         seen = self._inspected(person, kept, _task(task, own_task), columns, mends, use_cases.find_base(person, base))
-        return {"dataset": _id_of(kept), **in_english(seen.to_json()), "problems": _problems(seen.problems)}
+        return {"dataset": _id_of(kept), **in_english(seen.to_json())}
 
     def plan(
         self,
@@ -110,13 +109,9 @@ class Endpoints:
             "dataset": _id_of(kept),
             "task": made.spec.task.id,
             "can_start": not made.errors,
-            "problems": _problems(made.problems),
+            "problems": [problem.to_json() for problem in made.problems],
             "settings": [{"key": key, "value": value, "why": in_english(why)} for key, value, why in explained],
-            "estimate": {
-                "steps": made.estimate.steps,
-                "seconds": round(made.estimate.seconds, 1),
-                "memory_bytes": made.estimate.memory_bytes,
-            },
+            "estimate": made.estimate.to_json(),
             "hired": in_english(hired) if hired else None,
         }
 
@@ -278,9 +273,7 @@ class Endpoints:
         from lora_hub.hub import is_dataset_id
 
         # An id of ours begins with a fingerprint, which is no owner of a Hub's dataset that anybody has.
-        owner = dataset.partition("/")[0]
-        is_ours = len(owner) == FINGERPRINT and not set(owner) - set("0123456789abcdef")
-        if is_ours or not is_dataset_id(dataset):
+        if store.FINGERPRINT.fullmatch(dataset.partition("/")[0]) or not is_dataset_id(dataset):
             return use_cases.open_dataset(person, dataset)
         return use_cases.fetch_dataset(person, dataset)
 
@@ -348,10 +341,6 @@ def _task(task: str, own_task: dict[str, Any] | None) -> Task | None:
 
 def _id_of(kept: Path) -> str:
     return f"{kept.parent.name}/{kept.name}"
-
-
-def _problems(found: Any) -> list[Json]:
-    return [problem.to_json() for problem in found]
 
 
 def in_english(value: Any) -> Any:

@@ -5,7 +5,6 @@ the client sends (`Authorization: Bearer hf_...`), and may what they may on the 
 """
 
 import inspect
-import logging
 from collections.abc import Callable
 from typing import Any, get_type_hints
 
@@ -17,10 +16,10 @@ from starlette.responses import Response
 
 from lora_hub.api.arguments import Arguments
 from lora_hub.api.endpoints import NAMES, Endpoints
+from lora_hub.api.faults import in_words
 from lora_hub.core.errors import LoraHubError
 from lora_hub.people import Person
 
-logger = logging.getLogger("lora_hub.api")
 PATH = "/mcp"
 MOST_BYTES = 16 << 20
 PURPOSE = (
@@ -28,7 +27,6 @@ PURPOSE = (
     "the organization, and ask several adapters the same question."
 )
 _ARGUMENTS = {name: Arguments(getattr(Endpoints, name), without=("file",)) for name in NAMES}
-BUG = "That should not have happened, and it is our mistake. The details are in the app's log."
 
 
 class McpDoor:
@@ -99,11 +97,8 @@ def _as_tool(function: Callable, who_asks: Callable[[dict[str, Any]], Person]) -
             for last in found:  # noqa: B007  the last one is the whole answer
                 pass
             return last
-        except LoraHubError as error:
-            raise ToolError(str(error)) from None
         except Exception as error:
-            logger.error("a program's call failed", exc_info=error)
-            raise ToolError(BUG) from None
+            raise ToolError(in_words(error)) from None
 
     async def tool(*, context: Context, **named: Any) -> dict[str, Any]:
         return await run_in_threadpool(answer, context.request_context.request.scope, named)

@@ -96,14 +96,7 @@ def _derived(seen: Any, base: Any, effort: str, overrides: dict[str, str]) -> Re
     expected = recipe.estimate(
         spec, tokens_row=runs.tokens_per_row(seen, examples, seen.task), gpu_flops=runs.gpu_flops()
     )
-    return {
-        "settings": explained,
-        "estimate": {
-            "steps": expected.steps,
-            "seconds": round(expected.seconds, 1),
-            "memory_bytes": expected.memory_bytes,
-        },
-    }
+    return {"settings": explained, "estimate": expected.to_json()}
 
 
 def train(options: argparse.Namespace) -> Result:

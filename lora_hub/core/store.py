@@ -31,6 +31,8 @@ from lora_hub.core.schema import DatasetInfo, Run, TrainSpec
 
 # Folders inside a run's folder.
 ADAPTER, CHECKPOINTS = "adapter", "checkpoints"
+# Of a dataset: what an id of ours begins with, and the folder of its file is called (`dataset_fingerprint`).
+FINGERPRINT = re.compile(r"[0-9a-f]{16}")
 # Beside a stored file that could not be read.
 REFUSED = ".refused"
 NAMED_RUNS = 3  # if a name could mean several

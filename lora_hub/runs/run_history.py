@@ -27,7 +27,7 @@ RESTORED = (
     "adapter_folder",
     "best_step",
 )
-_COUNTS = RESTORED[:5]
+COUNTS = RESTORED[:5]
 
 
 def why_damaged(run: Run, folder: Path) -> Message | None:
@@ -71,7 +71,7 @@ def heal(told: Run, restored: Run, append: Callable[..., Any]) -> None:
     if told.adapter_folder == restored.adapter_folder and bool(told.metrics) == bool(restored.metrics):
         return
     data = restored.model_dump(mode="json", include={*RESTORED})
-    append("exam", **{key: data[key] for key in (*_COUNTS, "metrics", "comparison")})
+    append("exam", **{key: data[key] for key in (*COUNTS, "metrics", "comparison")})
     append("adapter", folder=data["adapter_folder"], best_step=data["best_step"])
 
 
@@ -82,7 +82,7 @@ def _told(run: Run, folder: Path) -> Run | None:
         record = json.loads((folder / store.ADAPTER / RECORD_FILE).read_bytes())
         if record["run"] != run.id or not (folder / store.ADAPTER / WEIGHTS_FILE).is_file():
             return None
-        counts = {key: record["dataset"][key] for key in _COUNTS if key in record["dataset"]}
+        counts = {key: record["dataset"][key] for key in COUNTS if key in record["dataset"]}
         events = [
             ("exam", {**counts, "metrics": record["metrics"], "comparison": record.get("comparison")}),
             ("adapter", {"folder": store.ADAPTER, "best_step": record["best_step"]}),

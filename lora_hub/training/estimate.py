@@ -40,6 +40,10 @@ class Estimate:
     seconds: float
     memory_bytes: int
 
+    def to_json(self) -> dict[str, float]:
+        """For programs."""
+        return {"steps": self.steps, "seconds": round(self.seconds, 1), "memory_bytes": self.memory_bytes}
+
 
 @dataclass(frozen=True)
 class CostEstimate:

@@ -1,7 +1,6 @@
 """A person's files: uploaded, pasted, downloaded from the Hub, inspected. Each is only opened under its owner's
 name."""
 
-import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -107,7 +106,7 @@ def open_dataset(person: Person, name: str) -> Path:
 def parse_dataset_id(name: str) -> tuple[str, str]:
     """(fingerprint, file name) of a dataset id. Raises DataError if it is none."""
     fingerprint, _rest, file = name.partition("/")
-    if not re.fullmatch(r"[0-9a-f]{16}", fingerprint):
+    if not store.FINGERPRINT.fullmatch(fingerprint):
         raise DataError(_("{name!r} is no dataset of this app."), _("Upload the file again."), name=name[:200])
     return fingerprint, file
 

@@ -21,7 +21,7 @@ POLICY = policy.FILE
 RUN_FILES = ("spec.json", "events.jsonl", "held_out.jsonl", "examples.jsonl", "log.txt")
 # Where a package may lie below our folder, and nowhere else.
 _PLACE = re.compile(
-    rf"{re.escape(POLICY)}|runs/[a-z0-9][a-z0-9._-]{{0,120}}|people/{settings.NAMESPACE.pattern}/datasets/[0-9a-f]{{16}}"
+    rf"{re.escape(POLICY)}|runs/[a-z0-9][a-z0-9._-]{{0,120}}|people/{settings.NAMESPACE.pattern}/datasets/{store.FINGERPRINT.pattern}"
 )
 # Modified since, more or fewer of them: what a package is compared by.
 Print = tuple[tuple[str, int, int], ...]

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from lora_hub.core import events
 from lora_hub.core.messages import Message, Names, as_message, read_message
 from lora_hub.core.schema import Event, TrainSpec
+from lora_hub.runs.run_history import COUNTS
 
 MARK = "lora-hub-event "
 MOST_LINE = 60_000
@@ -24,17 +25,7 @@ TOLD: dict[str, tuple[str, ...]] = {
     "state": ("state",),
     "progress": ("phase", "step", "total", "eta"),
     "metric": ("step", "loss", "eval_loss", "lr"),
-    "exam": (
-        "note",
-        "file_rows",
-        "train_rows",
-        "validation_rows",
-        "eval_rows",
-        "left_out",
-        "metrics",
-        "comparison",
-        "mode",
-    ),
+    "exam": ("note", *COUNTS, "metrics", "comparison", "mode"),
     "error": ("message", "hint"),
     "adapter": ("best_step", "stopped"),
 }
@@ -76,7 +67,7 @@ def _bounded(event: Event) -> dict[str, Any]:
     for key in ("phase", "mode", "stopped"):
         if len(str(data.get(key, ""))) > 100:
             raise ValueError(key)
-    for key in ("step", "total", "best_step", "file_rows", "train_rows", "validation_rows", "eval_rows", "left_out"):
+    for key in ("step", "total", "best_step", *COUNTS):
         if not 0 <= int(data.get(key, 0)) <= MOST_STEP:
             raise ValueError(key)
     return data

@@ -110,6 +110,11 @@ def setting_field(title: Any, why: Any, choices: Sequence[tuple[Any, str]], elem
     return gr.Textbox(label=title, info=why, max_lines=1, min_width=180, elem_id=elem_id)
 
 
+def asks_again(language: str) -> Any:
+    """A button that deletes, after its first press."""
+    return gr.Button(t(_("Delete for good: press again"), language), variant="stop")
+
+
 def html(value: str = "", **arguments: Any) -> gr.HTML:
     """A placeholder for rendered HTML."""
     return gr.HTML(value, apply_default_css=False, js_on_load=arguments.pop("js_on_load", None), **arguments)

@@ -7,7 +7,6 @@ version to version, so the server only answers it for the page, whose script say
 
 import functools
 import inspect
-import logging
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,18 +18,16 @@ from gradio.data_classes import FileData
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from lora_hub.api import NAMES, Arguments, Endpoints
+from lora_hub.api import NAMES, Arguments, Endpoints, in_words
 from lora_hub.core.errors import LoraHubError
 from lora_hub.core.messages import _
 from lora_hub.ui.frame.asking import has_sent, who_asks
 from lora_hub.ui.frame.guard import CALL
 
-logger = logging.getLogger("lora_hub.api")
 # The header by which the page's own script is known. A program that sends it is on its own.
 PAGE_HEADER = "x-lora-hub-page"
 # A line of a docstring that describes an argument.
 _ARGUMENT = re.compile(r"^ +(\w+): (.+)$", re.M)
-BUG = "That should not have happened, and it is our mistake. The details are in the app's log."
 
 
 def add_endpoints(endpoints: Endpoints) -> None:
@@ -67,19 +64,13 @@ def _as_endpoint(function: Callable) -> Callable:
         # A program may leave out what has a default: Gradio then sends nothing.
         return {"person": person} | arguments(named)
 
-    def failed(error: Exception) -> gr.Error:
-        if isinstance(error, LoraHubError):
-            return gr.Error(str(error), print_exception=False)
-        logger.error("a program's call failed", exc_info=error)
-        return gr.Error(BUG, print_exception=False)
-
     if inspect.isgeneratorfunction(function):
 
         def call(*given: Any) -> Iterator[Any]:
             try:
                 yield from function(**values(given))
             except Exception as error:
-                raise failed(error) from None
+                raise gr.Error(in_words(error), print_exception=False) from None
 
     else:
 
@@ -87,7 +78,7 @@ def _as_endpoint(function: Callable) -> Callable:
             try:
                 return function(**values(given))
             except Exception as error:
-                raise failed(error) from None
+                raise gr.Error(in_words(error), print_exception=False) from None
 
     functools.update_wrapper(call, function, assigned=("__name__", "__doc__"), updated=())
     del call.__wrapped__

@@ -115,8 +115,13 @@ def build(page: Page, tab: gr.Tab) -> None:
         asked = f"{repo_id}@{version or ''}"
         if pressed_for != asked:
             planned = use_cases.plan_deletion(person, repo_id, version or "")
-            again = gr.Button(t(_("Delete for good: press again"), language), variant="stop")
-            return [render_own_data.deletion(planned, language), again, asked, gr.skip(), gr.skip()]
+            return [
+                render_own_data.deletion(planned, language),
+                shared.asks_again(language),
+                asked,
+                gr.skip(),
+                gr.skip(),
+            ]
         deleted = use_cases.delete_adapter(person, repo_id, version or "")
         name = deleted.version or deleted.repo_id
         shared.inform(render.escape(t(_("{name} was deleted."), language, name=name)), language)

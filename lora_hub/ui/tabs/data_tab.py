@@ -16,7 +16,6 @@ from lora_hub.ui.render.text import t
 
 # What a browser tab remembers of its person's choices goes with their data.
 FORGET = "(own) => { if (own) try { sessionStorage.clear(); } catch { /* forbidden inside a frame */ } }"
-AGAIN = _("Delete for good: press again")
 
 
 def build(page: Page, tab: gr.Tab) -> None:
@@ -80,8 +79,7 @@ def build(page: Page, tab: gr.Tab) -> None:
             inform(render.escape(t(_("Choose a file first."), language)), language)
             return [gr.skip()] * 9
         if pressed_for != chosen:
-            asks = gr.Button(t(AGAIN, language), variant="stop")
-            return [gr.skip(), gr.skip(), asks, *[gr.skip()] * 4, chosen, gr.skip()]
+            return [gr.skip(), gr.skip(), shared.asks_again(language), *[gr.skip()] * 4, chosen, gr.skip()]
         use_cases.delete_dataset(person, chosen)
         inform(render.escape(t(_("The file was deleted."), language)), language)
         return look(language, person=person)
@@ -93,8 +91,7 @@ def build(page: Page, tab: gr.Tab) -> None:
         asked = f"{whose} {also}"
         if pressed_for != asked:
             going = render_own_data.going(use_cases.look_at_data(person, whose), also, language)
-            asks = gr.Button(t(AGAIN, language), variant="stop")
-            return [*[gr.skip()] * 3, going, *[gr.skip()] * 2, asks, gr.skip(), asked, ""]
+            return [*[gr.skip()] * 3, going, *[gr.skip()] * 2, shared.asks_again(language), gr.skip(), asked, ""]
         gone = use_cases.delete_data(person, whose, adapters=also)
         inform(render.escape(t(_("Everything of {owner} was deleted."), language, owner=gone.owner)), language)
         return [*look(language, person=person), "own" if gone.owner == person.id else ""]

@@ -16,7 +16,7 @@ from lora_hub.people import Person, rules
 from lora_hub.people.rules import Action
 from lora_hub.runs import run_phases
 from lora_hub.ui.frame.asking import asked_by
-from lora_hub.ui.frame.page import Page, inform
+from lora_hub.ui.frame.page import Page, asks_again, inform
 from lora_hub.ui.render import render, render_data, render_groups, render_held_out, render_publication, render_runs
 from lora_hub.ui.render.plot import loss_plot
 from lora_hub.ui.render.run_names import name_runs
@@ -80,7 +80,7 @@ class Watch:
         """The first press asks for confirmation; a second one for the same run deletes it."""
         run_id = _shown(stamp)
         if pressed_for != run_id:
-            return gr.Button(t(_("Delete for good: press again"), language), variant="stop"), run_id, gr.skip()
+            return asks_again(language), run_id, gr.skip()
         use_cases.delete_run(person, run_id)
         inform(render.escape(t(_("The run was deleted. What was published stays."), language)), language)
         return gr.Button(t(_("Delete"), language), variant="secondary", visible=False), "", ""
