@@ -231,6 +231,15 @@ def ada_cancels_wills_run_and_will_deletes_his(ada: object, will: object, place:
     wait_for_text(will, "#lh-run", "cancelled")
     will.locator("#lh-delete").click()
     wait_for_text(will, "#lh-delete", "press again")
+    # Another run's Delete has not been pressed, and coming back to this one asks anew.
+    for other in (run, second):
+        will.locator(f"#lh-runs [data-id='{other}']").click()
+        expect(will.locator("#lh-delete")).to_have_text("Delete")
+        assert will.locator("#lh-to-delete textarea").input_value() == ""
+    will.locator("#lh-delete").click()
+    wait_for_text(will, "#lh-delete", "press again")
+    will.wait_for_timeout(3000)  # no tick of the page takes the question back
+    wait_for_text(will, "#lh-delete", "press again")
     will.locator("#lh-delete").click()
     expect(will.locator(f"#lh-runs [data-id='{second}']")).to_have_count(0)
     assert not (place.app.home / "runs" / second).exists() and (place.app.home / "runs" / run).exists()

@@ -110,9 +110,18 @@ def setting_field(title: Any, why: Any, choices: Sequence[tuple[Any, str]], elem
     return gr.Textbox(label=title, info=why, max_lines=1, min_width=180, elem_id=elem_id)
 
 
-def asks_again(language: str) -> Any:
-    """A button that deletes, after its first press."""
-    return gr.Button(t(_("Delete for good: press again"), language), variant="stop")
+# A button that deletes asks once. What it says and the hidden field that holds what it was pressed for are always
+# written together: a button that says "Delete" never deletes at its next press.
+
+
+def asks_again(language: str, pressed_for: str) -> tuple[Any, str]:
+    """Such a button after its first press, and what it was pressed for."""
+    return gr.Button(t(_("Delete for good: press again"), language), variant="stop"), pressed_for
+
+
+def not_pressed(said: Message, language: str, visible: bool = True) -> tuple[Any, str]:
+    """Such a button before its first press, and nothing."""
+    return gr.Button(t(said, language), variant="secondary", visible=visible), ""
 
 
 def html(value: str = "", **arguments: Any) -> gr.HTML:

@@ -103,8 +103,8 @@ def build(page: Page, tab: gr.Tab) -> None:
             return no_deletion()
         older = [tag for tag in ref.versions if version_number(tag)][1:]
         choices = [(t(_("the whole repository"), language), ""), *((tag, tag) for tag in older)]
-        shown = gr.Button(t(_("Delete"), language), variant="secondary", visible=True)
-        return [gr.Dropdown(choices, value="", visible=True), shown, "", ""]
+        button, unpressed = shared.not_pressed(_("Delete"), language)
+        return [gr.Dropdown(choices, value="", visible=True), button, "", unpressed]
 
     def no_deletion() -> list[Any]:
         return [gr.Dropdown(visible=False), gr.Button(visible=False), "", ""]
@@ -117,16 +117,18 @@ def build(page: Page, tab: gr.Tab) -> None:
             planned = use_cases.plan_deletion(person, repo_id, version or "")
             return [
                 render_own_data.deletion(planned, language),
-                shared.asks_again(language),
-                asked,
+                *shared.asks_again(language, asked),
                 gr.skip(),
                 gr.skip(),
             ]
         deleted = use_cases.delete_adapter(person, repo_id, version or "")
         name = deleted.version or deleted.repo_id
         shared.inform(render.escape(t(_("{name} was deleted."), language, name=name)), language)
-        plain = gr.Button(t(_("Delete"), language), variant="secondary")
-        return ["", plain, "", repo_id if version else "", asked]
+        return ["", *shared.not_pressed(_("Delete"), language), repo_id if version else "", asked]
+
+    @shared.told
+    def choose(language: str) -> list[Any]:
+        return ["", *shared.not_pressed(_("Delete"), language)]
 
     asked = [page.language, org, task, base, chosen]
     looking = {
@@ -172,7 +174,7 @@ def build(page: Page, tab: gr.Tab) -> None:
         show_progress_on=[head],
         api_visibility="private",
     )
-    version.input(lambda: ["", ""], None, [going, pressed], **LIGHT)
+    version.input(choose, page.language, [going, delete, pressed], **LIGHT)
     compare.click(inputs=[page.compare_names, chosen], **adding).then(
         lambda: gr.Tabs(selected="compare"), None, page.tabs, **LIGHT
     )

@@ -10,7 +10,7 @@ from lora_hub.core.messages import _
 from lora_hub.people import Person, rules
 from lora_hub.people.rules import Action
 from lora_hub.ui.frame import page as shared
-from lora_hub.ui.frame.page import LIGHT, Page, inform, told
+from lora_hub.ui.frame.page import LIGHT, Page, asks_again, inform, not_pressed, told
 from lora_hub.ui.render import render, render_own_data
 from lora_hub.ui.render.text import t
 
@@ -57,20 +57,18 @@ def build(page: Page, tab: gr.Tab) -> None:
     def look(language: str, *, person: Person) -> list[Any]:
         if not rules.may(person, Action.TRAIN):
             said = render.empty(t(_("Only who may train has data here."), language))
-            return [said, gr.skip(), gr.skip(), "", *[gr.skip()] * 3, "", ""]
+            return [said, gr.skip(), gr.skip(), "", "", *[gr.skip()] * 3, ""]
         found = use_cases.look_at_data(person)
         names = [(one.name, one.id) for one in found.files]
         is_admin = person.role == "admin" and not person.is_local  # on a laptop there is nobody else
         return [
             render_own_data.files_table(found.files, language),
             gr.Dropdown(names, value=None, visible=bool(names)),
-            gr.Button(t(_("Delete"), language), variant="secondary", visible=bool(names)),
+            *not_pressed(_("Delete"), language, visible=bool(names)),
             render_own_data.everything(found, language),
             gr.Textbox(visible=is_admin),
             gr.Checkbox(False, visible=bool(found.adapters) or is_admin),
-            gr.Button(t(_("Delete everything"), language), variant="secondary", visible=True),
-            "",
-            "",
+            *not_pressed(_("Delete everything"), language),
         ]
 
     def delete_file(language: str, chosen: str | None, pressed_for: str, *, person: Person) -> list[Any]:
@@ -79,7 +77,7 @@ def build(page: Page, tab: gr.Tab) -> None:
             inform(render.escape(t(_("Choose a file first."), language)), language)
             return [gr.skip()] * 9
         if pressed_for != chosen:
-            return [gr.skip(), gr.skip(), shared.asks_again(language), *[gr.skip()] * 4, chosen, gr.skip()]
+            return [gr.skip(), gr.skip(), *asks_again(language, chosen), *[gr.skip()] * 5]
         use_cases.delete_dataset(person, chosen)
         inform(render.escape(t(_("The file was deleted."), language)), language)
         return look(language, person=person)
@@ -91,14 +89,22 @@ def build(page: Page, tab: gr.Tab) -> None:
         asked = f"{whose} {also}"
         if pressed_for != asked:
             going = render_own_data.going(use_cases.look_at_data(person, whose), also, language)
-            return [*[gr.skip()] * 3, going, *[gr.skip()] * 2, shared.asks_again(language), gr.skip(), asked, ""]
+            return [*[gr.skip()] * 4, going, *[gr.skip()] * 2, *asks_again(language, asked), ""]
         gone = use_cases.delete_data(person, whose, adapters=also)
         inform(render.escape(t(_("Everything of {owner} was deleted."), language, owner=gone.owner)), language)
         return [*look(language, person=person), "own" if gone.owner == person.id else ""]
 
-    shown = [files, file, delete, everything, owner, adapters, wipe, pressed_file, pressed_all]
+    def choose_file(language: str) -> tuple[Any, str]:
+        return not_pressed(_("Delete"), language)
+
+    def choose_all(language: str) -> tuple[Any, str]:
+        return not_pressed(_("Delete everything"), language)
+
+    shown = [files, file, delete, pressed_file, everything, owner, adapters, wipe, pressed_all]
     changing = {**LIGHT, "concurrency_id": "own data", "concurrency_limit": 4}
     tab.select(told(look), page.language, shown, **LIGHT)
+    file.input(told(choose_file), page.language, [delete, pressed_file], **LIGHT)
+    gr.on([owner.input, adapters.input], told(choose_all), page.language, [wipe, pressed_all], **LIGHT)
     delete.click(told(delete_file), [page.language, file, pressed_file], shown, **changing)
     asked = [page.language, owner, adapters, pressed_all]
     wiped = wipe.click(told(wipe_all), asked, [*shown, own_is_gone], **changing)

@@ -126,7 +126,7 @@ class ShownRun:
 def _wire(page: Page, listed: gr.HTML, run: ShownRun) -> None:
     watch, language = Watch(page), page.language
     drawn = [
-        *[listed, run.head, run.cancel, run.resume, run.delete, run.visibility],
+        *[listed, run.head, run.cancel, run.resume, run.delete, run.to_delete, run.visibility],
         *[run.result, run.publish_box, run.published],
         *[run.plot, run.examples_box, run.examples, run.log_box, run.log, run.seen],
     ]
@@ -140,12 +140,13 @@ def _wire(page: Page, listed: gr.HTML, run: ShownRun) -> None:
         done.then(**after)
     shared_by = {**LIGHT, "concurrency_id": run.visibility.elem_id}
     run.visibility.input(told(watch.share), [language, run.seen, run.visibility], None, **shared_by).then(**after)
+    # No look after it: the first press changes the button alone, and a run that is gone is no longer selected.
     run.delete.click(
         told(watch.delete),
         [language, run.seen, run.to_delete],
         [run.delete, run.to_delete, page.run_id],
         **{**LIGHT, "concurrency_id": run.delete.elem_id},
-    ).then(**after)
+    )
     planning: dict[str, Any] = {
         "fn": told(watch.plan),
         "inputs": [language, run.seen, run.org, run.name, run.said, run.agreed],

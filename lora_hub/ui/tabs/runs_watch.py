@@ -16,7 +16,7 @@ from lora_hub.people import Person, rules
 from lora_hub.people.rules import Action
 from lora_hub.runs import run_phases
 from lora_hub.ui.frame.asking import asked_by
-from lora_hub.ui.frame.page import Page, asks_again, inform
+from lora_hub.ui.frame.page import Page, asks_again, inform, not_pressed
 from lora_hub.ui.render import render, render_data, render_groups, render_held_out, render_publication, render_runs
 from lora_hub.ui.render.plot import loss_plot
 from lora_hub.ui.render.run_names import name_runs
@@ -80,10 +80,10 @@ class Watch:
         """The first press asks for confirmation; a second one for the same run deletes it."""
         run_id = _shown(stamp)
         if pressed_for != run_id:
-            return asks_again(language), run_id, gr.skip()
+            return *asks_again(language, run_id), gr.skip()
         use_cases.delete_run(person, run_id)
         inform(render.escape(t(_("The run was deleted. What was published stays."), language)), language)
-        return gr.Button(t(_("Delete"), language), variant="secondary", visible=False), "", ""
+        return *not_pressed(_("Delete"), language, visible=False), ""
 
     def plan(
         self, language: str, stamp: str, org: str, name: str, said_before: str, agreed: bool, *, person: Person
@@ -201,9 +201,11 @@ def draw(
             visible=mine and not run.state.is_final and (not run.cancelling or run_phases.how_late(run) is not None)
         ),
         gr.Button(visible=mine and run.state in runs.RESUMABLE),
-        gr.Button(t(_("Delete"), language), variant="secondary", visible=mine and run.state.is_final)
-        if is_new
-        else gr.skip(),
+        *(
+            not_pressed(_("Delete"), language, visible=mine and run.state.is_final)
+            if is_new
+            else (gr.skip(), gr.skip())
+        ),
         gr.Radio(value=run.visibility, visible=mine and not person.is_local) if is_new else gr.skip(),
         render_runs.result(run, language),
         gr.Column(visible=mine and bool(run.adapter_folder) and run.state is not RunState.DAMAGED),
@@ -246,6 +248,7 @@ def _hidden() -> list[Any]:
         gr.Button(**off),
         gr.Button(**off),
         gr.Button(**off),
+        "",
         gr.Radio(**off),
         "",
         gr.Column(**off),
