@@ -144,10 +144,10 @@ def test_a_runner_is_one_file(tmp_path: Path, home: Path, monkeypatch: pytest.Mo
     )
     spec = make_spec(base=bases.get_base("built-in"))
     with pytest.raises(SpecError, match="no runner 'pigeon'"):
-        runs.start_run(spec, runner="pigeon")
+        runs.start_runs([spec], runner="pigeon")
     assert store.list_run_ids() == []
     monkeypatch.setattr(runners, "__path__", [*runners.__path__, str(tmp_path)])
-    run = runs.start_run(spec, runner="pigeon")
+    run = runs.start_runs([spec], runner="pigeon")[0]
     told = runners.get_runner("pigeon").TOLD
     assert told == [("start", run.id)] and run.runner == "pigeon" and run.handle["pigeon"] == 7
     assert not runs.refresh_run(run.id).state.is_final

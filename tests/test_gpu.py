@@ -73,6 +73,6 @@ def test_memory_that_runs_out_is_told_in_words(spec: TrainSpec, tmp_path: Path) 
 
 
 def test_a_whole_run_on_the_gpu(spec: TrainSpec) -> None:
-    run = runs.wait_for_run(runs.start_run(spec).id)
+    run = runs.wait_for_run(runs.start_runs([spec])[0].id)
     assert run.state is RunState.SUCCEEDED, runs.read_log(run.id)
     assert run.metrics["adapter"]["accuracy"].value > run.metrics["base"]["accuracy"].value

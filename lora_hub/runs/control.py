@@ -8,7 +8,6 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from lora_hub.core import events, run_lock, settings, store
 from lora_hub.core.errors import LoraHubError, RunError, SpecError
@@ -27,11 +26,6 @@ logger = logging.getLogger("lora_hub.runs")
 # A worker that was asked to end and has not within these seconds is ended.
 CANCEL_GRACE_SECONDS = 20
 RESUMABLE = (RunState.FAILED, RunState.CANCELLED, RunState.LOST)
-
-
-def start_run(spec: TrainSpec, **named: Any) -> Run:
-    """`start_runs` of one."""
-    return start_runs([spec], **named)[0]
 
 
 def start_runs(

@@ -4,10 +4,12 @@ The Hub is decided first (endpoint.connect): `huggingface_hub` reads its endpoin
 imports it. So this file imports neither before that. The settings are in lora_hub/core/settings.py.
 """
 
+import gc
 import logging
 import os
 import signal
 import sys
+import threading
 
 from lora_hub.core.errors import LoraHubError
 from lora_hub.core.messages import _
@@ -49,7 +51,14 @@ def serve_page() -> None:
         # Everybody uses their own token. A token that the app does not have cannot be used in another's name.
         print("note: HF_TOKEN is left aside, because people sign in here.", file=sys.stderr, flush=True)
     port = settings.port()
-    connection = endpoint.connect()
+    # Two thousand modules are about to be loaded and kept: looking for garbage among them takes a sixth of the start.
+    gc.disable()
+    ahead = threading.Thread(target=_import_ahead)
+    ahead.start()
+    try:
+        connection = endpoint.connect()
+    finally:
+        ahead.join()
     for note in connection.notes:
         print(f"note: {note}", file=sys.stderr, flush=True)
     if settings.is_open_to_others() and not settings.signs_in():
@@ -64,6 +73,13 @@ def serve_page() -> None:
         _serve(connection, port, settings.in_space())
     finally:
         connection.close()
+
+
+def _import_ahead() -> None:
+    """Loads what the page needs whichever Hub there is, while the embedded one starts."""
+    import babel.messages.pofile  # noqa: F401
+    import fastapi  # noqa: F401
+    import pandas  # noqa: F401
 
 
 def _serve(connection: object, port: int, in_space: bool) -> None:
@@ -106,6 +122,8 @@ def _serve(connection: object, port: int, in_space: bool) -> None:
             port=str(port),
             reason=str(error).rstrip("."),
         ) from error
+    gc.freeze()
+    gc.enable()
     use_cases.keep_clean()
     if room is not None:
         use_cases.take_up_waiting(room)

@@ -134,7 +134,7 @@ def test_waiting_and_the_minimum(home: Path, data: Path) -> None:
         overrides={"epochs": "6", "evaluations": "2"},
         minimum={"accuracy": 100.0},
     )
-    run = runs.start_run(plan.spec).id
+    run = runs.start_runs([plan.spec])[0].id
     waiting = call("runs", "wait", run, "--timeout", "0.01", "--json", home=home, expect=124)
     assert waiting["run"] == run and waiting["state"] in ("queued", "running")
     ended = call("runs", "wait", run, "--json", home=home, expect=None)
@@ -147,7 +147,7 @@ def test_waiting_and_the_minimum(home: Path, data: Path) -> None:
 
     failing = store.create_run(plan.spec)
     (store.run_folder(failing) / "spec.json").write_text((store.run_folder(failing) / "spec.json").read_text())
-    runs.cancel_run(runs.start_run(plan.spec.model_copy(update={"steps": 100_000})).id)
+    runs.cancel_run(runs.start_runs([plan.spec.model_copy(update={"steps": 100_000})])[0].id)
     cancelled = runs.list_runs()[0]
     assert cancelled.state == RunState.CANCELLED
     assert call("runs", "wait", cancelled.id, "--json", home=home, expect=1)["state"] == "cancelled"

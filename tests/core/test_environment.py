@@ -73,7 +73,7 @@ def test_nor_from_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setenv("LORA_HUB_SLOTS", "abc")
     with pytest.raises(SpecError, match="LORA_HUB_SLOTS"):
-        runs.start_run(make_spec())
+        runs.start_runs([make_spec()])
     assert store.list_run_ids() == []
     run_id = make_run(started())
     with pytest.raises(SpecError, match="LORA_HUB_SLOTS"):

@@ -277,7 +277,7 @@ from lora_hub import runs
 from lora_hub.catalogue.tasks import catalogue
 settings = {{"effort": "quick", "overrides": {{"steps": 8}}, "publish_to": "lora-hub", "name": "outlives"}}
 plan = runs.plan_run({file!r}, catalogue.get_task("sentiment"), bases.get_base("built-in"), **settings)
-run = runs.start_run(plan.spec)
+run = runs.start_runs([plan.spec])[0]
 print(json.dumps(run.id), flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """

@@ -193,7 +193,7 @@ def test_an_organization_that_is_private_by_default(at, tmp_path: Path) -> None:
 def test_no_run_is_made_for_who_may_not_publish(at, home: Path, tmp_path: Path) -> None:
     at("rita")
     with refused(HubError, match="who may only read there"):
-        runs.start_run(spec_for("never", publish_to="team"))
+        runs.start_runs([spec_for("never", publish_to="team")])
     assert not (home / "runs").exists() or not list((home / "runs").glob("*/spec.json"))
 
 

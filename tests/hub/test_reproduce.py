@@ -153,7 +153,7 @@ def test_a_published_cards_command_trains_again(home: Path, tmp_path: Path) -> N
     file.write_text("review,label\n" + "\n".join(f"{text},{label}" for text, label in sentiment_rows(80)))
     (tmp_path / "tone.yaml").write_text(OWN_TASK)
     made = plan(file, str(tmp_path / "tone.yaml"), overrides={"steps": "2", "evaluations": "1"})
-    run = runs.wait_for_run(runs.start_run(made).id)
+    run = runs.wait_for_run(runs.start_runs([made])[0].id)
     ref = runs.publish_run(run.id, org="lora-hub", name="card-command").ref
     block = re.search(r"## How to reproduce it\n+```sh\n(.*?)\n```", hub.read_card(ref.repo_id), re.S)[1]
     assert block.startswith("hf download lora-hub/card-command lora_hub.json")

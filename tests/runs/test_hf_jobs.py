@@ -306,7 +306,7 @@ def test_nothing_is_hired_where_it_cannot_be(line: Line, data: Path, monkeypatch
     with pytest.raises(SpecError, match="too little memory"):
         runs.hire(spec.model_copy(update={"base": large}), tokens, "t4-small")
     with pytest.raises(SpecError, match="No hardware was chosen"):
-        runs.start_run(spec, runner="hf_jobs")
+        runs.start_runs([spec], runner="hf_jobs")
     assert store.list_run_ids() == []
     # Whoever may not run jobs for the organization pays for their own.
     dora = Person(id="dora", roles={ORG: "contributor"}, token=TOKENS["dora"])

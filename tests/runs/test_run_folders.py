@@ -245,7 +245,7 @@ def test_what_cannot_be_written_is_told_in_one_way(tmp_path: Path) -> None:
 def test_a_run_that_cannot_be_written_is_not_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     short_disk(monkeypatch, [30])
     with pytest.raises(LoraHubError, match="is full"):
-        runs.start_run(make_spec())
+        runs.start_runs([make_spec()])
     assert runs.list_runs() == [] and not list(settings.runs_dir().glob("*"))
 
 
@@ -267,7 +267,7 @@ def test_a_process_that_cannot_be_started_is_told(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(local.subprocess, "Popen", no_room)
     with pytest.raises(LoraHubError, match="No process could be started: Resource") as caught:
-        runs.start_run(make_spec())
+        runs.start_runs([make_spec()])
     check_persian(caught.value)
     (run,) = runs.list_runs()
     assert run.state is RunState.FAILED and "No process" in run.error.message
@@ -442,7 +442,7 @@ def test_a_cancel_ends_no_attempt_but_its_own(monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_worker_killed_at_its_start_is_lost_and_one_without_a_lock_is_refused(tmp_path: Path) -> None:
     with turns.take_turn(["held by the test"], lambda: False):
-        run = runs.start_run(make_spec())
+        run = runs.start_runs([make_spec()])[0]
         assert run.state is RunState.QUEUED and run.handle["pid"]
         second = subprocess.run(
             [sys.executable, "-m", "lora_hub.runs.worker", run.id],

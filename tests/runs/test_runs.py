@@ -59,7 +59,7 @@ def finished(same_home: Path, tmp_path: Path) -> str:
     if known:
         return known[0]
     data = write_csv(tmp_path / "reviews.csv", sentiment_rows(240))
-    run = runs.start_run(plan(data, epochs="6").spec, environment={"HF_TOKEN_FOR_TEST": "hf_secretsecretsecret"})
+    run = runs.start_runs([plan(data, epochs="6").spec], environment={"HF_TOKEN_FOR_TEST": "hf_secretsecretsecret"})[0]
     run = runs.wait_for_run(run.id)
     assert run.state is RunState.SUCCEEDED, runs.read_log(run.id)
     return run.id
@@ -316,7 +316,7 @@ def test_publish_fails_in_words_when_the_hub_is_down_and_works_later(
 
 
 def test_killed_worker_is_lost_then_resumed_from_its_checkpoint(data: Path) -> None:
-    started = runs.start_run(plan(data, steps="60", evaluations="20", patience="0").spec)
+    started = runs.start_runs([plan(data, steps="60", evaluations="20", patience="0").spec])[0]
     checkpoints = store.run_folder(started.id) / "checkpoints"
     wait_until(lambda: len(list(checkpoints.glob("checkpoint-*/trainer_state.json"))) >= 1)
     os.kill(started.handle["pid"], signal.SIGKILL)
@@ -337,8 +337,8 @@ def test_killed_worker_is_lost_then_resumed_from_its_checkpoint(data: Path) -> N
 
 
 def test_cancel_ends_clearly_and_a_second_run_waits_for_its_turn(data: Path) -> None:
-    first = runs.start_run(plan(data, steps="100000", patience="0").spec)
-    second = runs.start_run(plan(data, steps="100000", patience="0", seed="7").spec)
+    first = runs.start_runs([plan(data, steps="100000", patience="0").spec])[0]
+    second = runs.start_runs([plan(data, steps="100000", patience="0", seed="7").spec])[0]
     wait_until(lambda: runs.refresh_run(first.id).step > 0 or runs.refresh_run(second.id).step > 0)
     running, waiting = (first, second) if runs.refresh_run(first.id).step else (second, first)
     assert runs.refresh_run(waiting.id).state is RunState.QUEUED
@@ -376,12 +376,12 @@ def test_a_base_too_large_for_the_memory_is_refused_with_both_figures(data: Path
     huge = BaseModel(id="some/huge", parameters=2_000_000_000_000, hidden_size=16384, context=4096)
     spec = plan(data).spec.model_copy(update={"base": huge})
     with pytest.raises(BaseError, match=r"some/huge needs about .* GiB .* this machine has"):
-        runs.start_run(spec)
+        runs.start_runs([spec])
 
 
 def test_answers_that_would_be_cut_away_end_the_run_in_words(tmp_path: Path) -> None:
     data = write_csv(tmp_path / "long.csv", [(f"{i} " + "word " * 300, "good" if i % 2 else "bad") for i in range(40)])
-    run = runs.wait_for_run(runs.start_run(plan(data, max_length="64").spec).id)
+    run = runs.wait_for_run(runs.start_runs([plan(data, max_length="64").spec])[0].id)
     assert run.state is RunState.FAILED
     assert "longer than max_length = 64" in run.error.message and "max_length" in run.error.hint
     assert "Traceback" not in run.error.message

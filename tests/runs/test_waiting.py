@@ -77,7 +77,7 @@ def tickets() -> list[str]:
 def test_who_waits_has_a_place_and_no_process(runner: Runner) -> None:
     room = WaitingRoom()
     first, second, third = (
-        runs.start_run(make_spec(), owner=name, environment={"HF_TOKEN": f"hf_{name}"}, room=room)
+        runs.start_runs([make_spec()], owner=name, environment={"HF_TOKEN": f"hf_{name}"}, room=room)[0]
         for name in ("ann", "bob", "cy")
     )
     assert runner.started == [([first.id], {"HF_TOKEN": "hf_ann"})] and len(room) == 2
@@ -100,7 +100,7 @@ def test_who_waits_has_a_place_and_no_process(runner: Runner) -> None:
 
 def test_one_of_several_that_wait_can_be_cancelled(runner: Runner) -> None:
     room = WaitingRoom()
-    runs.start_run(make_spec(), room=room)
+    runs.start_runs([make_spec()], room=room)
     kept, gone = runs.start_runs([make_spec(), make_spec(name="other")], room=room)
     runs.cancel_run(gone.id)
     runner.end()
@@ -110,8 +110,8 @@ def test_one_of_several_that_wait_can_be_cancelled(runner: Runner) -> None:
 
 def test_an_app_that_ends_leaves_them_waiting_as_processes(runner: Runner) -> None:
     room = WaitingRoom()
-    runs.start_run(make_spec(), room=room)
-    waiting = runs.start_run(make_spec(), room=room)
+    runs.start_runs([make_spec()], room=room)
+    waiting = runs.start_runs([make_spec()], room=room)[0]
     room.close()
     assert [ids for ids, _ in runner.started][1] == [waiting.id]
     ticket, _locks = runner.kept[1]
@@ -120,8 +120,8 @@ def test_an_app_that_ends_leaves_them_waiting_as_processes(runner: Runner) -> No
 
 def test_an_app_that_was_killed_takes_them_up_again(runner: Runner) -> None:
     room = WaitingRoom()
-    runs.start_run(make_spec(), room=room)
-    waiting = runs.start_run(make_spec(), owner="ann", room=room)
+    runs.start_runs([make_spec()], room=room)
+    waiting = runs.start_runs([make_spec()], owner="ann", room=room)[0]
     # what the end of the process does
     with room._lock:
         (one,), room._waiting = room._waiting, []
@@ -141,11 +141,11 @@ def test_a_process_that_cannot_be_had_is_told(runner: Runner) -> None:
     room = WaitingRoom()
     runner.fails = True
     with pytest.raises(LoraHubError, match="No process could be started: Cannot allocate memory"):
-        runs.start_run(make_spec(), room=room)
+        runs.start_runs([make_spec()], room=room)
     assert tickets() == []
     runner.fails = False
-    runs.start_run(make_spec(), room=room)
-    later = runs.start_run(make_spec(), room=room)
+    runs.start_runs([make_spec()], room=room)
+    later = runs.start_runs([make_spec()], room=room)[0]
     runner.fails = True
     runner.end()
     until(lambda: runs.refresh_run(later.id).state is RunState.FAILED)
@@ -201,7 +201,7 @@ def test_a_worker_takes_over_the_place_in_the_line(home: Path) -> None:
     """The real one: it is given the ticket of who waited for it."""
     room, began = WaitingRoom(), time.monotonic()
     with turns.take_turn(["somebody"], lambda: False):
-        waiting = runs.start_run(make_spec(), room=room)
+        waiting = runs.start_runs([make_spec()], room=room)[0]
         until(lambda: runs.refresh_run(waiting.id).waits)  # the place is told by who waits, before it is handed over
         assert not runs.refresh_run(waiting.id).handle
     until(lambda: runs.refresh_run(waiting.id).handle)

@@ -10,6 +10,7 @@ memory. So it runs in a process that can be killed, with none of our variables i
 `python -m lora_hub.data.prompts.template_process` is the child process: a line of JSON in, a line out.
 """
 
+import contextlib
 import functools
 import json
 import os
@@ -85,8 +86,7 @@ class TemplateProcess:
         try:
             return dict(json.loads(answer))
         except ValueError:
-            process.kill()
-            process.communicate()
+            _end(process)
             self._process = None
             return {"why": "ended"} if fresh else None
 
@@ -102,9 +102,18 @@ class TemplateProcess:
         )
 
     def __del__(self) -> None:
-        if self._process is not None and self._process.poll() is None:
-            self._process.kill()
-            self._process.communicate()
+        if self._process is not None:
+            _end(self._process)
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    process.kill()
+    for pipe in (process.stdin, process.stdout):
+        # It may have ended before it read what was written; and Python may have closed the pipe already, where it
+        # collects both together.
+        with contextlib.suppress(OSError, ValueError):
+            pipe.close()
+    process.wait()
 
 
 def bound_template(tokenizer: Any, whose: Message) -> Any:
