@@ -180,6 +180,8 @@ def test_a_tab_is_one_file_and_one_line(monkeypatch: pytest.MonkeyPatch) -> None
     selects = [one for one in drawn["dependencies"] if (tabs[-1]["id"], "select") in map(tuple, one["targets"])]
     assert len(selects) == 2, "its own event, and the timer that every tab starts or rests"
     assert [*app.tabs_here()][-1] == "greetings"
+    silent = [one for one in drawn["dependencies"] if one["show_progress"] == "hidden"]
+    assert silent and all(one["show_progress_on"] == [] for one in silent), "the browser writes its progress everywhere"
 
 
 def test_a_function_for_programs_is_a_method_and_its_name(monkeypatch: pytest.MonkeyPatch) -> None:

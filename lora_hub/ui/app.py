@@ -108,7 +108,17 @@ def build(connection: Any, endpoints: Endpoints, labels: Labels) -> gr.Blocks:
                     draw(page, tab)
                 drawn.append(tab)
         _wire_address(page, drawn)
+    _hush(blocks)
     return blocks
+
+
+def _hush(blocks: gr.Blocks) -> None:
+    """What shows no progress tells no component of it. Gradio's page else writes every word about an event, three or
+    more for each, into every component that any event has had as an output so far, and looks each of them up in the
+    whole page: three seconds of the browser for a question that is answered in one."""
+    for one in blocks.fns.values():
+        if one.show_progress_on is None and (one.fn is None or one.show_progress == "hidden"):
+            one.show_progress_on = []
 
 
 def tabs_here() -> dict[str, tuple[Message, Callable[[Page, gr.Tab], None]]]:

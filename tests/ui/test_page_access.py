@@ -353,7 +353,7 @@ def test_two_runs_of_one_task_are_told_apart_and_a_new_version_is_told_before_it
         kept = {"adapter": "a", "inputs": {"question": "Who?", "context": "She."}, "prompt": "Who?\nShe.", "taken": "1"}
         told = page.evaluate(
             """(kept) => { const {redrawn, asking, placed} = window.loraHub.question;
-              redrawn('', '', '', '', ''); asking('');
+              redrawn('', '', '', '', ''); asking('', true);
               return [placed(kept, '', '', ''), redrawn('question\\ncontext', kept, 'Who?\\nShe.', '', ''),
                       redrawn('', kept, '', 'Who?', 'Her.'), redrawn('text', kept, 'Other', 'Who?', 'Her.')]; }""",
             json.dumps(kept),

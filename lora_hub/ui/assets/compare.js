@@ -32,7 +32,11 @@
     if (!before.length && plain(prompt) && plain(prompt) !== plain(joined)) return [prompt, prompt, ...values.slice(1).map(() => "")];
     return [prompt, ...values];
   };
-  const asking = (kept) => { typed = false; taken = kept; };
+  // Said at the click itself: Gradio's event may come after the first letters that are typed then.
+  document.addEventListener("click", (event) => {
+    if (event.target.closest && event.target.closest("#lh-example")) typed = false;
+  }, true);
+  const asking = (kept, isGiven) => { taken = kept; if (isGiven) typed = false; };
   // An example has come. Whoever typed meanwhile means what was typed.
   const placed = (kept, prompt, ...values) => {
     const one = kept !== taken && !typed && example(kept);

@@ -243,6 +243,14 @@
   try { pending = JSON.parse(sessionStorage.getItem(typedKey) || "{}") || {}; } catch { pending = {}; }
   // What was clicked just now may not have reached the kept form when the page goes: it is kept with what is typed.
   const clickable = "#lh-task, #lh-effort";
+  // The page's first events may write into the fields of a question what they read there before it came back.
+  const stay = (id, text) => {
+    let isTouched = false;
+    for (const kind of ["pointerdown", "keydown"]) document.addEventListener(kind, () => { isTouched = true; }, { capture: true, once: true });
+    for (const wait of [50, 200, 500, 1000, 2000]) {
+      setTimeout(() => { const field = fieldOf(id); if (!isTouched && field && field.value !== text) put(field, text); }, wait);
+    }
+  };
   const putBack = () => {
     for (const group of document.querySelectorAll(clickable)) {
       const name = `clicked ${group.id}`;
@@ -257,6 +265,7 @@
       const text = pending[id];
       delete pending[id];
       if (text !== field.value) { put(field, text); field.dispatchEvent(new Event("blur")); }
+      if (/^lh-(prompt|input-\d)$/.test(id)) stay(id, text);
     }
   };
   const keep = () => {

@@ -145,6 +145,7 @@ def build(page: Page, tab: gr.Tab) -> None:
         [tab.select, refresh.click, task.input, base.change, org.submit, org.blur],
         **looking,
         show_progress="minimal",
+        show_progress_on=[shelf],
         trigger_mode="always_last",
     )
     # The compared adapters are read from the page when the response arrives; they may have changed since the click.

@@ -18,7 +18,7 @@ FRESH = "(names) => { window.loraHub.question.stale(false); window.loraHub.asked
 # still the same.
 OTHERS = "(names) => { if (JSON.stringify(names || []) !== window.loraHub.asked) window.loraHub.question.stale(true); }"
 # The browser (compare.js) decides which field a text goes into, by the fields visible when the response arrives.
-ASKING = "(kept) => { window.loraHub.question.asking(kept); }"
+ASKING = "(kept) => { window.loraHub.question.asking(kept, false); }"
 PLACED, CHECKED, REDRAWN = (
     f"(...told) => window.loraHub.question.{what}(...told)" for what in ("placed", "checked", "redrawn")
 )
