@@ -690,7 +690,7 @@ def test_the_reported_adapters(monkeypatch) -> None:
     prompt = "Once upon a time there was a little"
     own = transformers.AutoTokenizer.from_pretrained("adapter_own_template")
     pane = panes.resolve_adapter("adapter_own_template")
-    with comparer._asking([pane]) as (loaded, _):
+    with comparer.bases.hold([pane]) as (loaded, _):
         ids = questions.put(loaded.tokenizer_of(pane), *questions.read_question(None, pane.name, prompt, None))[0].ids
     assert own.decode(ids) == f"<|user|>{prompt}\n<|assistant|>"
     assert ask(comparer, "adapter_own_template", prompt) == ""

@@ -12,7 +12,7 @@ from tiny_bases import build, byte_tokenizer, save_adapter
 
 from lora_hub import compare
 from lora_hub.compare import panes
-from lora_hub.compare.comparer import MAX_LOADED
+from lora_hub.compare.loaded_bases import MAX_LOADED
 from lora_hub.core.errors import BaseError, DataError
 from lora_hub.data.prompts import template
 
@@ -63,11 +63,11 @@ def test_visitors_of_several_bases_get_what_each_gets_alone(adapters) -> None:
 
     def visit(name: str) -> list[str]:
         found = ask(comparer, name)
-        most[0] = max(most[0], len(comparer._loaded))
+        most[0] = max(most[0], len(comparer.bases._loaded))
         return found
 
     assert in_threads([lambda name=name: visit(name) for name in asked]) == [wanted[name] for name in asked]
-    assert most[0] == MAX_LOADED and not +comparer._users
+    assert most[0] == MAX_LOADED and not +comparer.bases._users
 
 
 def test_a_base_that_answers_somebody_stays_and_who_waits_may_leave(adapters) -> None:
@@ -84,7 +84,9 @@ def test_a_base_that_answers_somebody_stays_and_who_waits_may_leave(adapters) ->
     )
     waiting.start()
     time.sleep(0.3)
-    assert waiting.is_alive() and list(comparer._loaded) == [panes.base_key(panes.resolve_adapter(adapters[0]).base)]
+    assert waiting.is_alive() and list(comparer.bases._loaded) == [
+        panes.base_key(panes.resolve_adapter(adapters[0]).base)
+    ]
     stop.set()
     waiting.join(PATIENCE)
     assert [(event.pane, event.answer.finish, event.done) for event in cancelled] == [
@@ -93,17 +95,17 @@ def test_a_base_that_answers_somebody_stays_and_who_waits_may_leave(adapters) ->
     rest = {event.pane: event.answer.text for event in first if event.done}
     assert [rest[0], rest[1]] == wanted
     other = ask(comparer, adapters[2])  # nobody asks the first base any more
-    assert other != wanted and len(comparer._loaded) == 1
+    assert other != wanted and len(comparer.bases._loaded) == 1
 
 
 def test_who_stops_reading_gives_base_and_places_back(adapters) -> None:
     comparer = compare.Comparer()
     events = comparer.stream([adapters[0]], prompt="hello", max_new_tokens=100)
     next(events)
-    assert +comparer._users
+    assert +comparer.bases._users
     events.close()
-    loaded = next(iter(comparer._loaded.values()))
-    assert not +comparer._users and not loaded.stack._places._users
+    loaded = next(iter(comparer.bases._loaded.values()))
+    assert not +comparer.bases._users and not loaded.stack._places._users
     assert ask(comparer, adapters[2])
 
 
@@ -116,7 +118,7 @@ def test_a_base_that_fails_to_load_keeps_nobody_waiting(adapters, tmp_path: Path
     for _ in range(2):
         with refused(BaseError, match="of-the-broken cannot be asked without its base"):
             ask(comparer, str(folder))
-    assert ask(comparer, adapters[0]) and not comparer._line._waiting
+    assert ask(comparer, adapters[0]) and not comparer.bases._line._waiting
 
 
 def test_a_question_that_cannot_fit_is_refused_before_a_tokenizer_reads_it(adapters, monkeypatch) -> None:

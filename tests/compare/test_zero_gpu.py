@@ -22,7 +22,7 @@ def travelling(panes: Any, question: Any) -> Iterator[Any]:
 def test_answers_and_errors_travel(adapters: list[str]) -> None:  # noqa: F811
     there = Comparer(elsewhere=travelling)
     assert ask(there, *adapters[:2]) == ask(Comparer(), *adapters[:2])
-    assert not there._loaded, "nothing is loaded in the process that borrows"
+    assert not there.bases._loaded, "nothing is loaded in the process that borrows"
     with pytest.raises(DataError) as here:
         list(Comparer().stream(adapters[:1], prompt="x" * 20_000))
     with pytest.raises(DataError) as away:
