@@ -1,0 +1,118 @@
+"""The bases in memory, each with its adapter stack and the queue of its visitors.
+
+with bases.hold(panes) as (loaded, names): ...     the panes' base and adapters stay there until the block ends
+"""
+
+import gc
+import threading
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from lora_hub.answering.line import POLL_SECONDS, Line
+from lora_hub.catalogue.bases import NoBase
+from lora_hub.compare.panes import Pane, base_key, slot_name
+from lora_hub.core.errors import BaseError
+from lora_hub.core.messages import _, joined
+from lora_hub.core.schema import BaseModel
+
+# Bases kept in memory at once. Of those without a running question, the least recently used is unloaded first.
+MAX_LOADED = 1
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A base in memory with its adapter stack and the queue of its visitors. tokenizers: those that adapters bring."""
+
+    stack: Any
+    tokenizer: Any
+    visitors: Any
+    tokenizers: Any
+
+    def tokenizer_of(self, pane: Pane) -> Any:
+        """The tokenizer for a pane: its own if it brings one. Raises AdapterError."""
+        return self.tokenizers.of(pane.folder, pane.name) if pane.folder is not None else self.tokenizer
+
+
+class LoadedBases:
+    """The bases of this process. Thread-safe: visitors of the same base are answered in one running batch. Whoever
+    needs another base waits, in order of arrival, until a loaded one is idle."""
+
+    def __init__(self) -> None:
+        self._loaded: OrderedDict[str, Loaded] = OrderedDict()
+        self._users: Counter[str] = Counter()  # running questions, by the base's key
+        self._freed = threading.Condition()
+        self._line = Line()
+
+    @contextmanager
+    def hold(
+        self, panes: list[Pane], cancelled: Callable[[], bool] | None = None
+    ) -> Iterator[tuple[Loaded, list[str]] | None]:
+        """The panes' base with their adapters, and their names in its stack; all stay loaded until the block ends. None
+        if `cancelled` returned true while this waited for others."""
+        names = [slot_name(pane) for pane in panes]
+        folders = {name: pane.folder for name, pane in zip(names, panes, strict=True) if pane.folder is not None}
+        with self._using(panes, cancelled) as loaded:
+            if loaded is None:
+                yield None
+                return
+            with loaded.stack.hold(folders, cancelled=cancelled) as held:
+                yield (loaded, names) if held is not None else None
+
+    @contextmanager
+    def _using(self, panes: list[Pane], cancelled: Callable[[], bool] | None) -> Iterator[Loaded | None]:
+        """The panes' base in memory. It stays there until the block ends."""
+        base = panes[0].base
+        key = base_key(base)
+        with self._line.turn(cancelled) as mine:
+            try:
+                loaded = self._load(key, base, cancelled) if mine else None
+            except BaseError as error:
+                whose = next((pane.name for pane in panes if pane.folder is not None), panes[0].name)
+                hint = error.advice
+                if isinstance(error, NoBase):  # an adapter has one base, so "choose another" would not help
+                    hint = _(
+                        "Name the base with --base where it is called otherwise or lies in a folder here, or try "
+                        "again when the Hub has it and can be reached."
+                    )
+                raise BaseError(
+                    joined(_("{name} cannot be asked without its base.", name=whose), error.said), hint
+                ) from error
+        try:
+            yield loaded
+        finally:
+            if loaded is not None:
+                with self._freed:
+                    self._users[key] -= 1
+                    self._freed.notify_all()
+
+    def _load(self, key: str, base: BaseModel, cancelled: Callable[[], bool] | None) -> Loaded | None:
+        """Called in turn only, so nobody else is loading."""
+        from lora_hub.answering import generate, loading
+        from lora_hub.answering.adapter_tokenizer import AdapterTokenizers
+        from lora_hub.answering.stack import AdapterStack
+
+        with self._freed:
+            while key not in self._loaded and len(self._loaded) >= MAX_LOADED:
+                idle = next((known for known in self._loaded if not self._users[known]), None)
+                if idle is not None:
+                    self._loaded.pop(idle).stack.close()
+                elif cancelled is not None and cancelled():
+                    return None
+                else:
+                    self._freed.wait(POLL_SECONDS)
+            if key in self._loaded:
+                self._loaded.move_to_end(key)
+                self._users[key] += 1
+                return self._loaded[key]
+        gc.collect()  # a model and its layers form a reference cycle: without this two bases would be in memory
+        tokenizer = loading.load_tokenizer(base)
+        stack = AdapterStack(loading.load_base(base), base)
+        tokenizers = AdapterTokenizers(tokenizer)
+        loaded = Loaded(stack, tokenizer, generate.open_queue(stack, tokenizer), tokenizers)
+        with self._freed:
+            self._loaded[key] = loaded
+            self._users[key] += 1
+        return loaded
