@@ -20,12 +20,11 @@ from lora_hub.core import settings, store
 from lora_hub.core.errors import DataError, SpecError
 from lora_hub.core.messages import Message, _, several
 from lora_hub.core.noun import Noun
-from lora_hub.core.schema import Task
+from lora_hub.core.schema import MOST_ADAPTERS, Task, ask_question
 from lora_hub.people import Person
 
 NAMES = ("inspect", "plan", "train", "runs", "run", "cancel", "publish", "adapters", "compare")
 # A question to more adapters is refused before anything is read.
-MOST_ADAPTERS = 8
 Json = dict[str, Any]
 
 
@@ -249,13 +248,15 @@ class Endpoints:
             person,
             self.comparer,
             list(adapters),
-            base=with_base,
-            prompt=prompt,
-            inputs=inputs or None,
-            max_new_tokens=max_new_tokens,
-            temperature=temperature,
-            seed=seed,
-            free_text=free_text,
+            ask_question(
+                base=with_base,
+                prompt=prompt,
+                inputs=inputs or None,
+                max_new_tokens=max_new_tokens,
+                temperature=temperature,
+                seed=seed,
+                free_text=free_text,
+            ),
         )
         answers: dict[int, Json] = {}
         for event in asked:

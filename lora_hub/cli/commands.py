@@ -19,6 +19,7 @@ from lora_hub.cli.options import (
 from lora_hub.cli.train import wait
 from lora_hub.core.errors import SpecError
 from lora_hub.core.messages import _
+from lora_hub.core.schema import MOST_ADAPTERS, ask_question
 from lora_hub.core.verdicts import BASE_WAYS
 from lora_hub.evaluation.minimum import parse_minimum
 from lora_hub.people import LOCAL
@@ -121,9 +122,12 @@ def list_adapters(options: argparse.Namespace) -> Result:
 
 
 def compare(options: argparse.Namespace) -> Result:
-    if len(options.adapter) > 8:
+    if len(options.adapter) > MOST_ADAPTERS:
         raise SpecError(
-            _("{count} adapters are too many at once."), _("Name at most {most}."), count=len(options.adapter), most=8
+            _("{count} adapters are too many at once."),
+            _("Name at most {most}."),
+            count=len(options.adapter),
+            most=MOST_ADAPTERS,
         )
     given = [bool(options.prompt), bool(options.input), bool(options.test)]
     if sum(given) != 1:
@@ -178,13 +182,15 @@ def compare(options: argparse.Namespace) -> Result:
             LOCAL,
             comparer,
             adapters,
-            base=not options.no_base,
-            prompt=options.prompt,
-            inputs=read_pairs(options.input, "--input ROLE=TEXT") if options.input else None,
-            max_new_tokens=options.max_new_tokens,
-            temperature=options.temperature,
-            seed=options.seed,
-            free_text=options.free_text,
+            ask_question(
+                base=not options.no_base,
+                prompt=options.prompt,
+                inputs=read_pairs(options.input, "--input ROLE=TEXT") if options.input else None,
+                max_new_tokens=options.max_new_tokens,
+                temperature=options.temperature,
+                seed=options.seed,
+                free_text=options.free_text,
+            ),
         )
         done = sorted((event for event in events if event.done), key=lambda event: event.pane)
     return {"answers": [event.to_json() for event in done]}

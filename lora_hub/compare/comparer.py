@@ -13,11 +13,11 @@ from lora_hub.compare.panes import Pane, base_key, base_pane, resolve_adapter
 from lora_hub.compare.score_file import score_file
 from lora_hub.core.errors import AdapterError, LoraHubError
 from lora_hub.core.messages import _
-from lora_hub.core.schema import Answer, PaneAnswer
+from lora_hub.core.schema import MOST_ADAPTERS, Answer, PaneAnswer, Question
 
 DEFAULT_NEW_TOKENS = 128
-# Panes and a question, as `Comparer.stream` names its parts -> what it yields, and an error where it raises one.
-Elsewhere = Callable[[Sequence[Pane], dict[str, Any]], Iterator[PaneAnswer | LoraHubError]]
+# Panes, a question and the most new tokens -> what `Comparer.stream` yields, and an error where it raises one.
+Elsewhere = Callable[[Sequence[Pane], Question, int], Iterator[PaneAnswer | LoraHubError]]
 
 
 class Comparer:
@@ -55,51 +55,34 @@ class Comparer:
     def stream(
         self,
         adapters: Sequence[str | Pane],
+        question: Question,
         *,
-        base: bool = True,
-        prompt: str = "",
-        inputs: dict[str, Any] | None = None,
-        max_new_tokens: int = 0,
         most_new_tokens: int = 0,
-        temperature: float = 0.0,
-        seed: int = 0,
-        free_text: bool = False,
-        reference: str = "",
         cancelled: Callable[[], bool] | None = None,
     ) -> Iterator[PaneAnswer]:
-        """Yields the answers of all panes as they grow, the base's first if `base`.
+        """Yields the answers of all panes as they grow, in the order of `question.pane_names`.
 
-        max_new_tokens: 0 means the task's own limit; it is capped at `most_new_tokens` if given, because a task may be
-        a stranger's. Pass either `prompt` (for a task with several inputs, the whole prompt unchanged) or `inputs` by
-        role. A pane whose task has labels answers with one of them, as in the exam, unless `free_text`. reference: the
-        reference answer for the first adapter's task, if known.
+        An answer is never longer than `most_new_tokens` if that is given, because a task may be a stranger's. A prompt
+        to a task with several inputs is the whole prompt, unchanged. A pane whose task has labels answers with one of
+        them, as in the exam, unless the question is for free text.
 
         Raises AdapterError, BaseError, DataError, SpecError (an input that a task does not have).
         """
         panes = self.resolve(adapters)
         if not panes:
-            raise AdapterError(_("No adapter was chosen."), _("Choose one to four adapters."))
+            raise AdapterError(_("No adapter was chosen."), _("Choose 1 to {most} adapters."), most=MOST_ADAPTERS)
         if self._elsewhere is not None:
-            question = {
-                "base": base,
-                "prompt": prompt,
-                "inputs": inputs,
-                "max_new_tokens": max_new_tokens,
-                "most_new_tokens": most_new_tokens,
-                "temperature": temperature,
-                "seed": seed,
-                "free_text": free_text,
-                "reference": reference,
-            }
-            yield from self._stream_elsewhere(panes, question, cancelled)
+            yield from self._stream_elsewhere(panes, question, most_new_tokens, cancelled)
             return
         from lora_hub.answering import generate, questions
         from lora_hub.evaluation import metrics
 
+        base, free_text, reference = question.base, question.free_text, question.reference
         panes = [base_pane(panes[0]), *panes] if base else panes
         named = [panes[1].name, *(pane.name for pane in panes[1:])] if base else [pane.name for pane in panes]
         read = [
-            questions.read_question(pane.task, name, prompt, inputs) for pane, name in zip(panes, named, strict=True)
+            questions.read_question(pane.task, name, question.prompt, question.inputs)
+            for pane, name in zip(panes, named, strict=True)
         ]
         with self.bases.hold(panes, cancelled) as found:
             if found is None:
@@ -114,12 +97,12 @@ class Comparer:
             asked = [
                 questions.put(
                     loaded.tokenizer_of(pane),
-                    *question,
+                    *one,
                     adapter=name,
                     calibration=pane.calibration,
                     labels=() if free_text else questions.labels_of(pane.task),
                 )[0]
-                for pane, name, question in zip(panes, names, read, strict=True)
+                for pane, name, one in zip(panes, names, read, strict=True)
             ]
             judged_task = panes[1 if base else 0].task if reference else None
 
@@ -147,7 +130,7 @@ class Comparer:
                 )
 
             writing = [pane for pane, one in zip(panes, asked, strict=True) if one.choices is None]
-            most = max_new_tokens or max(
+            most = question.max_new_tokens or max(
                 (pane.task.max_new_tokens if pane.task else DEFAULT_NEW_TOKENS for pane in writing), default=1
             )
             most = min(most, most_new_tokens or most)
@@ -156,22 +139,22 @@ class Comparer:
                 loaded.tokenizer,
                 asked,
                 max_new_tokens=most,
-                temperature=temperature,
-                seed=seed,
+                temperature=question.temperature,
+                seed=question.seed,
                 cancelled=cancelled,
                 visitors=loaded.visitors,
             ):
                 yield told(place, answer)
 
     def _stream_elsewhere(
-        self, panes: Sequence[Pane], question: dict[str, Any], cancelled: Callable[[], bool] | None
+        self, panes: Sequence[Pane], question: Question, most: int, cancelled: Callable[[], bool] | None
     ) -> Iterator[PaneAnswer]:
         """The answers that come from elsewhere. Where the question is cancelled, those that have not ended end."""
-        shown = [base_pane(panes[0]), *panes] if question["base"] else panes
+        shown = [base_pane(panes[0]), *panes] if question.base else panes
         last = {
             place: PaneAnswer(pane=place, name=pane.name, revision=pane.revision) for place, pane in enumerate(shown)
         }
-        for told in self._elsewhere(panes, question):
+        for told in self._elsewhere(panes, question, most):
             if isinstance(told, LoraHubError):
                 raise told
             last[told.pane] = told

@@ -8,12 +8,11 @@ base is loaded for each question.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from lora_hub.compare.comparer import DEFAULT_NEW_TOKENS, Comparer, Elsewhere
 from lora_hub.compare.panes import Pane
 from lora_hub.core.errors import LoraHubError
-from lora_hub.core.schema import PaneAnswer
+from lora_hub.core.schema import PaneAnswer, Question
 
 # What a question is held to: the start of a process and of CUDA, reading the base, and writing. Whoever asks pays for
 # the seconds that they take, but may only ask where they have as many left as this says.
@@ -28,19 +27,19 @@ def borrow() -> Elsewhere:
     return spaces.GPU(answer, duration=seconds_of)
 
 
-def answer(panes: Sequence[Pane], question: dict[str, Any]) -> Iterator[PaneAnswer | LoraHubError]:
+def answer(panes: Sequence[Pane], question: Question, most: int) -> Iterator[PaneAnswer | LoraHubError]:
     """As `Comparer.stream` of these panes; an error is the last that is yielded."""
     try:
-        yield from Comparer().stream(panes, **question)
+        yield from Comparer().stream(panes, question, most_new_tokens=most)
     except LoraHubError as error:
         yield error
 
 
-def seconds_of(panes: Sequence[Pane], question: dict[str, Any]) -> int:
+def seconds_of(panes: Sequence[Pane], question: Question, most: int) -> int:
     """For how long a question needs the GPU, at most. Its panes answer in one batch, so the longest answer counts."""
     weights = 2.0 * panes[0].base.parameters  # bytes in 16 bit
     own = max((pane.task.max_new_tokens if pane.task else DEFAULT_NEW_TOKENS for pane in panes), default=1)
-    tokens = question.get("max_new_tokens") or own
-    tokens = min(tokens, question.get("most_new_tokens") or tokens)
+    tokens = question.max_new_tokens or own
+    tokens = min(tokens, most or tokens)
     seconds = START_SECONDS + weights / LOAD_BYTES_A_SECOND + tokens / TOKENS_A_SECOND
     return int(min(MOST_SECONDS, max(LEAST_SECONDS, seconds)))

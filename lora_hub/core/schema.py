@@ -19,6 +19,7 @@ from lora_hub.core.answer_nouns import (
     Judgement,
     PaneAnswer,
 )
+from lora_hub.core.comparison_nouns import MOST_ADAPTERS, Question, ShownExample, Turn, ask_question
 from lora_hub.core.finding_nouns import Mend, Problem
 from lora_hub.core.messages import NOTHING, Message
 from lora_hub.core.noun import Noun, Text2
@@ -41,18 +42,23 @@ __all__ = [
     "Judgement",
     "Lengths",
     "LoraSpec",
+    "MOST_ADAPTERS",
     "Mend",
     "Noun",
     "PairedComparison",
     "PaneAnswer",
     "Problem",
+    "Question",
     "SPEC_VERSION",
     "Score",
     "Scores",
     "Setting",
+    "ShownExample",
     "Task",
     "Text2",
     "TrainSpec",
+    "Turn",
+    "ask_question",
     "lora_scale",
 ]  # defined in other files, exported here too
 

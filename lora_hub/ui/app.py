@@ -19,6 +19,7 @@ from lora_hub.api import Endpoints
 from lora_hub.core import settings
 from lora_hub.core.languages import autonym, tag
 from lora_hub.core.messages import Message, _
+from lora_hub.core.schema import MOST_ADAPTERS
 from lora_hub.hub import hub_kind, hub_url, look_up, reaches_hub
 from lora_hub.people import Sessions
 from lora_hub.ui.frame import asking, doors, early, guard, person, programs, sessions_kept, sign_in
@@ -28,7 +29,6 @@ from lora_hub.ui.frame.page import LIGHT, Labels, Page
 from lora_hub.ui.frame.warm import warm_up
 from lora_hub.ui.render import render
 from lora_hub.ui.tabs import adapters_tab, compare_tab, data_tab, organization_tab, runs_tab
-from lora_hub.ui.tabs.compare_asking import MOST_ADAPTERS
 from lora_hub.ui.tabs.finetune import finetune
 
 # In display order: the name in the address, the title, and the function that draws and wires the tab inside the current

@@ -1,6 +1,6 @@
 """Questions to adapters: one question to a base and several adapters, or a test file."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ from lora_hub.compare import Comparer, Pane
 from lora_hub.core import settings, store
 from lora_hub.core.errors import AdapterError, LoraHubError, RunError
 from lora_hub.core.messages import _
-from lora_hub.core.schema import PaneAnswer
+from lora_hub.core.schema import PaneAnswer, Question
 from lora_hub.people import Person, limits
 from lora_hub.people.rules import Action
 from lora_hub.use_cases.case import use_case
@@ -34,17 +34,23 @@ def _resolved(person: Person, comparer: Comparer, adapters: list[str | Pane]) ->
 
 
 @use_case(Action.COMPARE, counted=True)
-def ask(person: Person, comparer: Comparer, adapters: list[str | Pane], **question: Any) -> Iterator[PaneAnswer]:
+def ask(
+    person: Person,
+    comparer: Comparer,
+    adapters: list[str | Pane],
+    question: Question,
+    *,
+    cancelled: Callable[[], bool] | None = None,
+) -> Iterator[PaneAnswer]:
     """Yields the answers as they grow, as `Comparer.stream`. Raises AccessError if the question exceeds a limit."""
-    # the reference answer is compared with each answer, letter by letter
-    texts = [question.get("prompt"), question.get("reference"), *(question.get("inputs") or {}).values()]
     most = limits.check_question(
         person,
-        len(adapters) + bool(question.get("base", True)),
-        question.get("max_new_tokens") or 0,
-        sum(len(str(text or "")) for text in texts),
+        len(question.pane_names([*map(str, adapters)])),
+        question.max_new_tokens,
+        sum(map(len, question.texts)),
     )
-    yield from comparer.stream(_resolved(person, comparer, adapters), **question, most_new_tokens=most)
+    panes = _resolved(person, comparer, adapters)
+    yield from comparer.stream(panes, question, most_new_tokens=most, cancelled=cancelled)
 
 
 @use_case(Action.COMPARE, counted=True)

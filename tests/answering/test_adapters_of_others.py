@@ -24,7 +24,7 @@ from lora_hub.catalogue.tasks import catalogue
 from lora_hub.compare import panes
 from lora_hub.core.errors import AdapterError, BaseError, DataError, LoraHubError
 from lora_hub.core.messages import _
-from lora_hub.core.schema import BaseModel
+from lora_hub.core.schema import BaseModel, Question
 from lora_hub.hub.adapter_config import base_of_config, read_config
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
@@ -74,7 +74,7 @@ def change(folder: Path, **values) -> None:
 def ask(comparer: compare.Comparer, folder: Path | str, prompt: str = PROMPT) -> str:
     return next(
         event.answer.text
-        for event in comparer.stream([str(folder)], base=False, prompt=prompt, max_new_tokens=20)
+        for event in comparer.stream([str(folder)], Question(base=False, prompt=prompt, max_new_tokens=20))
         if event.done
     )
 
@@ -129,7 +129,7 @@ def test_the_tokenizer_and_the_template_travel_with_the_adapter(base, adapter, c
     change(other, base_model_name_or_path=str(base))
     events = {
         event.pane: event.answer.text
-        for event in comparer.stream([str(adapter), str(other)], prompt=PROMPT, max_new_tokens=20)
+        for event in comparer.stream([str(adapter), str(other)], Question(prompt=PROMPT, max_new_tokens=20))
         if event.done
     }
     assert events[1] == wanted and events[2] == peft_answer(base, other, byte_tokenizer(BASE_TEMPLATE))

@@ -14,6 +14,7 @@ from lora_hub import compare
 from lora_hub.compare import panes
 from lora_hub.compare.loaded_bases import MAX_LOADED
 from lora_hub.core.errors import BaseError, DataError
+from lora_hub.core.schema import Question
 from lora_hub.data.prompts import template
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
@@ -36,7 +37,11 @@ def adapters(tmp_path_factory) -> list[str]:
 
 
 def ask(comparer: compare.Comparer, *names: str, **options) -> list[str]:
-    done = [event for event in comparer.stream(list(names), prompt="hello", max_new_tokens=12, **options) if event.done]
+    done = [
+        event
+        for event in comparer.stream(list(names), Question(prompt="hello", max_new_tokens=12, **options))
+        if event.done
+    ]
     return [event.answer.text for event in sorted(done, key=lambda event: event.pane)]
 
 
@@ -73,13 +78,15 @@ def test_visitors_of_several_bases_get_what_each_gets_alone(adapters) -> None:
 def test_a_base_that_answers_somebody_stays_and_who_waits_may_leave(adapters) -> None:
     comparer = compare.Comparer()
     wanted = ask(comparer, adapters[0])
-    first = comparer.stream([adapters[0]], prompt="hello", max_new_tokens=12)
+    first = comparer.stream([adapters[0]], Question(prompt="hello", max_new_tokens=12))
     next(first)
     stop = threading.Event()
     cancelled: list = []
     waiting = threading.Thread(
         target=lambda: cancelled.extend(
-            comparer.stream([adapters[2], adapters[3]], prompt="hello", max_new_tokens=12, cancelled=stop.is_set)
+            comparer.stream(
+                [adapters[2], adapters[3]], Question(prompt="hello", max_new_tokens=12), cancelled=stop.is_set
+            )
         )
     )
     waiting.start()
@@ -100,7 +107,7 @@ def test_a_base_that_answers_somebody_stays_and_who_waits_may_leave(adapters) ->
 
 def test_who_stops_reading_gives_base_and_places_back(adapters) -> None:
     comparer = compare.Comparer()
-    events = comparer.stream([adapters[0]], prompt="hello", max_new_tokens=100)
+    events = comparer.stream([adapters[0]], Question(prompt="hello", max_new_tokens=100))
     next(events)
     assert +comparer.bases._users
     events.close()
@@ -124,4 +131,4 @@ def test_a_base_that_fails_to_load_keeps_nobody_waiting(adapters, tmp_path: Path
 def test_a_question_that_cannot_fit_is_refused_before_a_tokenizer_reads_it(adapters, monkeypatch) -> None:
     monkeypatch.setattr(template, "encode_prompts", lambda *given: pytest.fail("it was tokenized"))
     with pytest.raises(DataError, match="2,000,000 characters long"):
-        list(compare.Comparer().stream([adapters[0]], prompt="a" * 2_000_000))
+        list(compare.Comparer().stream([adapters[0]], Question(prompt="a" * 2_000_000)))

@@ -19,7 +19,7 @@ from lora_hub.answering import loading
 from lora_hub.catalogue import bases
 from lora_hub.compare import panes
 from lora_hub.core.errors import AccessError, AdapterError, BaseError
-from lora_hub.core.schema import BaseModel
+from lora_hub.core.schema import BaseModel, Question
 from lora_hub.hub import acting_as, endpoint, fetch
 from lora_hub.hub.record import make_record
 from lora_hub.people import Person, policy
@@ -83,7 +83,7 @@ def publish(shelf, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., st
 
 
 def answers(comparer: compare.Comparer, *names: str) -> list[str]:
-    told = comparer.stream(list(names), prompt="hello", max_new_tokens=12, free_text=True)
+    told = comparer.stream(list(names), Question(prompt="hello", max_new_tokens=12, free_text=True))
     return [one.answer.text for one in sorted((one for one in told if one.done), key=lambda one: one.pane)]
 
 
@@ -189,13 +189,13 @@ def test_a_base_in_memory_is_for_those_who_may_read_it(publish) -> None:
     ann, eve = (Person(id=name, roles={"lora-hub": "write"}, token=token_of(name)) for name in PEOPLE)
     comparer = compare.Comparer()
     asked = {"prompt": "hello", "max_new_tokens": 4}
-    assert [one for one in use_cases.ask(ann, comparer, [mine], **asked) if one.done]
+    assert [one for one in use_cases.ask(ann, comparer, [mine], Question(**asked)) if one.done]
     policy.write(policy.Policy(bases="any", answer_tokens=3))  # nobody says how long: no longer than allowed
-    ended = [one for one in use_cases.ask(ann, comparer, [mine], prompt="hello") if one.done]
+    ended = [one for one in use_cases.ask(ann, comparer, [mine], Question(prompt="hello")) if one.done]
     assert len(ended) == 2 and all(len(one.answer.ids) <= 3 for one in ended)
     policy.write(policy.Policy(bases="any"))
     with refused(BaseError, match="no base ann/base|ann/base"):
-        list(use_cases.ask(eve, comparer, [theirs], **asked))
+        list(use_cases.ask(eve, comparer, [theirs], Question(**asked)))
     policy.write(policy.Policy())
     with refused((BaseError, AccessError), match="not one of those that lora-hub allows"):
-        list(use_cases.ask(ann, comparer, [mine], **asked))
+        list(use_cases.ask(ann, comparer, [mine], Question(**asked)))

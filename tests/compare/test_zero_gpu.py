@@ -10,12 +10,12 @@ from test_compare_bases import adapters, ask  # noqa: F401
 
 from lora_hub.compare import Comparer, borrow, find_here, zero_gpu
 from lora_hub.core.errors import DataError
-from lora_hub.core.schema import BaseModel
+from lora_hub.core.schema import BaseModel, Question
 
 
-def travelling(panes: Any, question: Any) -> Iterator[Any]:
+def travelling(*given: Any) -> Iterator[Any]:
     """`zero_gpu.answer` as `spaces` calls it: what goes in and out is pickled."""
-    for told in zero_gpu.answer(*pickle.loads(pickle.dumps((panes, question)))):
+    for told in zero_gpu.answer(*pickle.loads(pickle.dumps(given))):
         yield pickle.loads(pickle.dumps(told))
 
 
@@ -24,14 +24,14 @@ def test_answers_and_errors_travel(adapters: list[str]) -> None:  # noqa: F811
     assert ask(there, *adapters[:2]) == ask(Comparer(), *adapters[:2])
     assert not there.bases._loaded, "nothing is loaded in the process that borrows"
     with pytest.raises(DataError) as here:
-        list(Comparer().stream(adapters[:1], prompt="x" * 20_000))
+        list(Comparer().stream(adapters[:1], Question(prompt="x" * 20_000)))
     with pytest.raises(DataError) as away:
-        list(there.stream(adapters[:1], prompt="x" * 20_000))
+        list(there.stream(adapters[:1], Question(prompt="x" * 20_000)))
     assert str(away.value) == str(here.value) and away.value.in_language("fa") == here.value.in_language("fa")
 
 
 def test_a_cancelled_question_ends(adapters: list[str]) -> None:  # noqa: F811
-    told = list(Comparer(elsewhere=travelling).stream(adapters[:2], prompt="hello", cancelled=lambda: True))
+    told = list(Comparer(elsewhere=travelling).stream(adapters[:2], Question(prompt="hello"), cancelled=lambda: True))
     assert {one.pane: one.answer.finish for one in told} == dict.fromkeys(range(3), "cancelled")
 
 
@@ -41,7 +41,7 @@ def test_a_cancelled_question_ends(adapters: list[str]) -> None:  # noqa: F811
         (1e6, {}, 18),  # 10 to start, 128 tokens at 15 a second
         (1e6, {"max_new_tokens": 1}, 15),
         (1.7e9, {}, 25),  # 3.4 GB at 0.5 GB a second
-        (1.7e9, {"max_new_tokens": 600, "most_new_tokens": 300}, 36),
+        (1.7e9, {"max_new_tokens": 600, "most": 300}, 36),
         (70e9, {"max_new_tokens": 4000}, 120),
     ],
 )
@@ -51,8 +51,9 @@ def test_the_seconds_follow_from_the_question(
     question: dict[str, Any],
     seconds: int,
 ) -> None:
+    most = question.pop("most", 0)
     pane = replace(find_here(adapters[0]), base=BaseModel(id="a/b", parameters=int(parameters)))
-    assert zero_gpu.seconds_of([pane, pane], question) == seconds
+    assert zero_gpu.seconds_of([pane, pane], Question(**question), most) == seconds
 
 
 def test_spaces_is_the_package_and_not_our_folder() -> None:

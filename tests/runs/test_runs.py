@@ -22,7 +22,7 @@ from lora_hub.catalogue.tasks import catalogue
 from lora_hub.cli import main
 from lora_hub.core import settings, store
 from lora_hub.core.errors import BaseError, DataError, HubError, RunError, SpecError
-from lora_hub.core.schema import BaseModel, HeldOutRow, RunState
+from lora_hub.core.schema import BaseModel, HeldOutRow, Question, RunState
 from lora_hub.hub import snippet
 from lora_hub.runs import run_data
 from lora_hub.runs.runners import local
@@ -119,7 +119,7 @@ def test_the_exam_the_panes_a_test_set_and_the_cards_code_give_one_answer(finish
     rows = runs.read_held_out(finished).rows[:12]
     comparer = compare.Comparer()
     for row in rows:
-        events = list(comparer.stream([finished], inputs=row.inputs, reference=row.reference))
+        events = list(comparer.stream([finished], Question(inputs=row.inputs, reference=row.reference)))
         assert [event.done for event in events] == [True, True]
         for who, event in zip(("base", "adapter"), events, strict=True):
             assert event.answer.text == row.answers[who].text and event.answer.text in ("bad", "good")
@@ -137,13 +137,17 @@ def test_free_text_is_only_written_where_it_is_asked_for(finished: str) -> None:
     prompt = {"text": "The soup number 5 was delicious."}
     written = {
         event.name: event.answer
-        for event in comparer.stream([finished], inputs=prompt, free_text=True, max_new_tokens=6)
+        for event in comparer.stream([finished], Question(inputs=prompt, free_text=True, max_new_tokens=6))
         if event.done
     }
     assert (
         not written["base"].probabilities and not written[finished].probabilities and written[finished].text == "good"
     )
-    chosen = {event.name: event.answer for event in comparer.stream([finished], prompt="Anything at all") if event.done}
+    chosen = {
+        event.name: event.answer
+        for event in comparer.stream([finished], Question(prompt="Anything at all"))
+        if event.done
+    }
     assert all(
         answer.text in ("good", "bad") and sum(answer.probabilities.values()) == pytest.approx(1)
         for answer in chosen.values()
@@ -177,7 +181,9 @@ def test_publish_then_compare_from_the_hub(finished: str, hub) -> None:
     comparer = compare.Comparer()
     events = [
         event
-        for event in comparer.stream([ref.repo_id, finished], inputs={"text": "The soup number 5 was delicious."})
+        for event in comparer.stream(
+            [ref.repo_id, finished], Question(inputs={"text": "The soup number 5 was delicious."})
+        )
         if event.done
     ]
     by_pane = {event.pane: event for event in events}
@@ -286,7 +292,9 @@ def test_a_finished_run_without_its_history_has_its_scores_and_answers(finished:
             and all(getattr(run, key) == getattr(before, key) for key in counts)
         )
         panes = [
-            event for event in compare.Comparer().stream([finished], base=False, inputs={"text": text}) if event.done
+            event
+            for event in compare.Comparer().stream([finished], Question(base=False, inputs={"text": text}))
+            if event.done
         ]
         assert panes[0].answer.text in ("good", "bad") and len(runs.read_held_out(finished).rows) == before.eval_rows
     finally:

@@ -17,6 +17,7 @@ from lora_hub import compare
 from lora_hub.answering import loading
 from lora_hub.catalogue import bases
 from lora_hub.core.messages import _
+from lora_hub.core.schema import Question
 from lora_hub.ui.frame.programs import PAGE_HEADER
 from lora_hub.ui.render.text import t
 
@@ -127,7 +128,7 @@ def questions(adapters: list[str]) -> list[tuple[list[str], str]]:
 
 
 def alone(names: list[str], prompt: str, comparer: compare.Comparer, tokens: int = TOKENS) -> list[tuple[str, str]]:
-    events = [event for event in comparer.stream(names, prompt=prompt, max_new_tokens=tokens) if event.done]
+    events = [event for event in comparer.stream(names, Question(prompt=prompt, max_new_tokens=tokens)) if event.done]
     events.sort(key=lambda event: event.pane)
     return [(event.name, " ".join((event.answer.text or t(_("(an empty answer)"), "en")).split())) for event in events]
 

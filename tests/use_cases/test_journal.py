@@ -9,6 +9,7 @@ from test_run_folders import make_run, make_spec
 
 from lora_hub import use_cases
 from lora_hub.core.errors import AccessError, DataError, LoraHubError
+from lora_hub.core.schema import Question
 from lora_hub.people import LOCAL, Person
 
 TOKEN, ROW, PROMPT = "hf_planted0123456789", "row planted in a file", "prompt planted in a question"
@@ -55,11 +56,11 @@ def test_a_line_says_who_what_and_how_it_ended(told, monkeypatch: pytest.MonkeyP
 
 
 def test_an_answer_that_is_stopped_is_told_when_it_ends(told) -> None:
-    comparer = SimpleNamespace(resolve=lambda names: [], stream=lambda panes, **named: iter([1, 2]))
-    asked = use_cases.ask(WILL, comparer, ["lora-hub/spam@v1"], prompt=PROMPT)
+    comparer = SimpleNamespace(resolve=lambda names: [], stream=lambda panes, question, **named: iter([1, 2]))
+    asked = use_cases.ask(WILL, comparer, ["lora-hub/spam@v1"], Question(prompt=PROMPT))
     assert next(asked) == 1 and told() == []
     asked.close()
-    assert list(use_cases.ask(WILL, comparer, ["lora-hub/spam"], prompt=PROMPT)) == [1, 2]
+    assert list(use_cases.ask(WILL, comparer, ["lora-hub/spam"], Question(prompt=PROMPT))) == [1, 2]
     assert told() == ["will ask lora-hub/spam@v1: stopped", "will ask lora-hub/spam: done"]
 
 
@@ -77,7 +78,7 @@ def test_nothing_of_what_is_in_a_thing_is_logged(tmp_path: Path, caplog: pytest.
     caplog.set_level(logging.DEBUG)
     upload = tmp_path / f"{ROW}.csv"
     upload.write_text(f"text,label\n{ROW},x\n")
-    comparer = SimpleNamespace(resolve=lambda names: [], stream=lambda panes, **named: iter([PROMPT]))
+    comparer = SimpleNamespace(resolve=lambda names: [], stream=lambda panes, question, **named: iter([PROMPT]))
 
     def refuse(*_: object, **__: object) -> None:
         raise DataError(make_spec().task.title.en, ROW)
@@ -96,7 +97,7 @@ def test_nothing_of_what_is_in_a_thing_is_logged(tmp_path: Path, caplog: pytest.
         lambda: use_cases.publish_run(WILL, run_of("will"), name=PROMPT),
         lambda: use_cases.fetch_dataset(WILL, ROW, token=TOKEN),
         lambda: list(
-            use_cases.ask(WILL, comparer, [PROMPT, TOKEN], prompt=PROMPT, inputs={"text": ROW}, reference=ROW)
+            use_cases.ask(WILL, comparer, [PROMPT, TOKEN], Question(prompt=PROMPT, inputs={"text": ROW}, reference=ROW))
         ),
         lambda: use_cases.change_policy(Person(id="ada", roles={"lora-hub": "admin"}, token=TOKEN), {TOKEN: ROW}),
         lambda: use_cases.delete_data(WILL, ROW),

@@ -19,6 +19,7 @@ from lora_hub import use_cases
 from lora_hub.compare import Comparer
 from lora_hub.core import settings, store
 from lora_hub.core.errors import AccessError, AdapterError, BaseError, DataError, LoraHubError, RunError, SpecError
+from lora_hub.core.schema import Question
 from lora_hub.hub import client
 from lora_hub.people import LOCAL, STRANGER, Person, limits, policy
 from lora_hub.people.pace import Pace
@@ -191,7 +192,7 @@ LOOKS = {
     "read_log": lambda who, run: use_cases.read_log(who, run),
     "read_held_out": lambda who, run: use_cases.read_held_out(who, run),
     "resolve": lambda who, run: use_cases.resolve(who, Comparer(), [run]),
-    "ask": lambda who, run: next(use_cases.ask(who, Comparer(), [run], prompt="x")),
+    "ask": lambda who, run: next(use_cases.ask(who, Comparer(), [run], Question(prompt="x"))),
 }
 CHANGES = {
     "cancel_run": lambda who, run: use_cases.cancel_run(who, run),
@@ -360,13 +361,13 @@ def test_a_stream_asks_as_its_person_at_each_step() -> None:
 
     seen = []
 
-    def stream(adapters: list, **question: object):
+    def stream(adapters: list, question: Question, **named: object):
         for _ in range(3):
             seen.append(client.open_api().token)
             yield len(seen)
 
     comparer = SimpleNamespace(resolve=lambda names: [], stream=stream)
-    answers = use_cases.ask(PEOPLE["read"], comparer, ["a/b"], prompt="x")
+    answers = use_cases.ask(PEOPLE["read"], comparer, ["a/b"], Question(prompt="x"))
     for _ in range(3):
         thread = threading.Thread(target=lambda: next(answers))
         thread.start()
@@ -428,44 +429,49 @@ def test_limits_are_told_before_they_are_met(tmp_path: Path) -> None:
     with refused(AccessError, match="big.csv is 0.0 MB, and a file may have 0.001 MB here"):
         use_cases.add_dataset(EVE, big)
     with refused(AccessError, match="3 models are asked at once, and 2 may be here"):
-        list(use_cases.ask(EVE, comparer, ["a/b", "c/d"], prompt="x"))
+        list(use_cases.ask(EVE, comparer, ["a/b", "c/d"], Question(prompt="x")))
     with refused(AccessError, match="101 characters long, and 100 are allowed"):
-        list(use_cases.ask(EVE, comparer, ["a/b"], prompt="x" * 101))
+        list(use_cases.ask(EVE, comparer, ["a/b"], Question(prompt="x" * 101)))
     with refused(AccessError, match="9,999 tokens are asked for"):
-        list(use_cases.ask(EVE, comparer, ["a/b"], prompt="x", max_new_tokens=9999))
-    assert list(use_cases.ask(LOCAL, comparer, ["a/b", "c/d", "e/f"], prompt="x" * 999, max_new_tokens=9999)) == []
+        list(use_cases.ask(EVE, comparer, ["a/b"], Question(prompt="x", max_new_tokens=9999)))
+    assert (
+        list(use_cases.ask(LOCAL, comparer, ["a/b", "c/d", "e/f"], Question(prompt="x" * 999, max_new_tokens=9999)))
+        == []
+    )
 
 
 def test_an_answer_is_no_longer_than_allowed_whatever_its_task_says() -> None:
     """The task is an adapter's, which may be a stranger's, and the right answer is a field of the browser."""
     policy.write(policy.Policy(answer_tokens=64, prompt_characters=100))
     told = []
-    comparer = SimpleNamespace(resolve=lambda names: [], stream=lambda panes, **named: told.append(named) or iter(()))
+    comparer = SimpleNamespace(
+        resolve=lambda names: [], stream=lambda panes, question, **named: told.append((question, named)) or iter(())
+    )
     for who in (EVE, LOCAL):
-        assert list(use_cases.ask(who, comparer, ["a/b"], prompt="x", max_new_tokens=0)) == []
-    assert [(one["max_new_tokens"], one["most_new_tokens"]) for one in told] == [(0, 64), (0, 0)]
+        assert list(use_cases.ask(who, comparer, ["a/b"], Question(prompt="x", max_new_tokens=0))) == []
+    assert [(question.max_new_tokens, named["most_new_tokens"]) for question, named in told] == [(0, 64), (0, 0)]
     with refused(AccessError, match="102 characters long, and 100 are allowed"):
-        list(use_cases.ask(EVE, comparer, ["a/b"], inputs={"text": "x"}, reference="y" * 101))
+        list(use_cases.ask(EVE, comparer, ["a/b"], Question(inputs={"text": "x"}, reference="y" * 101)))
 
 
 def test_nobody_keeps_all_of_the_servers_threads() -> None:
     """Questions, downloads and cancelling take as long as they take, and each keeps a thread meanwhile."""
     will, eve = (replace(one, pace=Pace()) for one in (PEOPLE["write"], EVE))
-    comparer = SimpleNamespace(resolve=lambda names: [], stream=lambda panes, **named: iter([1, 2]))
-    going = [use_cases.ask(will, comparer, ["a/b"], prompt="x") for _ in range(limits.MOST_AT_ONCE)]
+    comparer = SimpleNamespace(resolve=lambda names: [], stream=lambda panes, question, **named: iter([1, 2]))
+    going = [use_cases.ask(will, comparer, ["a/b"], Question(prompt="x")) for _ in range(limits.MOST_AT_ONCE)]
     assert [next(one) for one in going] == [1] * limits.MOST_AT_ONCE
     for ask in (
-        lambda: next(use_cases.ask(will, comparer, ["a/b"], prompt="x")),
+        lambda: next(use_cases.ask(will, comparer, ["a/b"], Question(prompt="x"))),
         lambda: use_cases.resolve(will, comparer, ["a/b"]),
         lambda: use_cases.cancel_run(will, "run"),
     ):
         with refused(AccessError, match="8 requests of yours are worked on at this moment"):
             ask()
-    assert next(use_cases.ask(eve, comparer, ["a/b"], prompt="x")) == 1 and use_cases.list_runs(will) == []
+    assert next(use_cases.ask(eve, comparer, ["a/b"], Question(prompt="x"))) == 1 and use_cases.list_runs(will) == []
     going.pop().close()
     assert list(going.pop()) == [2]
     for _ in range(3):  # one that is refused takes no place
-        assert list(use_cases.ask(will, comparer, ["a/b"], prompt="x")) == [1, 2]
+        assert list(use_cases.ask(will, comparer, ["a/b"], Question(prompt="x"))) == [1, 2]
         with refused(RunError):
             use_cases.cancel_run(will, "run")
 

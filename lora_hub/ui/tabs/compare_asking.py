@@ -11,7 +11,7 @@ import gradio as gr
 from lora_hub import use_cases
 from lora_hub.core.errors import AdapterError, DataError, LoraHubError
 from lora_hub.core.messages import _
-from lora_hub.core.schema import BASE, PaneAnswer
+from lora_hub.core.schema import BASE, MOST_ADAPTERS, PaneAnswer, ask_question
 from lora_hub.people import Person
 from lora_hub.ui.frame.page import Page
 from lora_hub.ui.render import render, render_adapters
@@ -20,7 +20,6 @@ from lora_hub.ui.render.text import between, t
 from lora_hub.ui.tabs import compare_question
 from lora_hub.ui.tabs.compare_question import asked_texts, keep_right, right_answer, roles_of
 
-MOST_ADAPTERS = 4
 ROLE_SLOTS = 6
 # How often the panes are redrawn: faster than people read, slower than what overloads the page.
 DRAW_SECONDS = 0.08
@@ -128,14 +127,16 @@ class Asking:
                 person,
                 self.page.comparer,
                 names,
-                base=with_base,
-                prompt=prompt,
-                inputs=inputs,
-                max_new_tokens=int(most or 0),
-                temperature=float(temperature or 0),
-                seed=int(seed or 0),
-                free_text=free_text,
-                reference=right_answer(kept_right, names, roles_named, asked_texts(roles_named, prompt, values)),
+                ask_question(
+                    base=with_base,
+                    prompt=prompt,
+                    inputs=inputs,
+                    max_new_tokens=int(most or 0),
+                    temperature=float(temperature or 0),
+                    seed=int(seed or 0),
+                    free_text=free_text,
+                    reference=right_answer(kept_right, names, roles_named, asked_texts(roles_named, prompt, values)),
+                ),
                 cancelled=stopped.is_set,
             )
             for shown in _drawn(stream, views, language, question, known):
@@ -180,6 +181,11 @@ def _check_chosen(names: list[str], language: str) -> None:
         )
     if len(names) > MOST_ADAPTERS:
         raise AdapterError(
-            t(_("{count} adapters are chosen; four fit beside each other."), language, count=len(names)),
+            t(
+                _("{count} adapters are chosen; {most} fit beside each other."),
+                language,
+                count=len(names),
+                most=MOST_ADAPTERS,
+            ),
             t(_("Remove some."), language),
         )
