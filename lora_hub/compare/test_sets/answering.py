@@ -1,0 +1,251 @@
+"""Many rows answered by many models, each question once: what is kept is read, the rest is answered and kept.
+
+    answers = answer_panes(bases, panes, task, examples)         answers[pane][row]
+    answers = answer_kept(bases, pane, task, examples)           answers[row]
+
+Answers are `evaluation.exam`'s: a question is put by `questions.put` and answered by `questions.answer_all`, here with
+rows of several adapters in one batch. They are kept by the weights that answer, the base, the question's tokens and
+all that decides the answer besides (`kept_answers`), after each part of some seconds, so that whoever is cut off goes
+on where they were. Where everything is kept, no base is loaded.
+"""
+
+import hashlib
+import time
+from array import array
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from lora_hub.catalogue import bases as catalogue_bases
+from lora_hub.catalogue import cached
+from lora_hub.compare.loaded_bases import Loaded, LoadedBases
+from lora_hub.compare.panes import Pane, base_key, slot_name
+from lora_hub.compare.test_sets.kept_answers import Book, digest, open_book
+from lora_hub.core.schema import BASE, Answer, BaseModel, Task
+from lora_hub.data.prompts.prepare import Example
+from lora_hub.hub import TOKENIZER_FILES, adapter_config
+
+# Counted up where the same question is answered otherwise than before: all that is kept is then asked again.
+WAY_OF_ANSWERING = 1
+# Adapters of one batch: more are answered group after group.
+MOST_TOGETHER = 8
+# Questions of the first part; the next ones are as large as takes about these seconds.
+FIRST_PART, PART_SECONDS = 64, 5.0
+
+
+@dataclass
+class _Work:
+    """A pane's questions. asked: in the order of the rows. keys: their digests. answers: as far as they are known.
+    most: tokens of an answer in text. unfit: the base's examples leave no room for a row."""
+
+    pane: Pane
+    asked: list[Any]
+    keys: list[str]
+    book: Book
+    most: int
+    answers: list[Answer | None]
+    unfit: bool = False
+
+    @property
+    def missing(self) -> list[int]:
+        return [row for row, answer in enumerate(self.answers) if answer is None]
+
+
+def answer_kept(
+    bases: LoadedBases,
+    pane: Pane,
+    task: Task,
+    examples: Sequence[Example],
+    *,
+    owner: str = "",
+    progress: Callable[[int, int], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> list[Answer] | None:
+    """`answer_panes` of one pane."""
+    return answer_panes(bases, [pane], task, examples, owner=owner, progress=progress, cancelled=cancelled)[0]
+
+
+def answer_panes(
+    bases: LoadedBases,
+    panes: Sequence[Pane],
+    task: Task,
+    examples: Sequence[Example],
+    *,
+    owner: str = "",
+    progress: Callable[[int, int], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> list[list[Answer] | None]:
+    """The answers of every pane to every row, in the order of both; None for a base whose examples (`Pane.shown`) do
+    not fit into its context before each of the rows. The panes may be of several bases; those of one are answered
+    together.
+
+    task: for panes without one (the base). owner: whose rows these are; the answers are kept for them alone. progress:
+    answers there are, kept ones included, and answers in all. cancelled: is asked before each part; answers that are
+    missing then have the finish "cancelled". Raises as `LoadedBases.hold` and `questions.answer_all`.
+    """
+    counter = _Counter(progress, len(panes) * len(examples))
+    works: list[_Work | None] = [None] * len(panes)
+    groups = _group_by_base(panes)
+    for places in groups:
+        same = [panes[place] for place in places]
+        for place, work in zip(places, _put_all(same, task, list(examples), owner), strict=True):
+            works[place] = work
+    counter.add(sum(len(work.asked) - len(work.missing) for work in works))
+    for places in groups:
+        waiting = [works[place] for place in places if works[place].missing]
+        for start in range(0, len(waiting), MOST_TOGETHER):
+            _answer_together(bases, waiting[start : start + MOST_TOGETHER], counter, cancelled or (lambda: False))
+    stopped = Answer(finish="cancelled")
+    return [None if work.unfit else [answer or stopped for answer in work.answers] for work in works]
+
+
+@dataclass
+class _Counter:
+    """Tells how many answers there are."""
+
+    progress: Callable[[int, int], None] | None
+    total: int
+    done: int = 0
+
+    def add(self, more: int) -> None:
+        self.done += more
+        self.tell()
+
+    def tell(self, ahead: int = 0) -> None:
+        if self.progress is not None:
+            self.progress(self.done + ahead, self.total)
+
+
+def _group_by_base(panes: Sequence[Pane]) -> list[list[int]]:
+    """The places of the panes of each base."""
+    found: dict[str, list[int]] = defaultdict(list)
+    for place, pane in enumerate(panes):
+        found[base_key(pane.base)].append(place)
+    return list(found.values())
+
+
+def _put_all(panes: list[Pane], task: Task, examples: list[Example], owner: str) -> list[_Work]:
+    """The questions of panes of one base, with the answers that are kept. Only tokenizers are loaded."""
+    from lora_hub.answering import loading, questions
+    from lora_hub.answering.adapter_tokenizer import AdapterTokenizers
+
+    base = panes[0].base
+    tokenizer = loading.load_tokenizer(base)
+    tokenizers = AdapterTokenizers(tokenizer)
+    device = loading.pick_device()
+    model = [WAY_OF_ANSWERING, _name_base(base), device.type, loading.pick_precision(device)]
+    works = []
+    for pane in panes:
+        asked = questions.put(
+            tokenizers.of(pane.folder, pane.name) if pane.folder is not None else tokenizer,
+            pane.task or task,
+            [example.inputs for example in examples],
+            adapter=slot_name(pane),
+            calibration=pane.calibration,
+            shown=pane.shown if pane.folder is None else (),
+        )
+        most = (pane.task or task).max_new_tokens
+        calibration = pane.calibration.model_dump() if pane.calibration is not None else None
+        book = open_book(owner, *model, fingerprint_adapter(pane), calibration)
+        keys = _digests(asked, most)
+        known = book.read(set(keys), asked[0].labels if asked else ())
+        works.append(_Work(pane, asked, keys, book, most, [known.get(key) for key in keys]))
+    return works
+
+
+def fingerprint_adapter(pane: Pane) -> str:
+    """Digest of all in a pane's folder that decides its answers: weights, configuration, tokenizer. A commit that
+    changes the card alone changes no answer. "base" for the base."""
+    if pane.folder is None:
+        return BASE
+    names = [adapter_config.WEIGHTS_FILE, adapter_config.CONFIG_FILE]
+    names += sorted({file.name for pattern in TOKENIZER_FILES for file in pane.folder.glob(pattern)})
+    return digest(*(part for name in names for part in (name, _hash_file(pane.folder / name))))
+
+
+def _hash_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _name_base(base: BaseModel) -> str:
+    """The identity of a base; of one from the Hub with its commit here, since a branch moves."""
+    folder = cached.cached_tokenizer(base) if catalogue_bases.folder_of(base) is None else None
+    return base_key(base) + (f" {folder.name}" if folder is not None else "")
+
+
+def _digests(asked: list[Any], most: int) -> list[str]:
+    """The questions' digests: prompt, and what may be answered."""
+    choices: dict[int, str] = {}
+    found = []
+    for one in asked:
+        if one.choices is None:
+            allowed = str(most)
+        else:  # the questions of a pane share their choices
+            allowed = choices.setdefault(id(one.choices), digest([one.labels, one.choices, one.ends]))
+        found.append(digest(array("L", one.ids).tobytes(), allowed))
+    return found
+
+
+def _answer_together(bases: LoadedBases, works: list[_Work], counter: _Counter, cancelled: Callable[[], bool]) -> None:
+    """Answers what is missing of panes of one base, part after part, and keeps each part."""
+    if cancelled():
+        return
+    with bases.hold([work.pane for work in works], cancelled) as found:
+        if found is None:
+            return
+        loaded, names = found
+        for work, name in zip(works, names, strict=True):
+            work.asked = [replace(one, adapter=name) for one in work.asked]
+            if work.pane.folder is None and work.pane.shown and not _fits(loaded.stack, work):
+                work.unfit = True
+                counter.total -= len(work.asked)
+                counter.add(len(work.missing) - len(work.asked))
+        # Answers in text end at their task's length, and labels are chosen in another way: kinds do not mix.
+        kinds: dict[int | None, list[tuple[_Work, int]]] = defaultdict(list)
+        for work in works:
+            if not work.unfit:
+                kinds[work.most if work.asked[0].choices is None else None] += [(work, row) for row in work.missing]
+        for most, waiting in kinds.items():
+            # Questions of one row beside each other: they begin alike. Long ones first, as long as memory is free.
+            waiting.sort(key=lambda one: (-len(one[0].asked[one[1]].ids), one[1]))
+            _answer_parts(loaded, waiting, most or 0, counter, cancelled)
+
+
+def _answer_parts(
+    loaded: Loaded, waiting: list[tuple[_Work, int]], most: int, counter: _Counter, cancelled: Callable[[], bool]
+) -> None:
+    from lora_hub.answering import questions
+
+    size, start = FIRST_PART, 0
+    while start < len(waiting) and not cancelled():
+        part = waiting[start : start + size]
+        began = time.perf_counter()
+        answers = questions.answer_all(
+            loaded.stack,
+            loaded.tokenizer,
+            [work.asked[row] for work, row in part],
+            max_new_tokens=most,
+            progress=lambda done, total: counter.tell(done),
+            cancelled=cancelled,
+        )
+        kept: dict[int, dict[str, Answer]] = defaultdict(dict)
+        for (work, row), answer in zip(part, answers, strict=True):
+            if answer.done and answer.finish != "cancelled":
+                work.answers[row] = answer
+                kept[id(work)][work.keys[row]] = answer
+        for work in {id(work): work for work, _row in part}.values():
+            work.book.add(kept[id(work)])
+        counter.add(len(part))
+        start += size
+        size = max(FIRST_PART, int(len(part) * PART_SECONDS / max(time.perf_counter() - began, 1e-3)))
+
+
+def _fits(stack: Any, work: _Work) -> bool:
+    """Whether the base's context holds the examples before each of the rows, and an answer behind."""
+    from lora_hub.answering.prefill import context_length
+
+    longest = max(map(len, work.asked[0].choices)) if work.asked[0].choices else work.most
+    return max(len(one.ids) for one in work.asked) + longest <= context_length(stack)
