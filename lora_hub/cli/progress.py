@@ -72,9 +72,9 @@ class GroupProgress:
                 print(phase, file=sys.stderr, flush=True)
 
 
-def show_scoring(screen: Screen, name: str, done: int, total: int) -> None:
+def show_scoring(screen: Screen, done: int, total: int) -> None:
     if sys.stderr.isatty():
-        line = screen.tell(_("{name}: {done} of {total}", name=name, done=done, total=total))
+        line = screen.tell(_("Answers: {done:,} of {total:,}", done=done, total=total))
         print(f"\r\033[K{line}", end="" if done < total else "\n", file=sys.stderr, flush=True)
 
 

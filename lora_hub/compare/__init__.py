@@ -9,4 +9,5 @@ __all__ = [
     "Pane",
     "borrow",
     "find_here",
+    "test_sets",
 ]

@@ -5,12 +5,9 @@ template, as it was trained; the base gets the first adapter's.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
-from typing import Any
 
 from lora_hub.compare.loaded_bases import LoadedBases
 from lora_hub.compare.panes import Pane, base_key, base_pane, resolve_adapter
-from lora_hub.compare.score_file import score_file
 from lora_hub.core.errors import AdapterError, LoraHubError
 from lora_hub.core.messages import _
 from lora_hub.core.schema import MOST_ADAPTERS, Answer, PaneAnswer, Question
@@ -164,7 +161,3 @@ class Comparer:
         for told in last.values():
             if not told.done:
                 yield told.model_copy(update={"answer": told.answer.model_copy(update={"finish": "cancelled"})})
-
-    def score_file(self, adapters: Sequence[str | Pane], file: Path, *arguments: Any, **named: Any) -> dict[str, Any]:
-        """As `score_file.score_file`, of these adapters."""
-        return score_file(self.bases, self.resolve(adapters), file, *arguments, **named)

@@ -6,7 +6,7 @@ with bases.hold(panes) as (loaded, names): ...     the panes' base and adapters 
 import gc
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -34,6 +34,22 @@ class Loaded:
     def tokenizer_of(self, pane: Pane) -> Any:
         """The tokenizer for a pane: its own if it brings one. Raises AdapterError."""
         return self.tokenizers.of(pane.folder, pane.name) if pane.folder is not None else self.tokenizer
+
+
+@contextmanager
+def without_base(panes: Sequence[Pane]) -> Iterator[None]:
+    """Tells whose base it is that cannot be loaded."""
+    try:
+        yield
+    except BaseError as error:
+        whose = next((pane.name for pane in panes if pane.folder is not None), panes[0].name)
+        hint = error.advice
+        if isinstance(error, NoBase):  # an adapter has one base, so "choose another" would not help
+            hint = _(
+                "Name the base with --base where it is called otherwise or lies in a folder here, or try again when "
+                "the Hub has it and can be reached."
+            )
+        raise BaseError(joined(_("{name} cannot be asked without its base.", name=whose), error.said), hint) from error
 
 
 class LoadedBases:
@@ -67,19 +83,8 @@ class LoadedBases:
         base = panes[0].base
         key = base_key(base)
         with self._line.turn(cancelled) as mine:
-            try:
+            with without_base(panes):
                 loaded = self._load(key, base, cancelled) if mine else None
-            except BaseError as error:
-                whose = next((pane.name for pane in panes if pane.folder is not None), panes[0].name)
-                hint = error.advice
-                if isinstance(error, NoBase):  # an adapter has one base, so "choose another" would not help
-                    hint = _(
-                        "Name the base with --base where it is called otherwise or lies in a folder here, or try "
-                        "again when the Hub has it and can be reached."
-                    )
-                raise BaseError(
-                    joined(_("{name} cannot be asked without its base.", name=whose), error.said), hint
-                ) from error
         try:
             yield loaded
         finally:

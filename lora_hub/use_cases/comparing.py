@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from lora_hub import runs
-from lora_hub.compare import Comparer, Pane
+from lora_hub.compare import Comparer, Pane, test_sets
 from lora_hub.core import settings, store
 from lora_hub.core.errors import AdapterError, LoraHubError, RunError
 from lora_hub.core.messages import _
@@ -57,10 +57,10 @@ def ask(
 def score_file(
     person: Person, comparer: Comparer, adapters: list[str | Pane], file: Path, *arguments: Any, **named: Any
 ) -> Any:
-    """As `Comparer.score_file`, from the shell: the file is on this machine."""
+    """As `test_sets.score_file`, from the shell: the file is on this machine."""
     if not person.is_local:
         raise LoraHubError(_("A test file is a path of the machine it is asked on."), _("Use the shell."))
-    return comparer.score_file(adapters, file, *arguments, **named)
+    return test_sets.score_file(comparer.bases, comparer.resolve(adapters), file, *arguments, **named)
 
 
 def _names_for(person: Person, names: list[str | Pane]) -> list[str | Pane]:

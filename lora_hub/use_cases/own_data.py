@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lora_hub import hub, runs
+from lora_hub.compare import test_sets
 from lora_hub.core import settings, store
 from lora_hub.core.errors import AccessError, DataError, RunError
 from lora_hub.core.messages import _, several
@@ -95,6 +96,7 @@ def delete_data(person: Person, owner: str = "", *, adapters: bool = False) -> O
     for run in known:
         runs.delete_run(run.id)
     is_local = found.owner == LOCAL.id
+    test_sets.forget("" if is_local else found.owner)
     folder = settings.datasets_dir() if is_local else settings.people_dir() / found.owner
     with store.disk_errors(folder):
         if folder.is_dir():

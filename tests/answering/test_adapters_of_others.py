@@ -15,7 +15,7 @@ from persian import refused
 from safetensors.torch import load_file, save_file
 from tiny_bases import build, byte_tokenizer, load_with_peft, save_adapter
 
-from lora_hub import compare
+from lora_hub import compare, use_cases
 from lora_hub.answering import generate, loading, questions
 from lora_hub.answering.adapter_tokenizer import load_adapter_tokenizer
 from lora_hub.answering.peft_folder import read_adapter
@@ -26,6 +26,7 @@ from lora_hub.core.errors import AdapterError, BaseError, DataError, LoraHubErro
 from lora_hub.core.messages import _
 from lora_hub.core.schema import BaseModel, Question
 from lora_hub.hub.adapter_config import base_of_config, read_config
+from lora_hub.people import LOCAL
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
 PROMPT = "Once upon a time"
@@ -198,7 +199,7 @@ def test_conversations_of_a_test_file_that_the_template_refuses_are_named(adapte
     comparer.resolve = lambda names: panes
     try:
         with refused(DataError, match="Roles must alternate: rows 5, 12") as told:
-            comparer.score_file(["it"], file)
+            use_cases.score_file(LOCAL, comparer, ["it"], file)
     finally:
         del comparer.resolve
     assert "Leave these rows out of the file" in told.value.hint

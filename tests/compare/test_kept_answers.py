@@ -13,7 +13,7 @@ from tiny_bases import build, byte_tokenizer, save_adapter
 from lora_hub.catalogue import bases
 from lora_hub.compare.loaded_bases import LoadedBases
 from lora_hub.compare.panes import Pane
-from lora_hub.compare.test_sets import answer_kept, answer_panes, answering, kept_answers
+from lora_hub.compare.test_sets import answer_panes, answering, kept_answers
 from lora_hub.compare.test_sets.kept_answers import answers_dir, open_book
 from lora_hub.core.schema import BASE_EXAMPLES, Answer, Calibration, Task, Text2
 from lora_hub.data.prompts.prepare import Example
@@ -109,13 +109,13 @@ def test_one_more_adapter_costs_one_adapter(tiny) -> None:
     # Other weights, another calibration and another person's rows are other answers.
     folder = shutil.copytree(tiny[2].folder, answers_dir().parent / "copy")
     (folder / "README.md").write_text("another card")
-    assert answer_kept(loaded, replace(tiny[2], name="copy", folder=folder), TONE, ROWS) and loaded.held == 4
+    assert answer_panes(loaded, [replace(tiny[2], name="copy", folder=folder)], TONE, ROWS) and loaded.held == 4
     shutil.copyfile(tiny[3].folder / "adapter_model.safetensors", folder / "adapter_model.safetensors")
-    answer_kept(loaded, replace(tiny[2], folder=folder), TONE, ROWS)
+    answer_panes(loaded, [replace(tiny[2], folder=folder)], TONE, ROWS)
     assert loaded.held == 4, "the weights are the other adapter's, and so are the answers"
-    answer_kept(loaded, replace(tiny[0], calibrations={}), TONE, ROWS)
+    answer_panes(loaded, [replace(tiny[0], calibrations={})], TONE, ROWS)
     assert loaded.held == 5
-    answer_kept(loaded, tiny[2], TONE, ROWS, owner="eve")
+    answer_panes(loaded, [tiny[2]], TONE, ROWS, owner="eve")
     assert loaded.held == 6 and answers_dir("eve").is_dir()
     kept_answers.forget("eve")
     assert not answers_dir("eve").exists() and answers_dir().is_dir()
@@ -125,11 +125,11 @@ def test_what_was_answered_before_a_cut_is_kept(tiny, monkeypatch) -> None:
     monkeypatch.setattr(answering, "FIRST_PART", 8)
     monkeypatch.setattr(answering, "PART_SECONDS", 0.0)
     parts = []
-    stopped = answer_kept(LoadedBases(), tiny[2], TONE, ROWS, cancelled=lambda: parts.append(1) or len(parts) > 5)
+    stopped = answer_panes(LoadedBases(), [tiny[2]], TONE, ROWS, cancelled=lambda: parts.append(1) or len(parts) > 5)[0]
     done = sum(one.finish == "stop" for one in stopped)
     assert 0 < done < 20 and all(one.finish in ("stop", "cancelled") for one in stopped)
     told = []
-    whole = answer_kept(LoadedBases(), tiny[2], TONE, ROWS, progress=lambda *done: told.append(done))
+    whole = answer_panes(LoadedBases(), [tiny[2]], TONE, ROWS, progress=lambda *done: told.append(done))[0]
     assert told[0] == (done, 20) and all(one.finish == "stop" for one in whole)
 
 

@@ -16,7 +16,7 @@ import pytest
 from small_data import sentiment_rows, write_csv
 from walked import calls_of
 
-from lora_hub import compare, runs
+from lora_hub import compare, runs, use_cases
 from lora_hub.catalogue import bases
 from lora_hub.catalogue.tasks import catalogue
 from lora_hub.cli import main
@@ -24,6 +24,7 @@ from lora_hub.core import settings, store
 from lora_hub.core.errors import BaseError, DataError, HubError, RunError, SpecError
 from lora_hub.core.schema import BaseModel, HeldOutRow, Question, RunState
 from lora_hub.hub import snippet
+from lora_hub.people import LOCAL
 from lora_hub.runs import run_data
 from lora_hub.runs.runners import local
 
@@ -209,7 +210,7 @@ def test_the_shell_reads_what_a_run_left_once(finished: str, hub) -> None:
 def test_compare_scores_a_file_as_the_run_did(finished: str, tmp_path: Path) -> None:
     rows = runs.read_held_out(finished).rows
     file = write_csv(tmp_path / "held.csv", [(row.inputs["text"], row.reference) for row in rows])
-    scored = compare.Comparer().score_file([finished], file)
+    scored = use_cases.score_file(LOCAL, compare.Comparer(), [finished], file)
     run = runs.refresh_run(finished)
     assert scored["rows"] == len(rows)
     for who, name in (("base", "base"), ("base_examples", "base_examples"), ("adapter", finished)):
@@ -224,7 +225,7 @@ def test_a_test_file_is_scored_without_examples_that_were_lost_and_says_so(finis
     whole = examples.read_bytes()
     try:
         examples.write_bytes(whole[:-30])
-        scored = compare.Comparer().score_file([finished], file)
+        scored = use_cases.score_file(LOCAL, compare.Comparer(), [finished], file)
     finally:
         examples.write_bytes(whole)
     assert set(scored["metrics"]) == {"base", finished}
@@ -236,13 +237,13 @@ def test_a_test_file_is_scored_without_examples_that_were_lost_and_says_so(finis
 def test_compare_says_which_labels_an_adapter_was_never_taught(finished: str, tmp_path: Path) -> None:
     rows = [(row.inputs["text"], row.reference) for row in runs.read_held_out(finished).rows]
     file = write_csv(tmp_path / "held.csv", [*rows, ("The lamp never came.", "lost"), ("Nor did the chair.", "lost")])
-    scored = compare.Comparer().score_file([finished], file, base=False)
+    scored = use_cases.score_file(LOCAL, compare.Comparer(), [finished], file, base=False)
     assert [problem.message for problem in scored["problems"]] == [
         "2 test rows have the label 'lost', which no training row has."
     ]
     other = write_csv(tmp_path / "other.csv", [(text, str(place % 2)) for place, (text, _) in enumerate(rows)])
     with pytest.raises(DataError, match="labels that no training row has: '0'"):
-        compare.Comparer().score_file([finished], other, base=False)
+        use_cases.score_file(LOCAL, compare.Comparer(), [finished], other, base=False)
 
 
 def test_a_split_is_scored_on_its_test_part(finished: str, tmp_path: Path) -> None:
@@ -252,7 +253,9 @@ def test_a_split_is_scored_on_its_test_part(finished: str, tmp_path: Path) -> No
     with zipfile.ZipFile(packed, "w") as archive:
         archive.write(write_csv(tmp_path / "train.csv", sentiment_rows(60)), "data/train.csv")
         archive.write(test, "data/test.csv")
-    scored, alone = (compare.Comparer().score_file([finished], file, base=False) for file in (packed, test))
+    scored, alone = (
+        use_cases.score_file(LOCAL, compare.Comparer(), [finished], file, base=False) for file in (packed, test)
+    )
     assert scored["rows"] == 9 and scored["metrics"] == alone["metrics"]
     assert [problem.message for problem in scored["problems"]] == [
         "The file holds a train and a test part: the 9 rows of the test part are scored, the 60 to train on are not."

@@ -1,7 +1,6 @@
 """Many rows answered by many models, each question once: what is kept is read, the rest is answered and kept.
 
     answers = answer_panes(bases, panes, task, examples)         answers[pane][row]
-    answers = answer_kept(bases, pane, task, examples)           answers[row]
 
 Answers are `evaluation.exam`'s: a question is put by `questions.put` and answered by `questions.answer_all`, here with
 rows of several adapters in one batch. They are kept by the weights that answer, the base, the question's tokens and
@@ -20,7 +19,7 @@ from typing import Any
 
 from lora_hub.catalogue import bases as catalogue_bases
 from lora_hub.catalogue import cached
-from lora_hub.compare.loaded_bases import Loaded, LoadedBases
+from lora_hub.compare.loaded_bases import Loaded, LoadedBases, without_base
 from lora_hub.compare.panes import Pane, base_key, slot_name
 from lora_hub.compare.test_sets.kept_answers import Book, digest, open_book
 from lora_hub.core.schema import BASE, Answer, BaseModel, Task
@@ -53,20 +52,6 @@ class _Work:
         return [row for row, answer in enumerate(self.answers) if answer is None]
 
 
-def answer_kept(
-    bases: LoadedBases,
-    pane: Pane,
-    task: Task,
-    examples: Sequence[Example],
-    *,
-    owner: str = "",
-    progress: Callable[[int, int], None] | None = None,
-    cancelled: Callable[[], bool] | None = None,
-) -> list[Answer] | None:
-    """`answer_panes` of one pane."""
-    return answer_panes(bases, [pane], task, examples, owner=owner, progress=progress, cancelled=cancelled)[0]
-
-
 def answer_panes(
     bases: LoadedBases,
     panes: Sequence[Pane],
@@ -74,6 +59,7 @@ def answer_panes(
     examples: Sequence[Example],
     *,
     owner: str = "",
+    tokenizers: Sequence[Any] = (),
     progress: Callable[[int, int], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> list[list[Answer] | None]:
@@ -81,17 +67,19 @@ def answer_panes(
     not fit into its context before each of the rows. The panes may be of several bases; those of one are answered
     together.
 
-    task: for panes without one (the base). owner: whose rows these are; the answers are kept for them alone. progress:
+    task: for panes without one (the base). owner: whose rows these are; the answers are kept for them alone.
+    tokenizers: `load_tokenizers` of the panes, where they are loaded already. progress:
     answers there are, kept ones included, and answers in all. cancelled: is asked before each part; answers that are
     missing then have the finish "cancelled". Raises as `LoadedBases.hold` and `questions.answer_all`.
     """
     counter = _Counter(progress, len(panes) * len(examples))
     works: list[_Work | None] = [None] * len(panes)
+    tokenizers = tokenizers or load_tokenizers(panes)
     groups = _group_by_base(panes)
     for places in groups:
-        same = [panes[place] for place in places]
-        for place, work in zip(places, _put_all(same, task, list(examples), owner), strict=True):
-            works[place] = work
+        model = _name_base(panes[places[0]].base)
+        for place in places:
+            works[place] = _put(panes[place], tokenizers[place], task, list(examples), owner, model)
     counter.add(sum(len(work.asked) - len(work.missing) for work in works))
     for places in groups:
         waiting = [works[place] for place in places if works[place].missing]
@@ -126,33 +114,41 @@ def _group_by_base(panes: Sequence[Pane]) -> list[list[int]]:
     return list(found.values())
 
 
-def _put_all(panes: list[Pane], task: Task, examples: list[Example], owner: str) -> list[_Work]:
-    """The questions of panes of one base, with the answers that are kept. Only tokenizers are loaded."""
-    from lora_hub.answering import loading, questions
+def load_tokenizers(panes: Sequence[Pane]) -> list[Any]:
+    """The tokenizer that each pane is asked with: its own, or its base's. No base is loaded. Raises BaseError,
+    AdapterError."""
+    from lora_hub.answering import loading
     from lora_hub.answering.adapter_tokenizer import AdapterTokenizers
 
-    base = panes[0].base
-    tokenizer = loading.load_tokenizer(base)
-    tokenizers = AdapterTokenizers(tokenizer)
-    device = loading.pick_device()
-    model = [WAY_OF_ANSWERING, _name_base(base), device.type, loading.pick_precision(device)]
-    works = []
-    for pane in panes:
-        asked = questions.put(
-            tokenizers.of(pane.folder, pane.name) if pane.folder is not None else tokenizer,
-            pane.task or task,
-            [example.inputs for example in examples],
-            adapter=slot_name(pane),
-            calibration=pane.calibration,
-            shown=pane.shown if pane.folder is None else (),
-        )
-        most = (pane.task or task).max_new_tokens
-        calibration = pane.calibration.model_dump() if pane.calibration is not None else None
-        book = open_book(owner, *model, fingerprint_adapter(pane), calibration)
-        keys = _digests(asked, most)
-        known = book.read(set(keys), asked[0].labels if asked else ())
-        works.append(_Work(pane, asked, keys, book, most, [known.get(key) for key in keys]))
-    return works
+    found: list[Any] = [None] * len(panes)
+    for places in _group_by_base(panes):
+        with without_base([panes[place] for place in places]):
+            tokenizer = loading.load_tokenizer(panes[places[0]].base)
+        brought = AdapterTokenizers(tokenizer)
+        for place in places:
+            pane = panes[place]
+            found[place] = brought.of(pane.folder, pane.name) if pane.folder is not None else tokenizer
+    return found
+
+
+def _put(pane: Pane, tokenizer: Any, task: Task, examples: list[Example], owner: str, model: list[Any]) -> _Work:
+    """A pane's questions, with the answers that are kept. model: who it is the adapter of."""
+    from lora_hub.answering import questions
+
+    asked = questions.put(
+        tokenizer,
+        pane.task or task,
+        [example.inputs for example in examples],
+        adapter=slot_name(pane),
+        calibration=pane.calibration,
+        shown=pane.shown if pane.folder is None else (),
+    )
+    most = (pane.task or task).max_new_tokens
+    calibration = pane.calibration.model_dump() if pane.calibration is not None else None
+    book = open_book(owner, *model, fingerprint_adapter(pane), calibration)
+    keys = _digests(asked, most)
+    known = book.read(set(keys), asked[0].labels if asked else ())
+    return _Work(pane, asked, keys, book, most, [known.get(key) for key in keys])
 
 
 def fingerprint_adapter(pane: Pane) -> str:
@@ -170,10 +166,15 @@ def _hash_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _name_base(base: BaseModel) -> str:
-    """The identity of a base; of one from the Hub with its commit here, since a branch moves."""
+def _name_base(base: BaseModel) -> list[Any]:
+    """What decides a base's answers: which it is (of one from the Hub its commit here, too, since a branch moves), and
+    what it computes in."""
+    from lora_hub.answering import loading
+
     folder = cached.cached_tokenizer(base) if catalogue_bases.folder_of(base) is None else None
-    return base_key(base) + (f" {folder.name}" if folder is not None else "")
+    device = loading.pick_device()
+    commit = folder.name if folder is not None else ""
+    return [WAY_OF_ANSWERING, base_key(base), commit, device.type, loading.pick_precision(device)]
 
 
 def _digests(asked: list[Any], most: int) -> list[str]:

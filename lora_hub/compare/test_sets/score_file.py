@@ -10,6 +10,7 @@ from typing import Any
 
 from lora_hub.compare.loaded_bases import LoadedBases
 from lora_hub.compare.panes import Pane, base_pane
+from lora_hub.compare.test_sets.answering import answer_panes, load_tokenizers
 from lora_hub.core import store
 from lora_hub.core.errors import AdapterError, DataError, SpecError
 from lora_hub.core.messages import _
@@ -26,7 +27,7 @@ def score_file(
     base: bool = True,
     max_rows: int = 0,
     minimum: Mapping[str, float] | None = None,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
     """Scores the panes on a file of their task: {"rows": n, "metrics": {name: Scores}, "comparisons": {name:
     PairedComparison}, "problems": [Problem]}.
@@ -83,35 +84,25 @@ def score_file(
     scores: dict[str, Scores] = {}
     answers: dict[str, list[Answer]] = {}
     clusters = cluster_examples(examples)
-    with bases.hold(panes) as (loaded, names):
-        if task.is_chat:  # before any answer: find every row that any of the tokenizers refuses
-            for tokenizer in {id(one): one for one in map(loaded.tokenizer_of, panes)}.values():
-                prepare.check_refused(tokenizer, task, examples)
-        examples = prepare.written(loaded.tokenizer, examples)
-        for pane, name in zip(panes, names, strict=True):
-            shown = pane.shown if pane.folder is None else ()
-            if shown and not exam.fit_context(loaded.stack, loaded.tokenizer, task, examples, shown):
-                continue  # rows longer than the run's leave the base no room for its examples
-            if pane.task is not None and pane.task.id != task.id:
-                raise AdapterError(
-                    _("{name} is for the task {task}, {other} for {other_task}."),
-                    _("Score adapters of one task."),
-                    name=pane.name,
-                    task=pane.task.id,
-                    other=panes[0].name,
-                    other_task=task.id,
-                )
-            told = (lambda done, total, name=pane.name: progress(name, done, total)) if progress else None
-            answers[pane.name] = exam.answer_examples(
-                loaded.stack,
-                loaded.tokenizer_of(pane),
-                pane.task or task,
-                examples,
-                name,
-                calibration=pane.calibration,
-                shown=shown,
-                progress=told,
+    for pane in panes:
+        if pane.task is not None and pane.task.id != task.id:
+            raise AdapterError(
+                _("{name} is for the task {task}, {other} for {other_task}."),
+                _("Score adapters of one task."),
+                name=pane.name,
+                task=pane.task.id,
+                other=panes[0].name,
+                other_task=task.id,
             )
-            scores[pane.name] = exam.score_answers(task, answers[pane.name], examples, clusters)
+    tokenizers = load_tokenizers(panes)
+    if task.is_chat:  # before any answer: find every row that any of the tokenizers refuses
+        for tokenizer in {id(one): one for one in tokenizers}.values():
+            prepare.check_refused(tokenizer, task, examples)
+    examples = prepare.written(tokenizers[0], examples)
+    answered = answer_panes(bases, panes, task, examples, tokenizers=tokenizers, progress=progress)
+    for pane, of in zip(panes, answered, strict=True):
+        if of is not None:  # rows longer than the run's leave the base no room for its examples
+            answers[pane.name] = of
+            scores[pane.name] = exam.score_answers(task, of, examples, clusters)
     comparisons = exam.compare_all(task, answers, examples, scores, clusters) if base else {}
     return {"rows": len(examples), "metrics": scores, "comparisons": comparisons, "problems": problems}
