@@ -158,15 +158,6 @@ def calibrate(
     return fit_calibration(logs, right, shares, with_end=asked[0].ends)
 
 
-def fit_context(
-    stack: AdapterStack, tokenizer: Any, task: Task, examples: list[Example], shown: template.Shown
-) -> bool:
-    """Whether the base's context holds these examples before each of the rows, and an answer behind."""
-    asked = questions.put(tokenizer, task, [example.inputs for example in examples], shown=shown)
-    longest = max(map(len, asked[0].choices)) if asked[0].choices else task.max_new_tokens
-    return max(len(one.ids) for one in asked) + longest <= context_length(stack)
-
-
 def asking(stack: AdapterStack, tokenizer: Any) -> dict[str, Any]:
     """What the code on a card has to know to give the answers of the exam (`snippet.write`): how the tokenizer asks and
     stops, all tokens that end an answer, and what the model computes in."""
