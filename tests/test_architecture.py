@@ -67,7 +67,10 @@ WIDE_DOORS = {"core": 17, "answering": 11}  # everything stands on core
 DOORS_OF_NAMES = {
     "api": {"mcp_door": "imports mcp, which takes half a second"},
     "cli": {},
-    "compare": {"test_sets": "rows that many models answer, beside one question"},
+    "compare": {
+        "promoting": "promoting.promote and its use case have one name",
+        "test_sets": "rows that many models answer, beside one question",
+    },
     "hub": {
         "adapter_config": "a file of an adapter, with its names and limits",
         "adapter_patterns": "imports the regex package",

@@ -122,8 +122,8 @@ def test_every_command_of_the_shell_runs(folder: Path, home: Path, hub) -> None:
             text=True,
             timeout=400,
         )
-        # a minimum that six steps do not reach is no fault of the command
-        assert done.returncode in ((0, 4) if "--min" in words else (0,)), (
+        # a minimum that six steps do not reach, or a base that they do not beat, is no fault of the command
+        assert done.returncode in ((0, 4) if {"--min", "promote"} & {*words} else (0,)), (
             f"{line}\n{done.stdout[-1500:]}\n{done.stderr[-1500:]}"
         )
         found = re.search(r"^run (\S+)$", done.stderr, re.M)

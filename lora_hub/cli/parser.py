@@ -11,6 +11,7 @@ from lora_hub.cli.commands import compare, list_adapters, list_bases, list_tasks
 from lora_hub.cli.deploy import deploy
 from lora_hub.cli.language import OPTION
 from lora_hub.cli.options import add_minimum, add_reading, add_settings
+from lora_hub.cli.promote import add_promoting, promote, show_promoted
 from lora_hub.cli.screen import Part, Screen
 from lora_hub.cli.show_answers import show_comparison
 from lora_hub.cli.show_data import show_inspection
@@ -184,6 +185,8 @@ def make_parser(screen: Screen | None = None) -> argparse.ArgumentParser:
     command.add_argument("--org", default="")
     command.add_argument("--task", default="")
     command.add_argument("--base", default="")
+
+    add_promoting(add("promote", promote, show_promoted, _("put a version of an adapter into production")), say)
 
     command = add("compare", compare, show_comparison, _("put one question, or a file, to a base and its adapters"))
     command.add_argument(

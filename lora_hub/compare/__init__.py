@@ -9,5 +9,6 @@ __all__ = [
     "Pane",
     "borrow",
     "find_here",
+    "promoting",
     "test_sets",
 ]

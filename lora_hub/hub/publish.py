@@ -18,10 +18,13 @@ from lora_hub.core.schema import AdapterRef, BaseModel, HeldOutRow, Scores, Trai
 from lora_hub.hub import adapter_config
 from lora_hub.hub.adapter_config import CONFIG_FILE, RECORD_FILE, WEIGHTS_FILE
 from lora_hub.hub.card import card, card_metadata
+from lora_hub.hub.card.production_part import with_production
 from lora_hub.hub.client import TRY_AGAIN, hub_url, open_api, told
-from lora_hub.hub.contents import CARD, base_files, changes, check_base_repo, look
+from lora_hub.hub.contents import CARD, base_files, changes, check_base_repo, files_of, look
 from lora_hub.hub.fetch import read_adapter_record
 from lora_hub.hub.naming import repo_name, version_number
+from lora_hub.hub.production import read_promotions
+from lora_hub.hub.promotion import PROMOTIONS
 from lora_hub.hub.record import make_record, public_base, without_place
 from lora_hub.hub.rights import check_publishing
 
@@ -77,10 +80,9 @@ def publish_adapter(
             base_revision=base_revision,
             architecture=_architecture(spec.base),
             languages=languages_of(spec, examples or []),
-            owner=claim.owner,
-            size=weights.stat().st_size,
             examples=examples if spec.share_rows else None,
         )
+        readme = with_production(readme, read_promotions(claim.info))
         files: dict[str, bytes | Path] = {
             CONFIG_FILE: _json(config),
             WEIGHTS_FILE: weights,
@@ -94,7 +96,7 @@ def publish_adapter(
             tags = []
         else:
             commit, proposed = _commit(api, repo_id, files, title), ""
-            tags = _tag_version(api, repo_id, commit)
+            commit, tags = _tag_version(api, repo_id, commit)
         private = bool(api.model_info(repo_id).private)
     return AdapterRef(
         repo_id=repo_id,
@@ -105,9 +107,6 @@ def publish_adapter(
         metrics=scores,
         versions=tuple(tags),
         private=private,
-        languages=languages_of(spec, examples or []),
-        size=weights.stat().st_size,
-        owner=claim.owner,
         url=proposed or f"{hub_url()}/{repo_id}",
         pull_request=proposed,
     )
@@ -238,9 +237,9 @@ def _propose(api: "HfApi", repo_id: str, files: dict[str, bytes | Path], title: 
     return str(made.oid), str(made.pr_url)
 
 
-def _tag_version(api: "HfApi", repo_id: str, commit: str) -> list[str]:
-    """Tags a commit as the next version, unless it has a version already; returns all of the repo's tags, newest
-    first."""
+def _tag_version(api: "HfApi", repo_id: str, commit: str) -> tuple[str, list[str]]:
+    """Tags a commit as the next version, unless it is one already; returns the version's commit and the names of all
+    versions, newest first. A commit that only records a promotion makes no version."""
     from huggingface_hub.errors import HfHubHTTPError
 
     for _attempt in range(TRIES):  # somebody else may take the number in between
@@ -248,11 +247,13 @@ def _tag_version(api: "HfApi", repo_id: str, commit: str) -> list[str]:
         numbers = sorted(filter(None, map(version_number, tags)), reverse=True)
         names = [f"v{number}" for number in numbers]
         if any(tags[name] == commit for name in names):
-            return names
+            return commit, names
+        if names and _is_version(api, repo_id, tags[names[0]], commit):
+            return tags[names[0]], names
         version = f"v{numbers[0] + 1 if numbers else 1}"
         try:
             api.create_tag(repo_id, tag=version, revision=commit)
-            return [version, *names]
+            return commit, [version, *names]
         except HfHubHTTPError as error:
             if error.response.status_code != 409:
                 raise
@@ -261,3 +262,14 @@ def _tag_version(api: "HfApi", repo_id: str, commit: str) -> list[str]:
         TRY_AGAIN,
         repo=repo_id,
     )
+
+
+def _is_version(api: "HfApi", repo_id: str, version: str, commit: str) -> bool:
+    """Whether a commit has the files of a version's, apart from what a promotion writes."""
+    held = [files_of(api.model_info(repo_id, revision=one, files_metadata=True)) for one in (version, commit)]
+    if not any(PROMOTIONS in files for files in held):
+        return False
+    first, second = (
+        {name: file.lfs.sha256 if file.lfs else file.blob_id for name, file in files.items()} for files in held
+    )
+    return all(first.get(name) == second.get(name) for name in {*first, *second} - {CARD, PROMOTIONS})

@@ -81,6 +81,14 @@ class Policy(Noun):
     prompt_characters: Annotated[
         int, Field(ge=100, le=10_000_000), Setting(_("Characters of a question"), _("At most."))
     ] = 20_000
+    forgotten_points: Annotated[
+        float,
+        Field(ge=0, le=100),
+        Setting(
+            _("A version in production may have forgotten (points)"),
+            _("Of the general questions, against its base; it is refused only where it surely lost more."),
+        ),
+    ] = 5.0
     requests_a_minute: Annotated[
         int,
         Field(ge=1, le=100_000),

@@ -5,21 +5,13 @@ functions, and these decide whether the person may. The rooms below do the work 
 """
 
 from lora_hub.use_cases.adapters import (
-    add_to_collection,
     check_owner,
     delete_adapter,
-    filter_adapters,
-    find_dependents,
     get_adapter,
     list_adapters,
-    list_collections,
     list_versions,
     plan_deletion,
-    put_back,
     read_card,
-    read_collection,
-    remove_from_collection,
-    unpublish_adapter,
 )
 from lora_hub.use_cases.collecting import collect_unused, keep_clean
 from lora_hub.use_cases.comparing import ask, resolve, score_file
@@ -42,6 +34,7 @@ from lora_hub.use_cases.own_data import (
     list_datasets,
     look_at_data,
 )
+from lora_hub.use_cases.promoting import look_at_production, promote, roll_back
 from lora_hub.use_cases.publishing import plan_publication, publish_run, publishing_trouble
 from lora_hub.use_cases.training import (
     cancel_run,
@@ -68,7 +61,6 @@ __all__ = [
     "StoredFile",
     "add_dataset",
     "add_text",
-    "add_to_collection",
     "ask",
     "cancel_run",
     "change_policy",
@@ -81,19 +73,17 @@ __all__ = [
     "delete_dataset",
     "delete_run",
     "fetch_dataset",
-    "filter_adapters",
     "find_base",
-    "find_dependents",
     "get_adapter",
     "hire",
     "inspect_dataset",
     "keep_clean",
     "list_adapters",
-    "list_collections",
     "list_datasets",
     "list_runs",
     "list_versions",
     "look_at_data",
+    "look_at_production",
     "look_at_standing",
     "look_for_base",
     "measure_disk",
@@ -102,18 +92,17 @@ __all__ = [
     "plan_publication",
     "plan_inspected",
     "plan_run",
+    "promote",
     "publish_run",
     "publishing_trouble",
-    "put_back",
     "read_card",
-    "read_collection",
     "read_dataset",
     "read_held_out",
     "read_log",
     "refresh_run",
-    "remove_from_collection",
     "resolve",
     "resume_run",
+    "roll_back",
     "score_file",
     "share_run",
     "start_keeping",
@@ -122,6 +111,5 @@ __all__ = [
     "start_runs",
     "take_up_hired",
     "take_up_waiting",
-    "unpublish_adapter",
     "wait_for_run",
 ]

@@ -1,0 +1,95 @@
+"""The shell's `promote`: options -> what became of the tag `production`, which --json prints."""
+
+import argparse
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from lora_hub.cli import progress
+from lora_hub.cli.options import Unfinished, connected_hub
+from lora_hub.cli.screen import Part
+from lora_hub.core.errors import SpecError
+from lora_hub.core.messages import Message, _
+from lora_hub.people import LOCAL
+
+Result = dict[str, Any]
+
+
+class NotPromoted(Unfinished):
+    """The comparison was made, and the version may not take the place."""
+
+    status = 4
+
+
+def promote(options: argparse.Namespace) -> Result:
+    """Raises NotPromoted with what was found, where the version is not better or forgot too much."""
+    from lora_hub import use_cases
+    from lora_hub.compare import Comparer
+    from lora_hub.compare.promoting import measured_of
+
+    if options.roll_back == bool(options.version):
+        raise SpecError(
+            _("promote needs a version, or --roll-back."), _("For example: {command}"), command="promote REPO v2"
+        )
+    if options.roll_back and (options.test or options.reason):
+        raise SpecError(_("--roll-back takes neither --test nor --reason."), _("Leave them out."))
+    with connected_hub(options.screen):
+        if options.roll_back:
+            done = use_cases.roll_back(LOCAL, options.repo)
+            return {"repo": options.repo, "moved": True, **done.model_dump(mode="json")}
+        found = use_cases.promote(
+            LOCAL,
+            Comparer(),
+            options.repo,
+            options.version,
+            test=options.test,
+            reason=options.reason,
+            progress=functools.partial(progress.show_scoring, options.screen),
+        )
+    task, general = measured_of(found.trial) if found.trial else (None, None)
+    result = {
+        "repo": found.repo_id,
+        "moved": found.moved,
+        "kind": found.why,
+        "version": found.version,
+        "before": found.before,
+        "limit": found.limit,
+        "said": found.said.en,
+        "task": task.model_dump(mode="json") if task else None,
+        "general": general.model_dump(mode="json") if general else None,
+    }
+    if not found.moved:
+        raise NotPromoted(_("{version} was not promoted: {said}", version=found.version, said=found.said), also=result)
+    options.screen.say(found.said)
+    return result
+
+
+def show_promoted(result: Result) -> list[Part]:
+    if result["kind"] == "rolled_back":
+        sentence = _("{version} of {repo} is in production again, instead of {before}.")
+    elif result["before"]:
+        sentence = _("{version} of {repo} is in production, instead of {before}.")
+    else:
+        sentence = _("{version} of {repo} is in production.")
+    return [sentence.filled({name: result[name] for name in ("version", "repo", "before")})]
+
+
+def add_promoting(command: argparse.ArgumentParser, say: Callable[[Message], str]) -> None:
+    command.add_argument("repo", metavar="REPO")
+    command.add_argument("version", nargs="?", default="", metavar="VERSION", help=say(_("such as v2")))
+    command.add_argument(
+        "--test",
+        type=Path,
+        metavar="FILE",
+        help=say(_("compare on this file instead of the held-out rows of the version's run")),
+    )
+    command.add_argument(
+        "--reason",
+        default="",
+        metavar="TEXT",
+        help=say(_("as an admin: promote it although it is not better; the reason is recorded")),
+    )
+    command.add_argument(
+        "--roll-back", action="store_true", help=say(_("put the version before into production again"))
+    )

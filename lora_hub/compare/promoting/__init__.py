@@ -1,0 +1,15 @@
+"""Which version of an adapter is in production, and the gate in front of it; the general set, by which is told what an
+adapter forgot."""
+
+from lora_hub.compare.promoting.gate import Trial, measured_of, tell_general, tell_task
+from lora_hub.compare.promoting.moving import Outcome, promote, roll_back
+
+__all__ = [
+    "Outcome",
+    "Trial",
+    "measured_of",
+    "promote",
+    "roll_back",
+    "tell_general",
+    "tell_task",
+]

@@ -1,0 +1,178 @@
+"""Moves the tag `production`: after a trial, with an admin's reason, or back to where it was.
+
+outcome = promote(bases, "spam-built-in", "v3")      outcome.moved; outcome.said: what was found, in sentences
+roll_back("spam-built-in")                           what was in production before is there again
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from lora_hub import hub
+from lora_hub.compare.held_out_sets import HeldOutSet, file_set, held_out_set
+from lora_hub.compare.loaded_bases import LoadedBases
+from lora_hub.compare.panes import resolve_adapter
+from lora_hub.compare.promoting.gate import Progress, Trial, hold_trial, measured_of
+from lora_hub.core.errors import AccessError, AdapterError, RunError, SpecError
+from lora_hub.core.messages import Message, _, joined
+from lora_hub.hub import LONGEST_REASON, Production, Promotion
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """repo_id, version: what was to be promoted. before: what was in production until then; empty: nothing. moved:
+    whether the tag is on it now. why: "better", "reason", or "" where it was refused. said: what the trial found, in
+    sentences. trial: None where nothing was measured. limit: points that may be forgotten."""
+
+    repo_id: str
+    version: str
+    before: str
+    moved: bool
+    why: str
+    said: Message
+    trial: Trial | None
+    limit: float
+
+
+def promote(
+    bases: LoadedBases,
+    name: str,
+    version: str,
+    *,
+    test: Path | None = None,
+    reason: str = "",
+    limit: float,
+    owner: str = "",
+    sees: Callable[[str], bool] = lambda run_id: True,
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> Outcome:
+    """Puts a version into production if it is better and forgot no more than `limit` points, or if there is a reason
+    and an admin of the organization gives it. test: rows to compare on; None: the held-out rows of the version's run,
+    which is on this machine. owner: for whom answers are kept. sees: whether this person may see a run.
+
+    Raises AdapterError (no such adapter or version), HubError (no right to move it), AccessError (a reason of somebody
+    who is no admin), RunError (no rows here), SpecError.
+    """
+    reason = " ".join(reason.split())
+    if len(reason) > LONGEST_REASON:
+        raise SpecError(
+            _("The reason is {count:,} characters long, and {most} fit into the record."),
+            _("Shorten it."),
+            count=len(reason),
+            most=LONGEST_REASON,
+        )
+    place = hub.look_at_production(name)
+    _check_version(place, version)
+    hub.check_moving(place)
+    by, roles = hub.account_of()
+    if reason and roles.get(place.repo_id.partition("/")[0].lower()) != "admin":
+        raise AccessError(
+            _("{name} is no admin of {organization}, and only admins promote for a reason of their own."),
+            _("Leave the reason out: then the measurement decides."),
+            name=by,
+            organization=place.repo_id.partition("/")[0],
+        )
+    if version == place.version and not place.tagged:  # a move that ended before its tag
+        hub.move_production(place, place.promotions.entries[-1])
+        done = _("{version} was accepted before, and its tag is there now.", version=version)
+        return Outcome(place.repo_id, version, "", True, "better", done, None, limit)
+    rows = _rows_of(place, version, test, sees)
+    if rows is None and not reason:
+        raise RunError(
+            _("The held-out rows of {version} are not on this machine, so it cannot be compared."),
+            _("Promote where its run is, or name a test file (--test)."),
+            version=version,
+        )
+    trial = None
+    if rows is not None:
+        trial = hold_trial(bases, place, version, rows, owner=owner, progress=progress, cancelled=cancelled)
+    refusal = trial.refusal(limit) if trial else _("It was not measured.")
+    said = joined(trial.on_task(), trial.on_general(limit)) if trial else refusal
+    if refusal and not reason:
+        return Outcome(place.repo_id, version, place.version, False, "", said, trial, limit)
+    why = "reason" if refusal else "better"
+    task, general = measured_of(trial) if trial else (None, None)
+    promotion = Promotion(
+        at=_now(),
+        by=by,
+        kind=why,
+        version=version,
+        commit=place.versions[version],
+        before=place.version,
+        before_commit=place.commit if place.version else "",
+        reason=reason,
+        task=task,
+        general=general,
+        limit=limit,
+    )
+    hub.move_production(place, promotion)
+    return Outcome(place.repo_id, version, place.version, True, why, said, trial, limit)
+
+
+def roll_back(name: str) -> Promotion:
+    """Puts what was in production before there again, as the record says. Raises AdapterError (nothing was), HubError
+    (no right)."""
+    place = hub.look_at_production(name)
+    if not place.version:
+        raise AdapterError(_("Nothing of {repo} is in production."), _("Promote a version first."), repo=place.repo_id)
+    hub.check_moving(place)
+    latest = place.promotions.before(place.commit)
+    if latest is None or not latest.before:
+        raise AdapterError(
+            _("Nothing of {repo} was in production before {version}."),
+            _("Promote another version."),
+            repo=place.repo_id,
+            version=place.version,
+        )
+    if place.versions.get(latest.before) != latest.before_commit:
+        raise AdapterError(
+            _("{version}, which was in production before, is no version of {repo} any more."),
+            _("Promote another version."),
+            version=latest.before,
+            repo=place.repo_id,
+        )
+    promotion = Promotion(
+        at=_now(),
+        by=hub.account_of()[0],
+        kind="rolled_back",
+        version=latest.before,
+        commit=latest.before_commit,
+        before=place.version,
+        before_commit=place.commit,
+    )
+    hub.move_production(place, promotion)
+    return promotion
+
+
+def _check_version(place: Production, version: str) -> None:
+    if version not in place.versions:
+        raise AdapterError(
+            _("{repo} has no version {revision!r}."),
+            _("It has the versions {tags}.", tags=[*place.versions])
+            if place.versions
+            else _("Publish it from its run first."),
+            repo=place.repo_id,
+            revision=version,
+        )
+    if place.versions[version] == place.commit and place.tagged:
+        raise AdapterError(
+            _("{version} of {repo} is in production already."),
+            _("Promote another version, or roll back."),
+            version=version,
+            repo=place.repo_id,
+        )
+
+
+def _rows_of(place: Production, version: str, test: Path | None, sees: Callable[[str], bool]) -> HeldOutSet | None:
+    run_id = str((hub.fetch_record(place.repo_id, version) or {}).get("run", ""))
+    kept = held_out_set(run_id) if sees(run_id) else None
+    if test is None:
+        return kept
+    pane = resolve_adapter(f"{place.repo_id}@{place.versions[version]}")
+    return file_set(test, pane, shown=kept.shown if kept else ())
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

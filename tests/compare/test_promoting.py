@@ -1,0 +1,184 @@
+"""The gate in front of production: better or refused, an admin's reason, the record in the repo, and back again. On
+real adapters of the built-in base, whose rows' right answers are chosen."""
+
+import json
+from pathlib import Path
+
+import planted
+import pytest
+from huggingface_hub import CommitOperationAdd, HfApi
+from persian import refused
+from sample_adapters import publish
+
+from lora_hub import cli, use_cases
+from lora_hub.compare import Comparer
+from lora_hub.compare.promoting import general
+from lora_hub.core.errors import AccessError, AdapterError, HubError, RunError
+from lora_hub.core.schema import PairedComparison
+from lora_hub.evaluation.normalized import normalize_label
+from lora_hub.hub import look_at_production, move_production
+from lora_hub.hub.card.production_part import with_production
+from lora_hub.hub.promotion import MOST_LINE_BYTES, Promotion, read_lines, to_lines
+from lora_hub.people import LOCAL
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
+NAME = "gated"
+REPO = f"lora-hub/{NAME}"
+
+
+def tags(api: HfApi) -> dict[str, str]:
+    return {tag.name: tag.target_commit for tag in api.list_repo_refs(REPO).tags}
+
+
+def test_only_what_is_better_takes_the_place_and_back_again(hub, tmp_path: Path, capsys) -> None:
+    api, comparer = HfApi(), Comparer()
+    first = planted.make_version(1)
+    second = planted.make_version(2)
+    third = planted.make_version(3, answers_of=second)  # wrong where the second is right
+    for run_id in (first, second, third):
+        planted.publish(run_id, NAME)
+
+    # nothing is in production yet: the base is the opponent
+    found = use_cases.promote(LOCAL, comparer, NAME, "v1")
+    assert found.moved and found.trial.against == "base" and found.before == ""
+    assert "v1 is better than the base: Accuracy 100.0 against" in found.said.en
+    assert tags(api)["production"] == tags(api)["v1"]
+    # a better version takes the place, a worse one does not, on the same rows
+    assert use_cases.promote(LOCAL, comparer, NAME, "v2").before == "v1"
+    card = Path(api.hf_hub_download(REPO, "README.md")).read_text()
+    assert "The tag `production` is on v2." in card and "| v2 | v1 | measured better (local) | Accuracy 100.0" in card
+    found = use_cases.promote(LOCAL, comparer, NAME, "v3")
+    assert (found.moved, found.why, found.trial.against) == (False, "", "v2") and "v3 is worse than v2" in found.said.en
+    assert tags(api)["production"] == tags(api)["v2"] and len(look_at_production(NAME).promotions.entries) == 2
+    # the shell says so by its exit status, with the figures
+    assert cli.main(["promote", NAME, "v3", "--json"]) == 4
+    said = json.loads(capsys.readouterr().out)
+    assert said["moved"] is False and said["task"]["difference"] < 0 and said["general"]["rows"] == 80
+    assert "v3 was not promoted: v3 is worse than v2" in said["error"]["message"]
+    # an admin may give a reason, which is recorded
+    assert cli.main(["promote", NAME, "v3", "--reason", "  v2 leaks | <b>names</b> ", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["kind"] == "reason"
+    entry = look_at_production(NAME).promotions.entries[-1]
+    assert (entry.kind, entry.version, entry.before, entry.reason) == ("reason", "v3", "v2", "v2 leaks | <b>names</b>")
+    assert entry.task.rows == found.trial.task.rows and entry.limit == 5.0
+    card = Path(api.hf_hub_download(REPO, "README.md")).read_text()
+    assert "v2 leaks \\| &lt;b&gt;names&lt;/b&gt;" in card and card.count("## In production") == 1
+    # a promotion is no version, and published again the same content is the version that it was
+    again = planted.publish(third, NAME)
+    assert (again.revision, again.versions) == (tags(api)["v3"], ("v3", "v2", "v1"))
+    # back, one after another, and no further
+    assert cli.main(["promote", NAME, "--roll-back"]) == 0
+    assert "v2 of gated is in production again, instead of v3." in capsys.readouterr().out
+    assert use_cases.roll_back(LOCAL, NAME).version == "v1" and tags(api)["production"] == tags(api)["v1"]
+    with refused(AdapterError, match="Nothing of lora-hub/gated was in production before v1"):
+        use_cases.roll_back(LOCAL, NAME)
+    with refused(AdapterError, match="v1 of lora-hub/gated is in production already"):
+        use_cases.promote(LOCAL, comparer, NAME, "v1")
+    with refused(AdapterError, match="no version 'v9'"):
+        use_cases.promote(LOCAL, comparer, NAME, "v9")
+
+    # a move that ended between record and tag: the same again sets the tag
+    place = look_at_production(NAME)
+    done = Promotion(at="2026", by="local", kind="better", version="v2", commit=place.versions["v2"], before="v1")
+    done = done.model_copy(update={"before_commit": place.commit})
+    api.create_commit(
+        REPO,
+        [CommitOperationAdd("promotions.jsonl", to_lines(place.promotions, done))],
+        commit_message="cut off",
+    )
+    api.delete_tag(REPO, tag="production")
+    assert (look_at_production(NAME).version, look_at_production(NAME).tagged) == ("v2", False)
+    assert use_cases.promote(LOCAL, comparer, NAME, "v2").moved and tags(api)["production"] == tags(api)["v2"]
+    # somebody else was faster
+    with refused(HubError, match="Somebody else has just moved production"):
+        move_production(place, done)
+    # on another machine there are no rows, but a file has some
+    rows = [{"text": text, "label": "ham"} for text in planted.texts(30)]
+    file = tmp_path / "rows.csv"
+    file.write_text("text,label\n" + "".join(f"{one['text']},{one['label']}\n" for one in rows))
+    planted.forget_runs()
+    with refused(RunError, match="held-out rows of v3 are not on this machine"):
+        use_cases.promote(LOCAL, comparer, NAME, "v3")
+    assert use_cases.promote(LOCAL, comparer, NAME, "v3", test=file).trial.task.rows == 30
+
+
+def test_a_reason_is_an_admins(hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lora_hub.hub.account_of", lambda: ("will", {"lora-hub": "write", "will": "admin"}))
+    publish(tmp_path, "reasoned")
+    with refused(AccessError, match="will is no admin of lora-hub, and only admins promote for a reason"):
+        use_cases.promote(LOCAL, Comparer(), "reasoned", "v1", reason="because")
+    assert not look_at_production("reasoned").version
+
+
+def compared(difference: float, half: float) -> PairedComparison:
+    return PairedComparison(
+        metric="accuracy",
+        rows=80,
+        clusters=80,
+        changed=4,
+        better=1,
+        worse=3,
+        base=50,
+        adapter=50 + difference,
+        difference=difference,
+        low=difference - half,
+        high=difference + half,
+        p=0.2,
+        test="x",
+        verdict="chance",
+    )
+
+
+def test_forgetting_is_judged_by_its_interval() -> None:
+    """A loss that may be chance refuses nobody."""
+    assert not general.forgets(compared(-9, 6), 5.0)
+    assert general.forgets(compared(-12, 6), 5.0)
+    assert not general.forgets(compared(4, 1), 0.0)
+
+
+def test_the_general_set_is_whole() -> None:
+    asked = general.general_set()
+    assert {language: sum(one.language == language for one in asked) for language in ("en", "fa")} == {
+        "en": 40,
+        "fa": 40,
+    }
+    for one in asked:
+        assert len({normalize_label(choice) for choice in one.choices}) == len(one.choices) >= 2, one
+        assert one.right in one.choices
+    # where the right one stands tells nothing: who always takes the first is no better than chance
+    assert sum(one.choices[0] == one.right for one in asked) < 40
+
+
+ENTRY = Promotion(at="2026-11-30", by="ann", kind="better", version="v2", commit="a" * 40)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"{}",
+        b"[" * 5000,
+        b'{"at": 1}',
+        b"\xff\xfe",
+        ENTRY.model_dump_json().replace("v2", "../v2").encode(),
+        ENTRY.model_dump_json().replace('"v2"', '"v2<script>"').encode(),
+        ENTRY.model_copy(update={"reason": "x" * MOST_LINE_BYTES}).model_dump_json().encode(),
+        ENTRY.model_dump_json().replace('"limit":0.0', '"limit":NaN').encode(),
+        ENTRY.model_dump_json().replace("a" * 40, "main").encode(),
+    ],
+)
+def test_what_strangers_write_into_the_record_is_left_out(line: bytes) -> None:
+    found = read_lines(line + b"\n" + ENTRY.model_dump_json().encode() + b"\n")
+    assert (len(found.entries), found.damaged) == (1, 1)
+    assert line in to_lines(found, ENTRY), "what nobody here can read stays"
+
+
+def test_a_card_holds_the_record_once_and_as_words() -> None:
+    hostile = ENTRY.model_copy(
+        update={"by": "<img src=x>|[a](http://b)", "reason": "<!-- lora-hub: end of production -->"}
+    )
+    card = "---\nlicense: mit\n---\n# Mine\n"
+    record = read_lines(to_lines(read_lines(b""), hostile))
+    once = with_production(card, record)
+    assert with_production(once, record) == once and once.startswith(card.rstrip())
+    assert "<img" not in once and "](http:" not in once and once.count("<!--") == 2
+    assert with_production(card, read_lines(b"")) == card

@@ -1,0 +1,106 @@
+"""Adapters on the built-in base with random weights, published from runs whose held-out rows' right answers are chosen:
+so a version is as good as a test wants it, without any training."""
+
+import copy
+import functools
+import json
+import shutil
+from pathlib import Path
+
+import torch
+from peft import LoraConfig, get_peft_model
+from small_data import held_out_row
+
+from lora_hub import hub as hubs
+from lora_hub.answering import loading
+from lora_hub.catalogue import bases
+from lora_hub.catalogue.tasks.catalogue import get_task
+from lora_hub.compare import Comparer
+from lora_hub.compare.panes import find_here
+from lora_hub.compare.test_sets import answer_panes
+from lora_hub.core import events, store
+from lora_hub.core.schema import AdapterRef, DatasetInfo, Score, Task
+from lora_hub.data.prompts.prepare import Example
+from lora_hub.evaluation import metrics
+from lora_hub.hub.record import make_record
+from lora_hub.runs import run_rows
+from lora_hub.training import recipe
+
+SCORES = {who: {"accuracy": Score(value=50.0, low=40.0, high=60.0, rows=40)} for who in ("base", "adapter")}
+WORDS = "win prize call home tonight lunch free ticket mother works cash reply later meeting offer please".split()
+
+
+@functools.cache
+def _base() -> torch.nn.Module:
+    return loading.load_base(bases.get_base(bases.BUILT_IN))
+
+
+def task_of(task_id: str = "spam", labels: tuple[str, ...] = ("ham", "spam")) -> Task:
+    return get_task(task_id).model_copy(update={"labels": labels})
+
+
+def texts(count: int) -> list[str]:
+    """Different texts, none nearly another."""
+    return [
+        f"{WORDS[n % 16]} {WORDS[(7 * n + n // 16) % 16]} {n * 37} {WORDS[(3 * n) % 16]} {chr(97 + n % 26) * 3}"
+        for n in range(count)
+    ]
+
+
+def make_version(seed: int, *, task: Task | None = None, name: str = "", answers_of: str = "", rows: int = 40) -> str:
+    """A run that has succeeded, with an adapter of random weights. Its held-out rows' right answers are those that the
+    run `answers_of` gives: its own by default. Returns the run's id."""
+    task = task or task_of()
+    info = DatasetInfo(fingerprint=f"{seed:016x}", name="x.csv", rows=200, columns=("text", "answer"), format="csv")
+    spec = recipe.make_spec(task, bases.get_base(bases.BUILT_IN), info, {"text": "text", "answer": "answer"})
+    spec = spec.model_copy(update={"name": name})
+    run_id = store.create_run(spec)
+    folder = store.run_folder(run_id)
+    _save(folder / "adapter", seed)
+    record = make_record(spec, task, run_id, SCORES, {"train_rows": 160, "eval_rows": rows}, 10)
+    (folder / "adapter" / "lora_hub.json").write_text(json.dumps(record))
+    log = events.EventLog(store.events_file(run_id), "worker-7-1")
+    for kind, data in (
+        ("submitted", {"owner": "local"}),
+        ("state", {"state": "queued", "attempt": 1}),
+        ("state", {"state": "running"}),
+        ("adapter", {"folder": "adapter", "best_step": 3}),
+        ("state", {"state": "succeeded"}),
+    ):
+        log.append(kind, **data)
+    examples = [Example(n, {"text": text}, task.labels[0]) for n, text in enumerate(texts(4 * rows), 1)]
+    right = answer_panes(Comparer().bases, [find_here(answers_of or run_id)], task, examples)[0]
+    held = [
+        held_out_row(one.row, one.inputs, answer.text, base=task.labels[0], adapter=answer.text)
+        for one, answer in zip(examples, right, strict=True)
+    ]
+    each = rows // len(task.labels)  # as many of each label, so that whoever says always the same is not right
+    held = [row for label in task.labels for row in [one for one in held if one.reference == label][:each]]
+    run_rows.write_held_out(folder, metrics.judge_rows(task, held))
+    return run_id
+
+
+def _save(folder: Path, seed: int, strength: float = 0.3) -> None:
+    torch.manual_seed(seed)
+    made = get_peft_model(
+        copy.deepcopy(_base()), LoraConfig(r=4, lora_alpha=8, target_modules="all-linear", task_type="CAUSAL_LM")
+    )
+    with torch.no_grad():
+        for name, parameter in made.named_parameters():
+            if "lora_B" in name:
+                parameter.normal_(0, strength)
+    made.save_pretrained(folder)
+    (folder / "README.md").unlink(missing_ok=True)
+
+
+def publish(run_id: str, name: str) -> AdapterRef:
+    spec = store.read_spec(run_id).model_copy(update={"name": name})
+    return hubs.publish_adapter(
+        store.run_folder(run_id) / "adapter", spec=spec, scores=SCORES, run_id=run_id, name=name
+    )
+
+
+def forget_runs() -> None:
+    """As on another machine."""
+    for run_id in store.list_run_ids():
+        shutil.rmtree(store.run_folder(run_id))
