@@ -13,7 +13,8 @@ from typing import Any
 
 import torch
 
-from lora_hub.answering.prefill import SharedBeginnings, can_join, keep_logits, read_prompts, takes_positions
+from lora_hub.answering.kv_cache import can_join, growing, join_rows
+from lora_hub.answering.prefill import SharedBeginnings, keep_logits, read_prompts, takes_positions
 from lora_hub.answering.routing import Attached
 from lora_hub.answering.stack import AdapterStack
 from lora_hub.core.errors import BaseError
@@ -92,7 +93,7 @@ class Batch:
         read = read_prompts(
             self._stack, plan, [row.prompt + row.ids for row in rows], self._pad, use_cache=more, shared=self._shared
         )
-        part = _Part(list(rows), plan, read.mask, read.positions, read.cache)
+        part = _Part(list(rows), plan, read.mask, read.positions, growing(read.cache))
         self._take_tokens(part, read.logits)
         return part
 
@@ -149,22 +150,11 @@ class Batch:
         index = torch.tensor([places[i] for i in order], device=device)
         width = int(torch.cat([first.mask.sum(-1), second.mask.sum(-1)])[index].max())
 
-        def together(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-            """Rows of two tensors [rows, ..., tokens, values] in one. Padding is on the left, so that is where they are
-            cut or widened."""
-            return torch.cat([_fit(one, width), _fit(other, width)]).index_select(0, index)
-
-        layers = [
-            (together(one.keys, other.keys), together(one.values, other.values))
-            for one, other in zip(first.cache.layers, second.cache.layers, strict=True)
-        ]
-        mask = together(first.mask.unsqueeze(-1), second.mask.unsqueeze(-1)).squeeze(-1)
+        cache = join_rows(first.cache, second.cache, [places[i] for i in order], width)
+        mask = torch.cat([_fit(first.mask, width), _fit(second.mask, width)]).index_select(0, index)
         positions = torch.cat([first.positions, second.positions]).index_select(0, index)
         plan = first.plan.select(stay).join(second.plan.select(come), order)
-        merged = _Part([live[i] for i in order], plan, mask, positions, first.cache, [tokens[i] for i in order])
-        for layer, (keys, values) in zip(first.cache.layers, layers, strict=True):
-            layer.keys, layer.values = keys, values
-        return merged
+        return _Part([live[i] for i in order], plan, mask, positions, cache, [tokens[i] for i in order])
 
 
 @dataclass
@@ -196,22 +186,19 @@ class _Part:
         if empty and can_join(self.cache):
             self.mask = self.mask[:, empty:]
             for layer in self.cache.layers:
-                layer.keys, layer.values = (
-                    layer.keys[:, :, empty:].contiguous(),
-                    layer.values[:, :, empty:].contiguous(),
-                )
+                layer.drop(empty)
 
 
 def _serial(row: Live) -> int:
     return row.adapter.serial
 
 
-def _fit(tensor: torch.Tensor, width: int) -> torch.Tensor:
-    """A tensor [..., tokens, values] with `width` tokens: its last ones, or all of them with zeros before them."""
-    missing = width - tensor.shape[-2]
+def _fit(mask: torch.Tensor, width: int) -> torch.Tensor:
+    """A mask [rows, tokens] with `width` tokens: its last ones, or all of them with zeros before them."""
+    missing = width - mask.shape[-1]
     if missing > 0:
-        return torch.nn.functional.pad(tensor, (0, 0, missing, 0))
-    return tensor[..., -missing:, :] if missing else tensor
+        return torch.nn.functional.pad(mask, (missing, 0))
+    return mask[:, -missing:] if missing else mask
 
 
 def decode(

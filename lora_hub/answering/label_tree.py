@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel
 
-from lora_hub.answering.prefill import can_join
+from lora_hub.answering.kv_cache import can_join
 
 # Architectures on which a packed forward has been held against one label at a time (test_likelihood.py). Others
 # may tell positions from places in the sequence (ALiBi, local windows), which packing changes.

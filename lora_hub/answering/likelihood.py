@@ -16,13 +16,13 @@ from itertools import pairwise
 import torch
 
 from lora_hub.answering.exam_work import FIRST_WAVE
+from lora_hub.answering.kv_cache import copy_cache
 from lora_hub.answering.label_tree import LabelTree, can_pack, packed_mask, plant
 from lora_hub.answering.prefill import (
     ReadPrompts,
     batch_budget,
     check_prompts,
     context_length,
-    copy_cache,
     keep_logits,
     prompt_too_large,
     read_prompts,

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel
 
+from lora_hub.answering.kv_cache import can_join
 from lora_hub.answering.routing import Plan
 from lora_hub.answering.stack import AdapterStack
 from lora_hub.core.errors import BaseError, DataError
@@ -160,24 +161,6 @@ def unknown_token(stack: AdapterStack, what: Message, token: int, vocabulary: in
         base=stack.base.id,
         vocabulary=vocabulary,
     )
-
-
-def can_join(cache: Any) -> bool:
-    """Whether rows can be put into this cache: plain keys and values of all tokens (no sliding window, no recurrent
-    state)."""
-    from transformers.cache_utils import DynamicCache, DynamicLayer
-
-    return type(cache) is DynamicCache and all(
-        type(layer) is DynamicLayer and layer.is_initialized for layer in cache.layers
-    )
-
-
-def copy_cache(cache: Any, rows: torch.Tensor) -> Any:
-    """A cache of its own with some rows of this one, each as often as it is named; the original stays as it is."""
-    copied = copy.copy(cache)
-    copied.layers = [copy.copy(layer) for layer in cache.layers]
-    copied.batch_select_indices(rows)
-    return copied
 
 
 def keep_logits(model: PreTrainedModel, places: int) -> dict[str, int]:
