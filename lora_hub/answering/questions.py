@@ -33,7 +33,8 @@ LONGEST_TOKEN = 128
 class Asked:
     """One question, ready to be answered. ids: the prompt's tokens. adapter: an attached one's name, or "base". labels,
     choices: what may be answered, as text and as the tokens that are judged (`likelihood.label_tokens`); empty:
-    anything. ends: whether the end token is among them. tokenizer: it was put with."""
+    anything. ends: whether the end token is among them. tokenizer: it was put with. seed: added to that of the stream,
+    where one question is asked several times."""
 
     ids: list[int]
     adapter: str = BASE
@@ -42,6 +43,7 @@ class Asked:
     calibration: Calibration | None = None
     tokenizer: Any = None
     ends: bool = False
+    seed: int = 0
 
 
 def labels_of(task: Task | None) -> tuple[str, ...]:
@@ -181,12 +183,14 @@ def stream(
     *,
     max_new_tokens: int,
     temperature: float = 0.0,
+    top_p: float = 1.0,
     seed: int = 0,
     cancelled: Callable[[], bool] | None = None,
     visitors: AnswerQueue | None = None,
 ) -> Iterator[tuple[int, Answer]]:
     """(place of the question, its answer so far), of questions of any kind. Labels come first: they take one pass, and
-    nobody waits for them. temperature, seed: of texts; of equal ones the same draws. Raises as generate.stream."""
+    nobody waits for them. temperature, top_p, seed: of texts; of equal ones the same draws. Raises as
+    generate.stream."""
     labelled = [place for place, one in enumerate(asked) if one.choices is not None]
     chosen = answer_all(
         stack, tokenizer, [asked[place] for place in labelled], max_new_tokens=max_new_tokens, cancelled=cancelled
@@ -197,7 +201,10 @@ def stream(
         return
     rows = [
         generate.PromptRow(
-            ids=asked[place].ids, adapter=asked[place].adapter, seed=seed, tokenizer=asked[place].tokenizer
+            ids=asked[place].ids,
+            adapter=asked[place].adapter,
+            seed=seed + asked[place].seed,
+            tokenizer=asked[place].tokenizer,
         )
         for place in written
     ]
@@ -207,6 +214,7 @@ def stream(
         rows,
         max_new_tokens=max_new_tokens,
         temperature=temperature,
+        top_p=top_p,
         cancelled=cancelled,
         visitors=visitors,
     ):

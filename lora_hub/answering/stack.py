@@ -25,6 +25,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -106,14 +107,20 @@ class AdapterStack:
 
     @contextmanager
     def hold(
-        self, folders: Mapping[str, Path], *, cancelled: Callable[[], bool] | None = None
+        self,
+        folders: Mapping[str, Path],
+        *,
+        strengths: Mapping[str, float] | None = None,
+        cancelled: Callable[[], bool] | None = None,
     ) -> Iterator[dict[str, Attached] | None]:
         """The adapters of these folders by name, attached where they are not, and in use until the block ends: nobody
         else takes their places. Where others use all there is, it waits for them, in the order of coming; yields None
-        where `cancelled` said so meanwhile. Raises AdapterError as `attach`, and where these alone are more than the
-        stack holds."""
+        where `cancelled` said so meanwhile. strengths: by name, of those whose delta is scaled, 1 being as it was
+        trained. Raises AdapterError as `attach`, and where these alone are more than the stack holds."""
+        scaled = strengths or {}
         with self._places.hold(
-            {name: partial(self._read, folder, name) for name, folder in folders.items()}, cancelled
+            {name: partial(self._read, folder, name, scaled.get(name, 1.0)) for name, folder in folders.items()},
+            cancelled,
         ) as held:
             yield held
 
@@ -190,7 +197,7 @@ class AdapterStack:
 
         return add
 
-    def _read(self, folder: Path, name: str) -> tuple[dict[str, LayerWeights], int]:
+    def _read(self, folder: Path, name: str, strength: float = 1.0) -> tuple[dict[str, LayerWeights], int]:
         """The tensors of a PEFT folder beside the base's layers, and their bytes. Raises AdapterError."""
         if name == THE_BASE.name:
             raise AdapterError(_("An adapter cannot be called 'base'."), _("Give it another name."))
@@ -198,6 +205,8 @@ class AdapterStack:
         saved = read_adapter(folder)
         self._check_base(folder)
         layers = self._place(saved, folder)
+        if strength != 1.0:
+            layers = {layer: replace(w, scale=w.scale * strength) for layer, w in layers.items()}
         needed = sum(w.a.nbytes + w.b.nbytes for w in layers.values())
         if needed > self.max_bytes:
             raise AdapterError(

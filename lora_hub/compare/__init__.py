@@ -1,14 +1,17 @@
 """One question, answered by a base and its adapters side by side."""
 
 from lora_hub.compare.comparer import Comparer
-from lora_hub.compare.panes import Pane, find_here
+from lora_hub.compare.panes import Pane, base_key, check_one_base, find_here, with_examples_of
 from lora_hub.compare.zero_gpu import borrow
 
 __all__ = [
     "Comparer",
     "Pane",
+    "base_key",
     "borrow",
+    "check_one_base",
     "find_here",
     "promoting",
     "test_sets",
+    "with_examples_of",
 ]

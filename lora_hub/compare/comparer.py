@@ -1,4 +1,4 @@
-"""One question answered by a base and its adapters side by side, in one batch through the adapter stack.
+"""One question answered by a base and adapters side by side, those of one base in one batch through its adapter stack.
 
 `Comparer` holds the loaded bases; app.py creates one and passes it on. Each adapter gets the question in its own
 template, as it was trained; the base gets the first adapter's.
@@ -6,15 +6,16 @@ template, as it was trained; the base gets the first adapter's.
 
 from collections.abc import Callable, Iterator, Sequence
 
+from lora_hub.compare.answer_group import AskedPane, answer_group, put_question
 from lora_hub.compare.loaded_bases import LoadedBases
-from lora_hub.compare.panes import Pane, base_key, base_pane, resolve_adapter
+from lora_hub.compare.panes import Pane, base_key, panes_of, resolve_adapter
 from lora_hub.core.errors import AdapterError, LoraHubError
 from lora_hub.core.messages import _
-from lora_hub.core.schema import MOST_ADAPTERS, Answer, PaneAnswer, Question
+from lora_hub.core.schema import MOST_ADAPTERS, PaneAnswer, Question
 
-DEFAULT_NEW_TOKENS = 128
-# Panes, a question and the most new tokens -> what `Comparer.stream` yields, and an error where it raises one.
-Elsewhere = Callable[[Sequence[Pane], Question, int], Iterator[PaneAnswer | LoraHubError]]
+# Panes, a question, the one pane that is asked and the most new tokens -> what `Comparer.stream` yields, and an error
+# where it raises one.
+Elsewhere = Callable[[Sequence[Pane], Question, str, int], Iterator[PaneAnswer | LoraHubError]]
 
 
 class Comparer:
@@ -32,32 +33,21 @@ class Comparer:
 
     def resolve(self, adapters: Sequence[str | Pane]) -> list[Pane]:
         """The panes of these names: a run's id, a PEFT folder, a repo id or repo@revision. An item that is already a
-        pane is returned unchanged.
-
-        Raises AdapterError if one cannot be found, or if they do not share one base.
-        """
-        panes = [one if isinstance(one, Pane) else resolve_adapter(one, self._base) for one in adapters]
-        for pane in panes[1:]:
-            if base_key(pane.base) != base_key(panes[0].base):
-                raise AdapterError(
-                    _("{name} was made for {base}, {other} for {other_base}."),
-                    _("Compare adapters of one base."),
-                    name=panes[0].name,
-                    base=panes[0].base.id,
-                    other=pane.name,
-                    other_base=pane.base.id,
-                )
-        return panes
+        pane is returned unchanged. Raises AdapterError if one cannot be found."""
+        return [one if isinstance(one, Pane) else resolve_adapter(one, self._base) for one in adapters]
 
     def stream(
         self,
         adapters: Sequence[str | Pane],
         question: Question,
         *,
+        only: str = "",
         most_new_tokens: int = 0,
         cancelled: Callable[[], bool] | None = None,
     ) -> Iterator[PaneAnswer]:
-        """Yields the answers of all panes as they grow, in the order of `question.pane_names`.
+        """Yields the answers of all panes as they grow, in the places of `question.pane_names`. The panes of one base
+        answer in one batch, those of other bases after it, each base as memory allows. only: the name of the one pane
+        that is asked, each pane keeping its place.
 
         An answer is never longer than `most_new_tokens` if that is given, because a task may be a stranger's. A prompt
         to a task with several inputs is the whole prompt, unchanged. A pane whose task has labels answers with one of
@@ -65,93 +55,52 @@ class Comparer:
 
         Raises AdapterError, BaseError, DataError, SpecError (an input that a task does not have).
         """
-        panes = self.resolve(adapters)
-        if not panes:
+        found = self.resolve(adapters)
+        if not found:
             raise AdapterError(_("No adapter was chosen."), _("Choose 1 to {most} adapters."), most=MOST_ADAPTERS)
-        if self._elsewhere is not None:
-            yield from self._stream_elsewhere(panes, question, most_new_tokens, cancelled)
-            return
-        from lora_hub.answering import generate, questions
-        from lora_hub.evaluation import metrics
-
-        base, free_text, reference = question.base, question.free_text, question.reference
-        panes = [base_pane(panes[0]), *panes] if base else panes
-        named = [panes[1].name, *(pane.name for pane in panes[1:])] if base else [pane.name for pane in panes]
-        read = [
-            questions.read_question(pane.task, name, question.prompt, question.inputs)
-            for pane, name in zip(panes, named, strict=True)
-        ]
-        with self.bases.hold(panes, cancelled) as found:
-            if found is None:
-                yield from (
-                    PaneAnswer(pane=place, name=pane.name, revision=pane.revision, answer=Answer(finish="cancelled"))
-                    for place, pane in enumerate(panes)
-                )
-                return
-            loaded, names = found
-            for _task, (inputs_read,) in read:
-                questions.check_length(loaded.stack, inputs_read)
-            asked = [
-                questions.put(
-                    loaded.tokenizer_of(pane),
-                    *one,
-                    adapter=name,
-                    calibration=pane.calibration,
-                    labels=() if free_text else questions.labels_of(pane.task),
-                )[0]
-                for pane, name, one in zip(panes, names, read, strict=True)
-            ]
-            judged_task = panes[1 if base else 0].task if reference else None
-
-            def told(place: int, answer: Answer) -> PaneAnswer:
-                pane, divergence, judgement = panes[place], None, None
-                if answer.done and answer.finish != "cancelled":
-                    if pane.folder is not None:
-                        row = generate.PromptRow(ids=asked[place].ids, adapter=asked[place].adapter)
-                        divergence = generate.divergence(loaded.stack, loaded.tokenizer, row, answer.ids)
-                    if (
-                        judged_task is not None
-                        and pane.task is not None
-                        and pane.task.id == judged_task.id
-                        and (not pane.task.labels or reference in pane.task.labels)
-                    ):
-                        judgement = metrics.judge(judged_task, [answer.text], [reference])[0]
-                return PaneAnswer(
-                    pane=place,
-                    name=pane.name,
-                    revision=pane.revision,
-                    answer=answer,
-                    divergence=divergence,
-                    judgement=judgement,
-                    task=pane.task,
-                )
-
-            writing = [pane for pane, one in zip(panes, asked, strict=True) if one.choices is None]
-            most = question.max_new_tokens or max(
-                (pane.task.max_new_tokens if pane.task else DEFAULT_NEW_TOKENS for pane in writing), default=1
+        panes = panes_of(question, found)
+        asked = [one for one in put_question(question, panes) if only in ("", one.pane.name)]
+        if not asked:
+            raise AdapterError(
+                _("{name!r} was not asked."), _("Name one of: {names}."), name=only, names=[one.name for one in panes]
             )
-            most = min(most, most_new_tokens or most)
-            for place, answer in questions.stream(
-                loaded.stack,
-                loaded.tokenizer,
-                asked,
-                max_new_tokens=most,
-                temperature=question.temperature,
-                seed=question.seed,
-                cancelled=cancelled,
-                visitors=loaded.visitors,
-            ):
-                yield told(place, answer)
+        if self._elsewhere is not None:
+            yield from self._stream_elsewhere(found, question, only, most_new_tokens, asked, cancelled)
+            return
+        groups: dict[str, list[AskedPane]] = {}
+        for one in asked:
+            groups.setdefault(base_key(one.pane.base), []).append(one)
+        for group in groups.values():
+            if len(groups) > 1 and cancelled is not None and cancelled():
+                yield from (one.view().ended("cancelled") for one in group)
+                continue
+            with self.bases.hold([one.pane for one in group], cancelled) as held:
+                if held is None:
+                    yield from (one.view().ended("cancelled") for one in group)
+                    continue
+                loaded, names = held
+                yield from answer_group(
+                    loaded,
+                    names,
+                    group,
+                    question,
+                    judged=found[0].task if question.reference else None,
+                    most_new_tokens=most_new_tokens,
+                    cancelled=cancelled,
+                )
 
     def _stream_elsewhere(
-        self, panes: Sequence[Pane], question: Question, most: int, cancelled: Callable[[], bool] | None
+        self,
+        panes: Sequence[Pane],
+        question: Question,
+        only: str,
+        most: int,
+        asked: Sequence[AskedPane],
+        cancelled: Callable[[], bool] | None,
     ) -> Iterator[PaneAnswer]:
         """The answers that come from elsewhere. Where the question is cancelled, those that have not ended end."""
-        shown = [base_pane(panes[0]), *panes] if question.base else panes
-        last = {
-            place: PaneAnswer(pane=place, name=pane.name, revision=pane.revision) for place, pane in enumerate(shown)
-        }
-        for told in self._elsewhere(panes, question, most):
+        last = {one.place: one.view() for one in asked}
+        for told in self._elsewhere(panes, question, only, most):
             if isinstance(told, LoraHubError):
                 raise told
             last[told.pane] = told
@@ -160,4 +109,4 @@ class Comparer:
                 break
         for told in last.values():
             if not told.done:
-                yield told.model_copy(update={"answer": told.answer.model_copy(update={"finish": "cancelled"})})
+                yield told.ended("cancelled")

@@ -12,24 +12,28 @@ from dataclasses import dataclass
 from typing import Any
 
 from lora_hub.answering.line import POLL_SECONDS, Line
+from lora_hub.catalogue import bases
 from lora_hub.catalogue.bases import NoBase
 from lora_hub.compare.panes import Pane, base_key, slot_name
 from lora_hub.core.errors import BaseError
 from lora_hub.core.messages import _, joined
-from lora_hub.core.schema import BaseModel
+from lora_hub.core.schema import BASE, BaseModel
 
-# Bases kept in memory at once. Of those without a running question, the least recently used is unloaded first.
-MAX_LOADED = 1
+# Bases kept in memory at once, beside the one that is asked: so much of the memory that is free without them. Of those
+# without a running question, the least recently used is unloaded first.
+HELD_SHARE = 0.5
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """A base in memory with its adapter stack and the queue of its visitors. tokenizers: those that adapters bring."""
+    """A base in memory with its adapter stack and the queue of its visitors. tokenizers: those that adapters bring.
+    nbytes: of its weights."""
 
     stack: Any
     tokenizer: Any
     visitors: Any
     tokenizers: Any
+    nbytes: int = 0
 
     def tokenizer_of(self, pane: Pane) -> Any:
         """The tokenizer for a pane: its own if it brings one. Raises AdapterError."""
@@ -54,7 +58,7 @@ def without_base(panes: Sequence[Pane]) -> Iterator[None]:
 
 class LoadedBases:
     """The bases of this process. Thread-safe: visitors of the same base are answered in one running batch. Whoever
-    needs another base waits, in order of arrival, until a loaded one is idle."""
+    needs another base that does not fit beside those in use waits, in order of arrival, until one of them is idle."""
 
     def __init__(self) -> None:
         self._loaded: OrderedDict[str, Loaded] = OrderedDict()
@@ -69,12 +73,14 @@ class LoadedBases:
         """The panes' base with their adapters, and their names in its stack; all stay loaded until the block ends. None
         if `cancelled` returned true while this waited for others."""
         names = [slot_name(pane) for pane in panes]
-        folders = {name: pane.folder for name, pane in zip(names, panes, strict=True) if pane.folder is not None}
+        asked = {name: pane for name, pane in zip(names, panes, strict=True) if name != BASE}
+        folders = {name: pane.folder for name, pane in asked.items()}
+        strengths = {name: pane.strength for name, pane in asked.items()}
         with self._using(panes, cancelled) as loaded:
             if loaded is None:
                 yield None
                 return
-            with loaded.stack.hold(folders, cancelled=cancelled) as held:
+            with loaded.stack.hold(folders, strengths=strengths, cancelled=cancelled) as held:
                 yield (loaded, names) if held is not None else None
 
     @contextmanager
@@ -100,7 +106,7 @@ class LoadedBases:
         from lora_hub.answering.stack import AdapterStack
 
         with self._freed:
-            while key not in self._loaded and len(self._loaded) >= MAX_LOADED:
+            while key not in self._loaded and self._loaded and not self._fits(base):
                 idle = next((known for known in self._loaded if not self._users[known]), None)
                 if idle is not None:
                     self._loaded.pop(idle).stack.close()
@@ -116,8 +122,36 @@ class LoadedBases:
         tokenizer = loading.load_tokenizer(base)
         stack = AdapterStack(loading.load_base(base), base)
         tokenizers = AdapterTokenizers(tokenizer)
-        loaded = Loaded(stack, tokenizer, generate.open_queue(stack, tokenizer), tokenizers)
+        nbytes = stack.model.get_memory_footprint()
+        loaded = Loaded(stack, tokenizer, generate.open_queue(stack, tokenizer), tokenizers, nbytes)
         with self._freed:
             self._loaded[key] = loaded
             self._users[key] += 1
         return loaded
+
+    def _fits(self, base: BaseModel) -> bool:
+        """Whether a base goes into the memory that is meant for them, beside those that are there. One of unknown size
+        goes in alone."""
+        taken, needed = sum(one.nbytes for one in self._loaded.values()), needed_bytes(base)
+        return bool(needed) and taken + needed <= HELD_SHARE * (taken + free_bytes())
+
+
+def needed_bytes(base: BaseModel) -> int:
+    """Bytes of a base's weights as they are loaded here; 0 where nobody knows."""
+    from lora_hub.answering import loading
+
+    precision = loading.pick_precision(loading.pick_device())
+    known = bases.memory_bytes(base, train=False, length=1, precision=precision)
+    return known or base.parameters * bases.BYTES[precision]
+
+
+def free_bytes() -> int:
+    """Bytes that are free where bases are loaded."""
+    from lora_hub.answering import loading
+
+    device = loading.pick_device()
+    if device.type == "cuda":
+        import torch
+
+        return torch.cuda.mem_get_info(device)[0]
+    return loading.available_memory()

@@ -4,6 +4,7 @@ resolve_adapter("spam-built-in@v1")        a repo id, a run's id or a PEFT folde
 find_here("spam-built-in-1")               the same for a run or a folder on this machine, without a request to a Hub
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,21 +15,25 @@ from lora_hub.catalogue import bases
 from lora_hub.core import settings, store
 from lora_hub.core.errors import AdapterError, damage_of
 from lora_hub.core.messages import Message, _, several
-from lora_hub.core.schema import BASE, BaseModel, Calibration, Mend, RunState, Task
+from lora_hub.core.schema import BASE, BASE_EXAMPLES, BaseModel, Calibration, Mend, Question, RunState, Task
 from lora_hub.hub import adapter_config
 from lora_hub.runs import refresh_run, run_rows, run_states
 
 
 @dataclass(frozen=True)
 class Pane:
-    """One model that answers. name: as the user gave it. folder: PEFT's files, None for the base. task: None if the
-    adapter was made elsewhere. mends: applied to its training data (labels renamed, for instance), and so to a file
-    that it is scored on. calibrations: the exam's corrections of label likelihoods, by model. shown: the examples that
-    the exam gave the base, if the run is here; missing: why they can no longer be read, in words."""
+    """One model that answers. name: as the user gave it. version: the tag by which its commit was named. strength: 1:
+    as it was trained, 0: the base. run: that it says it was trained in. folder: PEFT's files, None for the base. task:
+    None if the adapter was made elsewhere. mends: applied to its training data (labels renamed, for instance), and so
+    to a file that it is scored on. calibrations: the exam's corrections of label likelihoods, by model. shown: the
+    examples that the exam gave the base, if the run is here; missing: why they can no longer be read, in words."""
 
     name: str
     base: BaseModel
     revision: str = ""
+    version: str = ""
+    strength: float = 1.0
+    run: str = ""
     task: Task | None = None
     folder: Path | None = None
     mends: tuple[Mend, ...] = ()
@@ -55,7 +60,9 @@ def resolve_adapter(name: str, base: str = "") -> Pane:
         if not near:
             raise
         raise AdapterError(error.said, _("Did you mean the run {near}?"), near=several(near[:2], "or")) from error
-    return replace(pane_of_folder(repo, fetched, base, fetched=True), revision=ref.revision)
+    asked = repo.partition("@")[2]
+    version = asked if asked and not ref.revision.startswith(asked) else ""
+    return replace(pane_of_folder(repo, fetched, base, fetched=True), revision=ref.revision, version=version)
 
 
 def find_here(name: str, base: str = "") -> Pane | None:
@@ -94,9 +101,16 @@ def _pane_of_run(name: str, base: str) -> Pane:
     return replace(
         found,
         revision=run.adapter.revision if run.adapter else "",
+        version=next(iter(run.adapter.versions), "") if run.adapter else "",
         shown=tuple((one["inputs"], one["answer"]) for one in examples.rows),
         missing=examples.missing,
     )
+
+
+def with_examples_of(pane: Pane, run_id: str) -> Pane:
+    """The pane with the examples that this run's exam showed to the base, where its folder is here."""
+    found = run_rows.read_examples(store.run_folder(run_id), expected=None)
+    return replace(pane, shown=tuple((one["inputs"], one["answer"]) for one in found.rows), missing=found.missing)
 
 
 def pane_of_folder(name: str, folder: Path, base: str = "", *, fetched: bool = False) -> Pane:
@@ -131,12 +145,45 @@ def _pane_of_record(
             reason=damage_of(error),
         ) from error
     found = adapter_base.base_of_record(name, told.base, given=base, known=known)
-    return Pane(name, found, task=told.task, folder=folder, mends=told.mends, calibrations=told.calibrations)
+    run = record.get("run")
+    return Pane(
+        name,
+        found,
+        run=run if isinstance(run, str) else "",
+        task=told.task,
+        folder=folder,
+        mends=told.mends,
+        calibrations=told.calibrations,
+    )
 
 
-def base_pane(first: Pane) -> Pane:
-    """The base itself, with the first adapter's template, and calibrated as in that adapter's exam."""
-    return Pane(BASE, first.base, first.base.revision, first.task, calibrations=first.calibrations)
+def base_pane(first: Pane, name: str = BASE) -> Pane:
+    """The base itself, with the first adapter's template, and calibrated as in that adapter's exam. name: BASE, or
+    BASE_EXAMPLES for the pane that is shown examples."""
+    return Pane(name, first.base, first.base.revision, task=first.task, calibrations=first.calibrations)
+
+
+def panes_of(question: Question, adapters: Sequence[Pane]) -> list[Pane]:
+    """All that answer a question, in the order of `question.pane_names`; adapters as strongly as it says."""
+    first = adapters[0]
+    bases_asked = [base_pane(first)] if question.base else []
+    if question.examples:
+        bases_asked.append(replace(base_pane(first, BASE_EXAMPLES), shown=first.shown, missing=first.missing))
+    return [*bases_asked, *(replace(one, strength=question.strength_of(one.name)) for one in adapters)]
+
+
+def check_one_base(panes: Sequence[Pane]) -> None:
+    """Raises AdapterError where they do not share one base."""
+    for pane in panes[1:]:
+        if base_key(pane.base) != base_key(panes[0].base):
+            raise AdapterError(
+                _("{name} was made for {base}, {other} for {other_base}."),
+                _("Compare adapters of one base."),
+                name=panes[0].name,
+                base=panes[0].base.id,
+                other=pane.name,
+                other_base=pane.base.id,
+            )
 
 
 def base_key(base: BaseModel) -> str:
@@ -149,7 +196,9 @@ def base_key(base: BaseModel) -> str:
 
 def slot_name(pane: Pane) -> str:
     """A pane's name in the stack: its folder, and when its weights were written. Two revisions, or a folder that was
-    trained again, are two adapters."""
-    if pane.folder is None:
+    trained again, are two adapters, and so is one that is asked more or less strongly. At no strength at all it is the
+    base."""
+    if pane.folder is None or pane.strength == 0:
         return BASE
-    return f"{pane.folder.resolve()}@{(pane.folder / adapter_config.WEIGHTS_FILE).stat().st_mtime_ns}"
+    name = f"{pane.folder.resolve()}@{(pane.folder / adapter_config.WEIGHTS_FILE).stat().st_mtime_ns}"
+    return name if pane.strength == 1 else f"{name}*{pane.strength!r}"

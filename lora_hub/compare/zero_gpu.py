@@ -9,8 +9,9 @@ base is loaded for each question.
 
 from collections.abc import Iterator, Sequence
 
-from lora_hub.compare.comparer import DEFAULT_NEW_TOKENS, Comparer, Elsewhere
-from lora_hub.compare.panes import Pane
+from lora_hub.compare.answer_group import DEFAULT_NEW_TOKENS
+from lora_hub.compare.comparer import Comparer, Elsewhere
+from lora_hub.compare.panes import Pane, base_key
 from lora_hub.core.errors import LoraHubError
 from lora_hub.core.schema import PaneAnswer, Question
 
@@ -27,19 +28,21 @@ def borrow() -> Elsewhere:
     return spaces.GPU(answer, duration=seconds_of)
 
 
-def answer(panes: Sequence[Pane], question: Question, most: int) -> Iterator[PaneAnswer | LoraHubError]:
+def answer(panes: Sequence[Pane], question: Question, only: str, most: int) -> Iterator[PaneAnswer | LoraHubError]:
     """As `Comparer.stream` of these panes; an error is the last that is yielded."""
     try:
-        yield from Comparer().stream(panes, question, most_new_tokens=most)
+        yield from Comparer().stream(panes, question, only=only, most_new_tokens=most)
     except LoraHubError as error:
         yield error
 
 
-def seconds_of(panes: Sequence[Pane], question: Question, most: int) -> int:
-    """For how long a question needs the GPU, at most. Its panes answer in one batch, so the longest answer counts."""
-    weights = 2.0 * panes[0].base.parameters  # bytes in 16 bit
+def seconds_of(panes: Sequence[Pane], question: Question, only: str, most: int) -> int:
+    """For how long a question needs the GPU, at most. The panes of a base answer in one batch, so its longest answer
+    counts; other bases come after it."""
+    bases = {base_key(pane.base): pane.base for pane in panes}
+    weights = 2.0 * sum(base.parameters for base in bases.values())  # bytes in 16 bit
     own = max((pane.task.max_new_tokens if pane.task else DEFAULT_NEW_TOKENS for pane in panes), default=1)
     tokens = question.max_new_tokens or own
     tokens = min(tokens, most or tokens)
-    seconds = START_SECONDS + weights / LOAD_BYTES_A_SECOND + tokens / TOKENS_A_SECOND
+    seconds = START_SECONDS + weights / LOAD_BYTES_A_SECOND + len(bases) * tokens / TOKENS_A_SECOND
     return int(min(MOST_SECONDS, max(LEAST_SECONDS, seconds)))

@@ -2,6 +2,7 @@
 
 from typing import Any, Literal
 
+from lora_hub.core.messages import Message
 from lora_hub.core.noun import Noun
 from lora_hub.core.task_nouns import Task
 
@@ -17,14 +18,15 @@ class Answer(Noun):
 
     text: free text, or the label that was chosen. probabilities: of each label, in the task's order (they add up to 1);
     empty for free text. tokens: tokens of the answer, without the end token. ids: their token ids. seconds: from the
-    question to the end of the answer, or until now. finish: "stop", "length" or "cancelled"; empty while unfinished.
+    question to the end of the answer, or until now. finish: "stop", "length", "cancelled", or "skipped" where there
+    was nothing to ask with; empty while unfinished.
     """
 
     text: str = ""
     probabilities: dict[str, float] = {}
     tokens: int = 0
     seconds: float = 0.0
-    finish: Literal["", "stop", "length", "cancelled"] = ""
+    finish: Literal["", "stop", "length", "cancelled", "skipped"] = ""
     ids: tuple[int, ...] = ()
 
     @property
@@ -74,34 +76,72 @@ class Divergence(Noun):
 class PaneAnswer(Noun):
     """What one pane of a side-by-side comparison has answered so far.
 
-    pane: its position. name, revision: as in `compare.Pane`. divergence: of an adapter's complete answer, from the base
-    asked with that adapter's own task. judgement: of a complete answer, if the right answer is known and belongs to the
-    pane's task. task: the task that the prompt was rendered with; None: the prompt as typed.
+    pane: its position. name, revision (commit), version (tag): as in `compare.Pane`. base: whose weights answered.
+    strength: 1: the adapter as it was trained. answer: the first one; more: the others where several were drawn.
+    first_seconds: from the question to the first text. divergence: of an adapter's complete answer, from the base asked
+    with that adapter's own task. judgement: of a complete answer, if the right answer is known and belongs to the
+    pane's task. task: the task that the prompt was rendered with; None: the prompt as typed. examples: how many the
+    prompt showed. note: where they are from, or why there are none.
     """
 
     pane: int
     name: str
     revision: str = ""
+    version: str = ""
+    base: str = ""
+    strength: float = 1.0
     answer: Answer = Answer()
+    more: tuple[Answer, ...] = ()
+    first_seconds: float = 0.0
+    examples: int = 0
+    note: Message | None = None
     divergence: Divergence | None = None
     judgement: Judgement | None = None
     task: Task | None = None
 
     @property
     def done(self) -> bool:
-        return self.answer.done
+        return all(one.done for one in self.answers)
+
+    @property
+    def answers(self) -> tuple[Answer, ...]:
+        return (self.answer, *self.more)
+
+    @property
+    def tokens_per_second(self) -> float:
+        """Of all its answers; 0 while there is none."""
+        seconds = max(one.seconds for one in self.answers)
+        return sum(one.tokens for one in self.answers) / seconds if seconds else 0.0
+
+    def ended(self, finish: str) -> "PaneAnswer":
+        """The same with every answer that goes on ended in this way."""
+        first, *more = (one if one.done else one.model_copy(update={"finish": finish}) for one in self.answers)
+        return self.model_copy(update={"answer": first, "more": tuple(more)})
 
     def to_json(self) -> dict[str, Any]:
-        """For programs. seconds: since the question; probabilities: of each label, 0 to 1."""
+        """For programs. seconds, first_seconds: since the question; probabilities: of each label, 0 to 1; samples:
+        every answer, where several were drawn."""
+        shown = {"examples": self.examples, "note": self.note.en if self.note else ""}
+        drawn = [
+            {"text": one.text, "tokens": one.tokens, "seconds": round(one.seconds, 3), "finish": one.finish}
+            for one in (self.answers if self.more else ())
+        ]
         return {
             "adapter": self.name,
             "revision": self.revision,
+            "version": self.version,
+            "base": self.base,
+            "strength": self.strength,
             "text": self.answer.text,
             "probabilities": {label: round(share, 6) for label, share in self.answer.probabilities.items()},
             "tokens": self.answer.tokens,
             "seconds": round(self.answer.seconds, 3),
+            "first_seconds": round(self.first_seconds, 3),
+            "tokens_per_second": round(self.tokens_per_second, 1),
             "finish": self.answer.finish,
             "divergence": self.divergence.model_dump() if self.divergence else None,
+            **({"samples": drawn} if drawn else {}),
+            **(shown if self.examples or self.note else {}),
         }
 
 

@@ -73,12 +73,18 @@ class Question(Noun):
     def _consistent(self) -> "Question":
         if self.is_chat and self.inputs is not None:
             raise ValueError(_("a chat goes on with a prompt, not with inputs"))
+        if self.samples > 1 and not self.temperature:
+            raise ValueError(_("several answers differ only at a temperature above 0"))
         return self
 
     @property
     def is_chat(self) -> bool:
         """Whether it is a turn of a chat."""
         return bool(self.system.strip() or self.earlier)
+
+    def strength_of(self, adapter: str) -> float:
+        """How strongly this adapter is asked; 1: as it was trained."""
+        return self.strengths.get(adapter, 1.0)
 
     def pane_names(self, adapters: list[str]) -> list[str]:
         """The names of the panes that answer it, in their order."""

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from lora_hub import runs
-from lora_hub.compare import Comparer, Pane, test_sets
+from lora_hub.compare import Comparer, Pane, base_key, check_one_base, test_sets, with_examples_of
 from lora_hub.core import settings, store
 from lora_hub.core.errors import AdapterError, LoraHubError, RunError
 from lora_hub.core.messages import _
@@ -26,10 +26,10 @@ def resolve(person: Person, comparer: Comparer, adapters: list[str | Pane]) -> l
 
 def _resolved(person: Person, comparer: Comparer, adapters: list[str | Pane]) -> list[Pane]:
     panes = comparer.resolve(_names_for(person, adapters))
-    for pane in panes[:1]:  # all have one base
-        check_allowed(person, pane.base)
+    for base in {base_key(pane.base): pane.base for pane in panes}.values():
+        check_allowed(person, base)
         if not person.is_local:
-            runs.check_base(pane.base)  # it may be in memory for somebody who may use it
+            runs.check_base(base)  # it may be in memory for somebody who may use it
     return panes
 
 
@@ -40,17 +40,20 @@ def ask(
     adapters: list[str | Pane],
     question: Question,
     *,
+    only: str = "",
     cancelled: Callable[[], bool] | None = None,
 ) -> Iterator[PaneAnswer]:
     """Yields the answers as they grow, as `Comparer.stream`. Raises AccessError if the question exceeds a limit."""
     most = limits.check_question(
         person,
-        len(question.pane_names([*map(str, adapters)])),
+        (1 if only else len(question.pane_names([*map(str, adapters)]))) * question.samples,
         question.max_new_tokens,
         sum(map(len, question.texts)),
     )
     panes = _resolved(person, comparer, adapters)
-    yield from comparer.stream(panes, question, most_new_tokens=most, cancelled=cancelled)
+    if question.examples and not question.shown:
+        panes[:1] = [_with_examples(person, pane) for pane in panes[:1]]
+    yield from comparer.stream(panes, question, only=only, most_new_tokens=most, cancelled=cancelled)
 
 
 @use_case(Action.COMPARE, counted=True)
@@ -60,7 +63,22 @@ def score_file(
     """As `test_sets.score_file`, from the shell: the file is on this machine."""
     if not person.is_local:
         raise LoraHubError(_("A test file is a path of the machine it is asked on."), _("Use the shell."))
-    return test_sets.score_file(comparer.bases, comparer.resolve(adapters), file, *arguments, **named)
+    panes = comparer.resolve(adapters)
+    check_one_base(panes)
+    return test_sets.score_file(comparer.bases, panes, file, *arguments, **named)
+
+
+def _with_examples(person: Person, pane: Pane) -> Pane:
+    """The pane of a published adapter with the examples of its run's exam, if that run is here and this person sees it:
+    they are rows of its owner's. What names the run is a file that anybody may have written."""
+    if pane.shown or not pane.run or pane.run not in store.list_run_ids():
+        return pane
+    try:
+        run = seen(person, pane.run)
+    except RunError:
+        return pane
+    is_its = run.adapter is not None and run.adapter.repo_id == pane.name.partition("@")[0]
+    return with_examples_of(pane, run.id) if is_its else pane
 
 
 def _names_for(person: Person, names: list[str | Pane]) -> list[str | Pane]:

@@ -11,8 +11,7 @@ from test_adapters_of_others import BASE_TEMPLATE, change
 from tiny_bases import build, byte_tokenizer, save_adapter
 
 from lora_hub import compare
-from lora_hub.compare import panes
-from lora_hub.compare.loaded_bases import MAX_LOADED
+from lora_hub.compare import loaded_bases, panes
 from lora_hub.core.errors import BaseError, DataError
 from lora_hub.core.schema import Question
 from lora_hub.data.prompts import template
@@ -58,11 +57,14 @@ def in_threads(works: list) -> list:
     return results
 
 
-def test_visitors_of_several_bases_get_what_each_gets_alone(adapters) -> None:
+@pytest.mark.parametrize("room", [0, 1 << 40])
+def test_visitors_of_several_bases_get_what_each_gets_alone(adapters, room: int, monkeypatch) -> None:
+    monkeypatch.setattr(loaded_bases, "free_bytes", lambda: 1 << 40)
     alone = compare.Comparer()
     asked = [adapters[(n * 5) % 6] for n in range(12)]
     wanted = {name: ask(alone, name) for name in set(asked)}
     assert len({answers[1] for answers in wanted.values()}) == 6
+    monkeypatch.setattr(loaded_bases, "free_bytes", lambda: room)
     comparer = compare.Comparer()
     most = [0]
 
@@ -72,10 +74,11 @@ def test_visitors_of_several_bases_get_what_each_gets_alone(adapters) -> None:
         return found
 
     assert in_threads([lambda name=name: visit(name) for name in asked]) == [wanted[name] for name in asked]
-    assert most[0] == MAX_LOADED and not +comparer.bases._users
+    assert most[0] == (3 if room else 1) and not +comparer.bases._users
 
 
-def test_a_base_that_answers_somebody_stays_and_who_waits_may_leave(adapters) -> None:
+def test_a_base_that_answers_somebody_stays_and_who_waits_may_leave(adapters, monkeypatch) -> None:
+    monkeypatch.setattr(loaded_bases, "free_bytes", lambda: 0)
     comparer = compare.Comparer()
     wanted = ask(comparer, adapters[0])
     first = comparer.stream([adapters[0]], Question(prompt="hello", max_new_tokens=12))

@@ -22,7 +22,7 @@ from lora_hub.core.errors import AccessError, AdapterError, BaseError
 from lora_hub.core.schema import BaseModel, Question
 from lora_hub.hub import acting_as, endpoint, fetch
 from lora_hub.hub.record import make_record
-from lora_hub.people import Person, policy
+from lora_hub.people import LOCAL, Person, policy
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
 PEOPLE = ("ann", "eve")
@@ -154,8 +154,10 @@ def test_two_published_adapters_never_share_a_base_that_is_not_theirs(publish) -
     assert alone[honest][0] != alone[other][0]
     comparer = compare.Comparer()
     assert [answers(comparer, name) for name in (other, honest, other)] == [alone[other], alone[honest], alone[other]]
+    both = answers(comparer, honest, other)
+    assert both == [*alone[honest], alone[other][1]], "one question goes to both, each on its own base"
     with refused(AdapterError, match="Compare adapters of one base"):
-        comparer.resolve([honest, other])
+        use_cases.score_file(LOCAL, comparer, [honest, other], Path("rows.csv"))
 
 
 def test_what_anybody_names_fits_on_the_disk(publish, monkeypatch: pytest.MonkeyPatch, shelf) -> None:

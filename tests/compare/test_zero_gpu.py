@@ -53,7 +53,7 @@ def test_the_seconds_follow_from_the_question(
 ) -> None:
     most = question.pop("most", 0)
     pane = replace(find_here(adapters[0]), base=BaseModel(id="a/b", parameters=int(parameters)))
-    assert zero_gpu.seconds_of([pane, pane], Question(**question), most) == seconds
+    assert zero_gpu.seconds_of([pane, pane], Question(**question), "", most) == seconds
 
 
 def test_spaces_is_the_package_and_not_our_folder() -> None:

@@ -13,7 +13,12 @@ from lora_hub.ui.render.render_data import WHO, metric_title
 from lora_hub.ui.render.text import between, iso_moment, number, percent, t
 
 # How an answer ended.
-FINISH = {"stop": _("done"), "length": _("cut at the longest answer"), "cancelled": _("stopped")}
+FINISH = {
+    "stop": _("done"),
+    "length": _("cut at the longest answer"),
+    "cancelled": _("stopped"),
+    "skipped": _("not asked"),
+}
 
 
 def shelf(
