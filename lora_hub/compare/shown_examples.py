@@ -15,7 +15,7 @@ from lora_hub.core.errors import DataError, SpecError
 from lora_hub.core.messages import Message, _, _n
 from lora_hub.core.schema import Question, Task
 from lora_hub.data.prompts import template
-from lora_hub.evaluation.examples import choose_examples
+from lora_hub.evaluation import examples
 
 Rows = tuple[tuple[dict[str, Any], str], ...]
 # Rows of a sample that are looked at.
@@ -55,7 +55,7 @@ def find_examples(
     sample = _sample_rows(task)
     if not sample:
         return ShownExamples((), pane.missing or _("No examples: the adapter's training rows are not here; type some."))
-    chosen = choose_examples(tokenizer, task, sample, [inputs], context=context, seed=question.seed)
+    chosen = examples.choose_examples(tokenizer, task, sample, [inputs], context=context, seed=question.seed)
     kept = _fitting(chosen[: question.examples], task, inputs, tokenizer, context)
     return _told(
         kept, _n("{count} example of the task's sample", "{count} examples of the task's sample", count=len(kept))

@@ -2,6 +2,7 @@
 
 __all__ = [
     "exam",
+    "examples",
     "metrics",
     "minimum",
 ]
