@@ -171,22 +171,22 @@ def check_memory(base: BaseModel, device: torch.device, stored_as: str) -> None:
     if needed > there:
         raise BaseError(
             _(
-                "{base!r} has {millions:,.0f} million parameters and needs {needed:.1f} GiB of GPU memory as "
-                "{stored_as}; {free:.1f} GiB are free."
+                "{base!r} has {millions:,.0f} million parameters and needs {needed:.1f} GB of GPU memory as "
+                "{stored_as}; {free:.1f} GB are free."
             )
             if device.type == "cuda"
             else _(
-                "{base!r} has {millions:,.0f} million parameters and needs {needed:.1f} GiB of memory as {stored_as}; "
-                "{free:.1f} GiB are free."
+                "{base!r} has {millions:,.0f} million parameters and needs {needed:.1f} GB of memory as {stored_as}; "
+                "{free:.1f} GB are free."
             ),
             _("Choose a smaller base, or close what else uses the memory.")
             if quantized
             else _("Choose a smaller base, or nf4 quantization on a GPU, or close what else uses the memory."),
             base=base.id,
             millions=parameters / 1e6,
-            needed=needed / 2**30,
+            needed=needed / 1e9,
             stored_as=stored_as,
-            free=there / 2**30,
+            free=there / 1e9,
         )
 
 

@@ -139,11 +139,11 @@ class Places:
                 return self._keep(self._attached[name])
         layers, nbytes = read()  # outside the lock: a step of those who answer does not wait for a disk
         if len(held) >= self.max_slots or nbytes + sum(adapter.nbytes for adapter in held.values()) > self.max_bytes:
-            most = self.max_bytes / 2**20
+            most = self.max_bytes / 1e6
             raise AdapterError(
                 _(
                     "{count} adapters at once are more than the memory for adapters holds: {max_slots} of them, "
-                    "{most:.0f} MiB."
+                    "{most:.0f} MB."
                 ),
                 _("Ask fewer of them at once."),
                 count=len(held) + 1,

@@ -210,11 +210,11 @@ class AdapterStack:
         needed = sum(w.a.nbytes + w.b.nbytes for w in layers.values())
         if needed > self.max_bytes:
             raise AdapterError(
-                _("The adapter in {folder} takes {needed:.0f} MiB; the stack holds at most {most:.0f} MiB."),
+                _("The adapter in {folder} takes {needed:.0f} MB; the stack holds at most {most:.0f} MB."),
                 _("Train it with a smaller rank."),
                 folder=folder,
-                needed=needed / 2**20,
-                most=self.max_bytes / 2**20,
+                needed=needed / 1e6,
+                most=self.max_bytes / 1e6,
             )
         return layers, needed
 

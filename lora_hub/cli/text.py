@@ -58,9 +58,9 @@ def verdict(comparison: dict[str, Any] | None, name: Said = SCORED["adapter"]) -
 def estimated(steps: int, seconds: float, memory_bytes: int) -> Message:
     """An estimate of a training, in one line."""
     return _n(
-        "about {count} step, {seconds:.0f} s, {memory:.0f} MiB",
-        "about {count} steps, {seconds:.0f} s, {memory:.0f} MiB",
+        "about {count} step, {seconds:.0f} s, {memory:.0f} MB",
+        "about {count} steps, {seconds:.0f} s, {memory:.0f} MB",
         count=steps,
         seconds=float(seconds),
-        memory=memory_bytes / 2**20,
+        memory=memory_bytes / 1e6,
     )

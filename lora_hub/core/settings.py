@@ -13,6 +13,7 @@ Functions that read the environment when called, so that a test isolates everyth
 | LORA_HUB_BIND | IP address that the page listens on; 0.0.0.0: all of this machine's | 127.0.0.1; in a Space 0.0.0.0 |
 | LORA_HUB_ROOT_PATH | path of the page behind a proxy, such as /lora | |
 | LORA_HUB_HOSTS | host names that serve the page besides this machine's own, separated by commas | |
+| LORA_HUB_PROXIES | addresses and networks of proxies whose X-Forwarded-For is believed, with commas | 127.0.0.1 |
 | LORA_HUB_MCP | `1`: an MCP server with the functions for programs at /mcp | |
 | LORA_HUB_LOG_LEVEL | `debug`, `info` or `warning`: what the page's process logs | info |
 | LORA_HUB_HUB | `embedded` or `public`; unset: public if there is a token or this is a Space | |
@@ -68,6 +69,7 @@ def check() -> None:
         hub_address,
         upstream,
         hosts,
+        proxies,
         bind,
         root_path,
         log_level,
@@ -211,7 +213,7 @@ def _address(name: str, url: str) -> str:
 
 def max_upload_bytes() -> int:
     """Raises SpecError if LORA_HUB_MAX_UPLOAD_MB is not a number above 0."""
-    return int(_number("LORA_HUB_MAX_UPLOAD_MB", 512, least=0.001, most=1e9) * 1024 * 1024)
+    return int(_number("LORA_HUB_MAX_UPLOAD_MB", 512, least=0.001, most=1e9) * 1e6)
 
 
 def slots() -> int:
@@ -231,6 +233,22 @@ def hosts() -> tuple[str, ...]:
                 name=name[:100],
             )
     return names
+
+
+def proxies() -> tuple[str, ...]:
+    """The addresses and networks in LORA_HUB_PROXIES: of a request that comes from one of them, the last address in
+    X-Forwarded-For that is none of them is the visitor's. Raises SpecError if one is neither."""
+    told = tuple(one for one in os.environ.get("LORA_HUB_PROXIES", "").replace(",", " ").split() if one)
+    for one in told:
+        try:
+            ipaddress.ip_network(one)
+        except ValueError as error:
+            raise SpecError(
+                _("LORA_HUB_PROXIES names {name!r}, which is neither an IP address nor a network of them."),
+                _("Give such as 10.0.0.7 or 10.0.0.0/8, with commas between them."),
+                name=one[:100],
+            ) from error
+    return told
 
 
 def has_mcp() -> bool:

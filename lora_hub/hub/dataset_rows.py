@@ -32,7 +32,7 @@ MEDIA = {
 
 
 def megabytes(size: int) -> Message:
-    return _("{size:,.0f} MB", size=size / 2**20) if size >= 10 * 2**20 else _("{size:.2g} MB", size=size / 2**20)
+    return _("{size:,.0f} MB", size=size / 1e6) if size >= 1e7 else _("{size:.2g} MB", size=size / 1e6)
 
 
 def check_media(features: Any, repo_id: str) -> None:

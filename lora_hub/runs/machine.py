@@ -63,9 +63,9 @@ def check_fits(spec: TrainSpec) -> None:
     total = psutil.virtual_memory().total
     if needed > total:
         raise BaseError(
-            _("{base} needs about {needed:.1f} GiB to be trained here; this machine has {total:.1f} GiB."),
+            _("{base} needs about {needed:.1f} GB to be trained here; this machine has {total:.1f} GB."),
             _("Choose a smaller base, or train on a GPU Space."),
             base=spec.base.id,
-            needed=needed / 2**30,
-            total=total / 2**30,
+            needed=needed / 1e9,
+            total=total / 1e9,
         )

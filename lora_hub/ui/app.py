@@ -24,6 +24,7 @@ from lora_hub.hub import hub_kind, hub_url, look_up, reaches_hub
 from lora_hub.people import Sessions
 from lora_hub.ui.frame import asking, doors, early, guard, person, programs, sessions_kept, sign_in
 from lora_hub.ui.frame import page as shared
+from lora_hub.ui.frame.nested import Nested
 from lora_hub.ui.frame.outside import Outside
 from lora_hub.ui.frame.page import LIGHT, Labels, Page
 from lora_hub.ui.frame.warm import warm_up
@@ -277,6 +278,7 @@ def launch_arguments(labels: Labels, endpoints: Endpoints, sessions: Sessions | 
     outside = Middleware(Outside, root_path=settings.root_path(), hub_kind=hub_kind(hub_url()), reaches_hub=reaches_hub)
     people = _sign_in(sessions) if sessions is not None else []
     people += [Middleware(doors.Doors)] if settings.signs_in() else []
+    people += [Middleware(Nested)]
     if settings.has_mcp():
         from lora_hub.api.mcp_door import McpDoor  # takes half a second, where it is wanted
 

@@ -44,6 +44,8 @@ def serve_page() -> None:
     # After each event Gradio builds a table of all recorded ones, for a page that is not shown. So few are recorded.
     os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "10")
 
+    if settings.proxies():  # uvicorn reads it; by itself it believes a proxy on this machine
+        os.environ["FORWARDED_ALLOW_IPS"] = ",".join(settings.proxies())
     settings.hide_progress()
     # Uploads arrive here before they are stored: with the rest of people's data, not in a folder for everybody.
     os.environ.setdefault("GRADIO_TEMP_DIR", str(store.uploads_dir()))

@@ -99,7 +99,7 @@ def test_the_chat_models_own_tokenizer():
 def test_what_does_not_fit_is_refused_with_the_figures(saved):
     huge = local(saved).model_copy(update={"parameters": 10**13, "folder": "", "id": "some/giant"})
     with refused(
-        BaseError, match=r"10,000,000 million parameters and needs [\d.]+ GiB of memory as fp32; [\d.]+ GiB are free"
+        BaseError, match=r"10,000,000 million parameters and needs [\d.]+ GB of memory as fp32; [\d.]+ GB are free"
     ):
         loading.check_memory(huge, torch.device("cpu"), "fp32")
     unknown = BaseModel(id="x", folder=str(saved))

@@ -209,6 +209,11 @@ def test_bodies_that_are_none(place: Place) -> None:
             answer = will.post(path, content=body)
             assert answer.status_code == 422 and "This request cannot be read: body" in answer.text
         assert will.post("/v2/run", content="[" * 100_000).status_code == 400
+    # Too deep for the libraries that read it; and the same for who has signed in with nothing.
+    for path in ("/mcp", "/gradio_api/queue/join", "/gradio_api/call/run"):
+        for who in (headers, {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}):
+            answer = httpx.post(place.app.url + path, content="[" * 100_000, headers=who, timeout=60)
+            assert answer.status_code == 400 and "64 levels" in answer.text, path
 
 
 @pytest.mark.parametrize("name", ["", "will"])

@@ -90,7 +90,7 @@ def test_a_text_of_a_class_folder_is_bounded_too(tmp_path: Path) -> None:
             for n in range(10):
                 long = part == "test" and n == 3
                 archive.writestr(
-                    f"{part}/{'pos' if n % 2 else 'neg'}/{n}.txt", "x" * (9 << 20) if long else f"lamp {n}"
+                    f"{part}/{'pos' if n % 2 else 'neg'}/{n}.txt", "x" * 9_000_000 if long else f"lamp {n}"
                 )
     with pytest.raises(DataError, match="is 9 MB long"):
         read_table(tmp_path / "folders.zip")

@@ -255,10 +255,10 @@ def test_revisions_and_pages(api, hub) -> None:
 
 
 def test_too_large_is_refused_before_it_is_downloaded(api, monkeypatch, pair) -> None:
-    repo = put(api, "large", a__csv="text,label\n" + "some words,x\n" * 20_000)
+    repo = put(api, "large", a__csv="text,label\n" + "some words,x\n" * 20_150)
     monkeypatch.setenv("LORA_HUB_MAX_UPLOAD_MB", "0.2")
     told: list[Message] = []
-    with pytest.raises(DataError, match=r"is 0\.25 MB; the limit is 0\.2 MB") as error:
+    with pytest.raises(DataError, match=r"is 0\.26 MB; the limit is 0\.2 MB") as error:
         fetch_dataset(repo, progress=told.append)
     assert "LORA_HUB_MAX_UPLOAD_MB" in error.value.hint and not any("Downloading" in line.en for line in told)
 

@@ -386,7 +386,7 @@ def test_bad_data_is_refused_before_anything_starts(tmp_path: Path) -> None:
 def test_a_base_too_large_for_the_memory_is_refused_with_both_figures(data: Path) -> None:
     huge = BaseModel(id="some/huge", parameters=2_000_000_000_000, hidden_size=16384, context=4096)
     spec = plan(data).spec.model_copy(update={"base": huge})
-    with pytest.raises(BaseError, match=r"some/huge needs about .* GiB .* this machine has"):
+    with pytest.raises(BaseError, match=r"some/huge needs about .* GB .* this machine has"):
         runs.start_runs([spec])
 
 

@@ -379,9 +379,9 @@ def test_a_file_over_the_limit_is_told_before_it_is_sent(app: App, visit: Visit,
     big = tmp_path / "big.csv"
     with big.open("wb") as file:
         file.write(b"a,b\n")
-        file.truncate((LIMIT_MB << 20) + 1)
+        file.truncate(LIMIT_MB * 1_000_000 + 1)
     page.locator("#lh-file input[type=file]").set_input_files(str(big))
-    wait_for_text(page, "#lh-too-large", f"larger than {LIMIT_MB}.0 MiB")
+    wait_for_text(page, "#lh-too-large", f"larger than {LIMIT_MB}.0 MB")
     assert posted == []
     page.locator("#lh-file input[type=file]").set_input_files(str(write(tmp_path / "messy.csv", messy_rows())))
     wait_for_text(page, "#lh-data", "messy.csv")

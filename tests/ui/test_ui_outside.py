@@ -96,6 +96,9 @@ async def test_where_others_reach_it_addresses_are_names_too() -> None:
     [
         ("LORA_HUB_BIND", "everywhere"),
         ("LORA_HUB_BIND", "127.0.0.1:80"),
+        ("LORA_HUB_PROXIES", "*"),
+        ("LORA_HUB_PROXIES", "proxy.example.org"),
+        ("LORA_HUB_PROXIES", "10.0.0.1/8"),
         ("LORA_HUB_ROOT_PATH", "lora"),
         ("LORA_HUB_ROOT_PATH", "/a//b"),
         ("LORA_HUB_ROOT_PATH", "/.."),

@@ -173,7 +173,7 @@ def _too_large(source: Source, limit: int) -> DataError:
         _("{name} unpacks to more than {limit} MB."),
         _("Use a smaller file, or raise LORA_HUB_MAX_UPLOAD_MB."),
         name=source.name,
-        limit=limit >> 20,
+        limit=limit // 1_000_000,
     )
 
 

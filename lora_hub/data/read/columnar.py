@@ -95,8 +95,8 @@ def _check(source: Source, rows: int, columns: int, unpacked: int, limit: int) -
             _("{name} unpacks to {unpacked} MB."),
             _("At most {limit} MB are read."),
             name=source.name,
-            unpacked=unpacked >> 20,
-            limit=4 * limit >> 20,
+            unpacked=unpacked // 1_000_000,
+            limit=4 * limit // 1_000_000,
         )
 
 

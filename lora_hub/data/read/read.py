@@ -62,11 +62,11 @@ def read_table(
     size, limit = path.stat().st_size, settings.max_upload_bytes()
     if size > limit:
         raise DataError(
-            _("{name} is {size} MB; the limit is {limit} MB."),
+            _("{name} is {size:.0f} MB; the limit is {limit:.0f} MB."),
             _("Use a smaller file, or raise LORA_HUB_MAX_UPLOAD_MB."),
             name=path.name,
-            size=size >> 20,
-            limit=limit >> 20,
+            size=size / 1e6,
+            limit=limit / 1e6,
         )
     options = {"encoding": encoding, "delimiter": delimiter, "sheet": sheet, "skip_broken": skip_broken}
     source = Source(path.name, path=path)

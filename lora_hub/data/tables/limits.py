@@ -10,7 +10,7 @@ from lora_hub.core.messages import _
 
 MAX_COLUMNS = 2_000
 MAX_ROWS = 20_000_000
-MAX_CELL = 8 << 20  # bytes of UTF-8: more than a million words
+MAX_CELL = 8_000_000  # bytes of UTF-8: more than a million words
 
 
 def check_size(name: str, *, rows: int = 0, columns: int = 0) -> None:
@@ -45,9 +45,9 @@ def check_cells(frame: polars.DataFrame, name: str) -> None:
             _("Split it into several rows; or see whether a quotation mark before it is never closed."),
             row=int(sizes.arg_max()) + 1,
             name=name,
-            size=-(-sizes.max() >> 20),
+            size=-(-sizes.max() // 1_000_000),
             column=series.name,
-            limit=MAX_CELL >> 20,
+            limit=MAX_CELL // 1_000_000,
         )
 
 

@@ -55,7 +55,7 @@ def environment(run_id: str, repo: str) -> dict[str, str]:
         "RUN_ID": run_id,
         "RUN_REPO": repo,
         "LORA_HUB_ORG": settings.organization(),
-        "LORA_HUB_MAX_UPLOAD_MB": f"{settings.max_upload_bytes() / 2**20:g}",
+        "LORA_HUB_MAX_UPLOAD_MB": f"{settings.max_upload_bytes() / 1e6:g}",
         "HUB_CLIENT": version("huggingface_hub"),
     }
 
