@@ -96,7 +96,9 @@ class Event(Noun):
 
 class AdapterRef(Noun):
     """An adapter on a Hub. `revision`: commit. `versions`: its tags (`v1`, `v2`, ...; `production` if promoted).
-    `pull_request`: the address of the pull request if the adapter was only proposed."""
+    `pull_request`: the address of the pull request if the adapter was only proposed. `languages`: ISO codes of its
+    data, as its card names them. `size`: bytes of its weights; 0: unknown. `owner`: the account that published it
+    first, as its card says. `unpublished`: it was taken off the shelf (`hub.unpublish_adapter`)."""
 
     repo_id: str
     revision: str = ""
@@ -110,6 +112,10 @@ class AdapterRef(Noun):
     private: bool = False
     url: str = ""
     pull_request: str = ""
+    languages: tuple[str, ...] = ()
+    size: int = 0
+    owner: str = ""
+    unpublished: bool = False
 
 
 class Wait(Noun):

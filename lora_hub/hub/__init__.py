@@ -12,8 +12,16 @@ reads facts, `fetch` brings files here. Tokens come from the environment of this
 
 from lora_hub.hub.accounts import look_up
 from lora_hub.hub.client import acting_as, hub_kind, hub_url, reaches_hub
+from lora_hub.hub.collection import (
+    Collection,
+    add_to_collection,
+    list_collections,
+    read_collection,
+    remove_from_collection,
+)
 from lora_hub.hub.dataset import fetch_dataset, is_dataset_id
 from lora_hub.hub.deleting import Deletion, delete_adapter, plan_deletion
+from lora_hub.hub.dependents import Dependents, find_dependents
 from lora_hub.hub.fetch import (
     TOKENIZER_FILES,
     check_base,
@@ -32,6 +40,7 @@ from lora_hub.hub.publish import publish_adapter
 from lora_hub.hub.record import make_record, parts_of
 from lora_hub.hub.rights import check_publishing
 from lora_hub.hub.run_repo import bring_files, look_into, make_run_repo, remove_run_repo, send_files
+from lora_hub.hub.shelf import SORTS, Wanted, filter_adapters, headline
 from lora_hub.hub.space import (
     Asked,
     ProjectFiles,
@@ -44,6 +53,7 @@ from lora_hub.hub.space import (
     wait_for_space,
 )
 from lora_hub.hub.state import StateRepo
+from lora_hub.hub.unpublishing import put_back, unpublish_adapter
 
 __all__ = [
     "Asked",
@@ -55,36 +65,45 @@ __all__ = [
     "check_moving",
     "look_at_production",
     "move_production",
+    "Collection",
+    "Deletion",
+    "Dependents",
     "ProjectFiles",
+    "SORTS",
     "SpacePlan",
     "Stage",
-    "Deletion",
     "StateRepo",
     "TOKENIZER_FILES",
     "Version",
+    "Wanted",
     "acting_as",
     "adapter_config",
     "adapter_patterns",
+    "add_to_collection",
     "bring_files",
     "cancel_job",
     "check_base",
     "check_name",
     "check_owner",
     "check_publishing",
-    "deploy_space",
     "delete_adapter",
+    "deploy_space",
     "drop_adapters",
     "endpoint",
     "fetch_adapter",
     "fetch_base",
     "fetch_dataset",
     "fetch_record",
+    "filter_adapters",
+    "find_dependents",
     "find_payer",
     "get_adapter",
+    "headline",
     "hub_kind",
     "hub_url",
     "is_dataset_id",
     "list_adapters",
+    "list_collections",
     "list_job_prices",
     "list_versions",
     "look_into",
@@ -93,19 +112,23 @@ __all__ = [
     "make_run_repo",
     "package_files",
     "parts_of",
+    "plan_deletion",
     "plan_space",
     "project_files",
-    "plan_deletion",
     "publish_adapter",
+    "put_back",
     "reaches_hub",
     "read_adapter_record",
     "read_card",
+    "read_collection",
     "read_job",
     "read_job_lines",
+    "remove_from_collection",
     "remove_run_repo",
     "repo_name",
-    "version_number",
     "send_files",
     "start_job",
+    "unpublish_adapter",
+    "version_number",
     "wait_for_space",
 ]

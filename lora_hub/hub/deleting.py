@@ -5,10 +5,9 @@ from dataclasses import dataclass
 
 from lora_hub.core.errors import AdapterError, HubError
 from lora_hub.core.messages import _
-from lora_hub.hub.adapter_config import RECORD_FILE
 from lora_hub.hub.client import PRODUCTION, full_id, open_api, told
-from lora_hub.hub.contents import files_of
 from lora_hub.hub.listing import list_versions
+from lora_hub.hub.unpublishing import look_at_ours
 
 
 @dataclass(frozen=True)
@@ -27,11 +26,7 @@ def plan_deletion(name: str, version: str = "") -> Deletion:
     such adapter or version) and HubError (a repo that LoRA Hub did not make, or a version that others lean on)."""
     repo_id = full_id(name)
     with told(_("describe {repo}", repo=repo_id), repo_id):
-        info = open_api().model_info(repo_id)
-    if RECORD_FILE not in files_of(info):
-        raise HubError(
-            _("{repo} is not an adapter that LoRA Hub published."), _("Delete it on the Hub itself."), repo=repo_id
-        )
+        look_at_ours(open_api(), repo_id)
     tags = list_versions(repo_id)
     if not version:
         return Deletion(repo_id, "", tuple(one.tag for one in tags))

@@ -8,12 +8,25 @@ from typing import Any
 from lora_hub.core import settings
 from lora_hub.core.errors import HubError
 from lora_hub.core.messages import _, several
-from lora_hub.core.schema import AdapterRef, Score, Scores
+from lora_hub.core.schema import AdapterRef
 from lora_hub.hub.adapter_config import CONFIG_FILE
+from lora_hub.hub.adapter_facts import ref_of
 from lora_hub.hub.client import PRODUCTION, check_listening, check_seen, full_id, has_token, hub_url, open_api, told
 from lora_hub.hub.naming import version_number
+from lora_hub.hub.shelf import Wanted, filter_adapters, is_of_base
 
-EXPAND = ["author", "cardData", "downloads", "lastModified", "model-index", "private", "sha", "siblings", "tags"]
+EXPAND = [
+    "author",
+    "cardData",
+    "downloads",
+    "lastModified",
+    "model-index",
+    "private",
+    "safetensors",
+    "sha",
+    "siblings",
+    "tags",
+]
 
 LONGEST_CARD = 512 << 10  # strangers write them; metadata and all that a page shows are far less
 
@@ -33,12 +46,21 @@ class Version:
         return version_number(self.tag)
 
 
-def list_adapters(org: str = "", task: str = "", base: str = "", *, versions: bool = False) -> list[AdapterRef]:
+def list_adapters(
+    org: str = "",
+    task: str = "",
+    base: str = "",
+    *,
+    versions: bool = False,
+    unpublished: bool = False,
+    wanted: Wanted | None = None,
+) -> list[AdapterRef]:
     """The adapters of an organization, last changed first; those made elsewhere, too (their task is "").
 
     One request a page of the Hub's listing, whatever the number of adapters. `task`: a task's id. `base`: a base's id,
-    as the adapter's record or its card names it. `versions`: fill them in, which takes another request for each
-    adapter. Raises HubError.
+    as the adapter's record or its card names it. `unpublished`: also those that were taken off the shelf, as far as
+    this account may see them. `wanted`: only these, in its order. `versions`: fill them in, which takes another request
+    for each adapter that remains. Raises HubError.
     """
     org = org or settings.organization()
     with told(_("list the adapters of {owner}", owner=org)):
@@ -46,12 +68,12 @@ def list_adapters(org: str = "", task: str = "", base: str = "", *, versions: bo
         check_listening()
         found = list(api.list_models(author=org, filter=[f"task:{task}"] if task else None, expand=EXPAND))
     refs = [ref_of(info) for info in found if _is_adapter(info)]
-    if base:
-        wanted = {base, f"{org}/{base}"}
-        if base.startswith((f"{org}/", "/", ".", "~")):  # the built-in base by its repo, or a local one by its folder
-            wanted.add(base.rstrip("/").rpartition("/")[2])
-        refs = [ref for ref in refs if ref.base in wanted]
+    refs = [ref for ref in refs if is_of_base(ref, base)]
+    if not unpublished:
+        refs = [ref for ref in refs if not ref.unpublished]
     refs.sort(key=lambda ref: ref.updated, reverse=True)
+    if wanted is not None:
+        refs = filter_adapters(refs, wanted)
     if versions and refs:
         here = contextvars.copy_context()  # each thread asks as whoever asked this one
         with ThreadPoolExecutor(min(8, len(refs))) as threads:
@@ -142,83 +164,9 @@ def read_card(repo_id: str, revision: str = "") -> str:
         return REGEX_YAML_BLOCK.sub("", file.read(LONGEST_CARD), count=1).strip() + "\n"
 
 
-def ref_of(info: Any) -> AdapterRef:
-    """An adapter's facts from the Hub's own (`ModelInfo`), without its versions."""
-    card = info.card_data
-    ours = card.get("lora_hub") if card else None
-    ours = ours if isinstance(ours, dict) else {}
-    tags = info.tags or []
-    task = (
-        next((tag.removeprefix("task:") for tag in tags if tag.startswith("task:")), "") if "lora-hub" in tags else ""
-    )
-    return AdapterRef(
-        repo_id=info.id,
-        revision=info.sha or "",
-        base=_text(ours.get("base")) or _base_of(card, tags),
-        task=task,
-        title=_text(ours.get("title")) or info.id.partition("/")[2],
-        metrics=_recorded_scores(ours.get("metrics")) or _card_scores(card, info.model_index),
-        updated=info.last_modified.isoformat() if info.last_modified else "",
-        downloads=info.downloads or 0,
-        private=bool(info.private),
-        url=f"{hub_url()}/{info.id}",
-    )
-
-
 def _is_adapter(info: Any) -> bool:
     files = {sibling.rfilename for sibling in info.siblings or []}
     return CONFIG_FILE in files or "lora-hub" in (info.tags or [])
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _base_of(card: Any, tags: list[str]) -> str:
-    base = card.get("base_model") if card else None
-    base = base[0] if isinstance(base, list) and base else base
-    tagged = [tag.removeprefix("base_model:adapter:") for tag in tags if tag.startswith("base_model:adapter:")]
-    return _text(base) or next(iter(tagged), "")
-
-
-def _recorded_scores(metrics: Any) -> dict[str, Scores]:
-    """Base and adapter with their intervals, as our own cards keep them. Anybody can edit a card: what is no score is
-    left out."""
-    if not isinstance(metrics, dict):
-        return {}
-    return {
-        str(who): {str(name): Score(**score) for name, score in scores.items() if _is_score(score)}
-        for who, scores in metrics.items()
-        if isinstance(scores, dict)
-    }
-
-
-def _is_score(score: Any) -> bool:
-    return (
-        isinstance(score, dict)
-        and {"value", "low", "high"} <= set(score) <= {"value", "low", "high", "rows"}
-        and all(isinstance(number, int | float) and not isinstance(number, bool) for number in score.values())
-    )
-
-
-def _card_scores(card: Any, model_index: Any) -> dict[str, Scores]:
-    """The adapter's scores from the Hub's own evaluation results, which may be shares or per cent. They have no
-    intervals: anything from 0 to 100 is all that is known."""
-    from huggingface_hub.repocard_data import model_index_to_eval_results
-
-    results = card.get("eval_results") if card else None
-    if not results and model_index:
-        try:
-            results = model_index_to_eval_results(model_index)[1]
-        except (KeyError, TypeError, ValueError):  # a card that its author wrote wrongly has no scores to show
-            results = []
-    values = {result.metric_type: result.metric_value for result in results or []}
-    scores = {
-        str(name): Score(value=value, low=min(0.0, value), high=max(100.0, value))
-        for name, value in values.items()
-        if isinstance(value, int | float) and not isinstance(value, bool)
-    }
-    return {"adapter": scores} if scores else {}
 
 
 def _version_order(tag: str) -> tuple[int, int, str]:

@@ -80,6 +80,8 @@ def publish_adapter(
             base_revision=base_revision,
             architecture=_architecture(spec.base),
             languages=languages_of(spec, examples or []),
+            owner=claim.owner,
+            size=weights.stat().st_size,
             examples=examples if spec.share_rows else None,
         )
         readme = with_production(readme, read_promotions(claim.info))
@@ -107,6 +109,9 @@ def publish_adapter(
         metrics=scores,
         versions=tuple(tags),
         private=private,
+        languages=languages_of(spec, examples or []),
+        size=weights.stat().st_size,
+        owner=claim.owner,
         url=proposed or f"{hub_url()}/{repo_id}",
         pull_request=proposed,
     )

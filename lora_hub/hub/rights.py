@@ -10,9 +10,9 @@ from lora_hub.core.errors import HubError
 from lora_hub.core.messages import Message, _
 from lora_hub.core.schema import TrainSpec
 from lora_hub.hub.adapter_config import RECORD_FILE
+from lora_hub.hub.adapter_facts import ref_of
 from lora_hub.hub.client import forbidden, may_only_propose, member_trouble, open_api, told
 from lora_hub.hub.contents import base_files, changes, check_base_repo, files_of, look
-from lora_hub.hub.listing import ref_of
 from lora_hub.hub.naming import repo_name
 from lora_hub.hub.record import public_base
 
@@ -23,10 +23,12 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Claim:
     """What an adapter would be published to. info: the repo, None where it is to be made. by_pull_request: this account
-    may only propose a version of it, as contributors may of what others made."""
+    may only propose a version of it, as contributors may of what others made. owner: the account that published it
+    first; this one, where nobody did."""
 
     info: "ModelInfo | None"
     by_pull_request: bool = False
+    owner: str = ""
 
 
 def check_publishing(spec: TrainSpec, *, org: str = "", name: str = "", private: bool = False) -> Claim:
@@ -54,7 +56,7 @@ def check_publishing(spec: TrainSpec, *, org: str = "", name: str = "", private:
             _check_claim(info, repo_id, spec, private)
         if spec.base.id == bases.BUILT_IN:
             _check_base(api, account, org)
-        return Claim(info, proposes)
+        return Claim(info, proposes, (ref_of(info).owner if info else "") or account["name"])
 
 
 def check_writing(repo_id: str, what: Message) -> None:
@@ -103,6 +105,11 @@ def _check_claim(info: "ModelInfo", repo_id: str, spec: TrainSpec, private: bool
             repo=repo_id,
         )
     there, base = ref_of(info), public_base(spec.base).id
+    if there.unpublished:
+        raise HubError(
+            _("{repo} was unpublished.", repo=repo_id),
+            _("Put it back first, or choose another name (--name)."),
+        )
     if there.task and (there.task, there.base) != (spec.task.id, base):
         raise HubError(
             _("{repo} is there already, for the task {task} on the base {base}."),

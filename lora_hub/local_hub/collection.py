@@ -10,6 +10,7 @@ from .store import NOWHERE, iso, new_id
 
 FIELDS = {"title": str, "description": str, "private": bool, "theme": str, "position": int}
 # only the end of a slug identifies it, because the rest changes with the title
+MAX_TITLE, MAX_TEXT = 60, 150  # characters, as on the public Hub
 C = "/api/collections/[^/]+/(?:[^/]*-)?{key:[^/-]+}"
 
 
@@ -57,9 +58,22 @@ def _given(call: Call) -> dict:
     return {name: call.field(name, kind) for name, kind in FIELDS.items() if name in call.body}
 
 
+def _of(call: Call, owner: str) -> list[dict]:
+    """The collections of an owner that the caller may see."""
+    found = call.store.documents(NOWHERE, "collection").values()
+    mine = [one for one in found if one["owner"]["name"].lower() == owner.lower()]
+    return [one for one in mine if not one["private"] or _role(call, one)]
+
+
 @route("POST", "/api/collections", "user")
 def create(call: Call) -> dict:
     owner, key = call.accounts.check_create(call.user, call.field("namespace", str, "")), new_id()
+    title = call.field("title")
+    refuse(not 0 < len(title.strip()) <= MAX_TITLE, 400, f'"title" must have 1 to {MAX_TITLE} characters')
+    refuse(len(call.field("description", str, "")) > MAX_TEXT, 400, f'"description" is longer than {MAX_TEXT}')
+    same = next((one for one in _of(call, owner) if one["title"].lower() == title.lower()), None)
+    # the client takes the slug from this answer when it asked for one that may exist already
+    refuse(same is not None, 409, "You already have a collection with this title", body=same and _shown(call, same))
     data = {
         "slug": key,
         "owner": call.accounts.about(owner),
@@ -67,7 +81,7 @@ def create(call: Call) -> dict:
         "private": False,
         "theme": "blue",
         "position": 0,
-        "title": call.field("title"),
+        "title": title,
         "lastUpdated": iso(),
     } | _given(call)
     call.store.put_document(NOWHERE, "collection", key, data)

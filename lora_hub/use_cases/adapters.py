@@ -1,19 +1,31 @@
 """The organization's adapters: the list, and each adapter's facts, versions and card, as this person may see them;
-deleting them, as the Hub lets this person."""
+collections of them; unpublishing and deleting them, as the Hub lets this person, with their own token, also where the
+Space publishes with its own: that one reaches more than they may."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from lora_hub import hub
+from lora_hub import hub, runs
 from lora_hub.core.schema import AdapterRef
 from lora_hub.people import Person
 from lora_hub.people.rules import Action
 from lora_hub.use_cases.case import use_case
+from lora_hub.use_cases.watching import visible
 
 
 @use_case(Action.BROWSE, counted=True)
 def list_adapters(person: Person, **named: Any) -> list[AdapterRef]:
     """As `hub.list_adapters`."""
     return hub.list_adapters(**named)
+
+
+@use_case(Action.BROWSE)
+def filter_adapters(
+    person: Person, found: Sequence[AdapterRef], wanted: hub.Wanted, titles: Mapping[str, str] | None = None
+) -> list[AdapterRef]:
+    """As `hub.filter_adapters`, of adapters that were listed for this person."""
+    return hub.filter_adapters(found, wanted, titles)
 
 
 @use_case(Action.BROWSE)
@@ -40,6 +52,50 @@ def read_card(person: Person, repo_id: str, revision: str = "") -> str:
     return hub.read_card(repo_id, revision)
 
 
+@use_case(Action.BROWSE, counted=True)
+def find_dependents(person: Person, repo_id: str) -> hub.Dependents:
+    """As `hub.find_dependents`, with the runs that this person may see and that were published there."""
+    found = hub.find_dependents(repo_id)
+    here = [run.id for run in visible(person, runs.list_runs()) if run.adapter and run.adapter.repo_id == found.repo_id]
+    return replace(found, runs=tuple(here))
+
+
+@use_case(Action.PUBLISH, counted=True)
+def unpublish_adapter(person: Person, repo_id: str) -> AdapterRef:
+    """As `hub.unpublish_adapter`."""
+    return hub.unpublish_adapter(repo_id)
+
+
+@use_case(Action.PUBLISH, counted=True)
+def put_back(person: Person, repo_id: str) -> AdapterRef:
+    """As `hub.put_back`."""
+    return hub.put_back(repo_id)
+
+
+@use_case(Action.BROWSE, counted=True)
+def list_collections(person: Person, org: str = "") -> list[hub.Collection]:
+    """As `hub.list_collections`."""
+    return hub.list_collections(org)
+
+
+@use_case(Action.BROWSE, counted=True)
+def read_collection(person: Person, slug: str) -> hub.Collection:
+    """As `hub.read_collection`."""
+    return hub.read_collection(slug)
+
+
+@use_case(Action.PUBLISH, counted=True)
+def add_to_collection(person: Person, adapters: Sequence[str], collection: str, org: str = "") -> hub.Collection:
+    """As `hub.add_to_collection`."""
+    return hub.add_to_collection(adapters, collection, org)
+
+
+@use_case(Action.PUBLISH, counted=True)
+def remove_from_collection(person: Person, adapters: Sequence[str], slug: str) -> hub.Collection:
+    """As `hub.remove_from_collection`."""
+    return hub.remove_from_collection(adapters, slug)
+
+
 @use_case(Action.PUBLISH, counted=True)
 def plan_deletion(person: Person, repo_id: str, version: str = "") -> hub.Deletion:
     """As `hub.plan_deletion`."""
@@ -48,6 +104,5 @@ def plan_deletion(person: Person, repo_id: str, version: str = "") -> hub.Deleti
 
 @use_case(Action.PUBLISH, counted=True)
 def delete_adapter(person: Person, repo_id: str, version: str = "") -> hub.Deletion:
-    """As `hub.delete_adapter`, with this person's own token, also where the Space publishes with its own: that one
-    reaches more than they may."""
+    """As `hub.delete_adapter`."""
     return hub.delete_adapter(repo_id, version)

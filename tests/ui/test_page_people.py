@@ -234,6 +234,7 @@ def ada_cancels_wills_run_and_will_deletes_his(ada: object, will: object, place:
     # Another run's Delete has not been pressed, and coming back to this one asks anew.
     for other in (run, second):
         will.locator(f"#lh-runs [data-id='{other}']").click()
+        wait_for_text(will, "#lh-run", other)
         expect(will.locator("#lh-delete")).to_have_text("Delete")
         assert will.locator("#lh-to-delete textarea").input_value() == ""
     will.locator("#lh-delete").click()

@@ -10,8 +10,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from page_calls import Caller
 from playwright import sync_api as playwright
+from sample_adapters import make_spec
 from test_page import PATIENCE_MS, App, Visit, browser, free_port, visiting, wait_for_text
+
+from lora_hub.core import events, store
 
 expect = playwright.expect
 __all__ = ["browser"]
@@ -208,3 +212,52 @@ def test_runs_and_filters_clicked_quickly_end_with_the_last_one(app: App, browse
           document.body.append(button); button.click(); button.remove(); } }""")
         wait_for_text(page, "#lh-run", "third")
         page.wait_for_url("**run=third*")
+
+
+def test_a_question_that_comes_after_another_choice_is_not_asked(
+    app: App, browser: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Delete is pressed for one run, and its answer comes when the page shows another: that one's Delete then asks at
+    its own first press, and deletes at the second."""
+    monkeypatch.setenv("LORA_HUB_HOME", str(app.home))
+    first, second = (store.create_run(make_spec(name)) for name in ("one", "two"))
+    for run_id in (first, second):
+        events.EventLog(store.events_file(run_id), "app-1").append("state", state="cancelled")
+    with visiting(browser, tmp_path) as visit:
+        page = visit.open(f"{app.url}/?tab=runs&run={first}")
+        delete, asked = page.locator("#lh-delete"), page.locator("#lh-to-delete textarea")
+        wait_for_text(page, "#lh-run", first)
+        held = Held(visit, lambda body: len(body["data"]) == 3 and str(body["data"][1]).startswith(first))
+        delete.click()
+        page.locator(f"#lh-runs [data-id='{second}']").click()
+        wait_for_text(page, "#lh-run", second)
+        assert len(held.waiting) == 1
+        with page.expect_response("**/queue/join*"):  # the answer, and what follows it
+            held.let_go()
+        settles(page, "#lh-delete", "Delete")
+        expect(delete).to_have_text("Delete")
+        expect(asked).to_have_value("")
+        delete.click()
+        wait_for_text(page, "#lh-delete", "press again")
+        expect(asked).to_have_value(second)
+        delete.click()
+        expect(page.locator(f"#lh-runs [data-id='{second}']")).to_have_count(0)
+        assert [path.name for path in (app.home / "runs").glob("spam-*")] == [first]
+
+
+def test_each_button_that_asks_again_asks_for_what_is_chosen(app: App) -> None:
+    """A question for another choice is taken back after each press: of runs, adapters, files and everything."""
+    caller = Caller(app.url)
+    for name, chosen, other in (
+        ("lh-delete", ["run-2 cancelled"], "run-1"),
+        ("lh-adapter-delete", ["lora-hub/two", None], "lora-hub/one@"),
+        ("lh-data-delete", [None], "0123456789abcdef/one.csv"),
+        ("lh-data-wipe", ["", True], " False"),
+    ):
+        pressing = next(one for one in caller.events if [name, "click"] in named(caller, one))
+        after = [one for one in caller.events if one["trigger_after"] == pressing["id"]]
+        assert any('"variant": "secondary"' in caller.call(one, ["en", *chosen, other]) for one in after), name
+
+
+def named(caller: Caller, event: dict) -> list[list[str]]:
+    return [[caller.name_of(target), kind] for target, kind in event["targets"]]

@@ -37,10 +37,21 @@ def render_card(
     architecture: str = "",
     languages: tuple[str, ...] = (),
     examples: Sequence[HeldOutRow] | None = None,
+    owner: str = "",
+    size: int = 0,
 ) -> str:
     """The whole README.md of an adapter's repo; the arguments are `Facts`'."""
     facts = Facts(
-        record, spec_of(record), repo_id, base_repo, base_revision, architecture, languages, tuple(examples or ())
+        record,
+        spec_of(record),
+        repo_id,
+        base_repo,
+        base_revision,
+        architecture,
+        languages,
+        tuple(examples or ()),
+        owner,
+        size,
     )
     parts = [
         f"# {escape(card_title(facts.spec))}",

@@ -51,7 +51,8 @@ class Facts:
 
     record: `lora_hub.json`. base_repo: the base's repo on this Hub, empty where it has none; base_revision: its commit.
     architecture: the class of a local base. languages: ISO codes of the data, where known. examples: held-out rows
-    (prompt, reference, base, adapter); shown only where the record's spec says that rows may be shared.
+    (prompt, reference, base, adapter); shown only where the record's spec says that rows may be shared. owner: the
+    account that published it first. size: bytes of the weights.
     """
 
     record: dict[str, Any]
@@ -62,6 +63,8 @@ class Facts:
     architecture: str = ""
     languages: tuple[str, ...] = ()
     examples: tuple[HeldOutRow, ...] = ()
+    owner: str = ""
+    size: int = 0
 
     def scores(self, who: str) -> dict[str, Score]:
         return {name: Score(**score) for name, score in self.record["metrics"].get(who, {}).items()}
@@ -129,6 +132,8 @@ def adapter_metadata(facts: Facts) -> Any:
         "title": _meta(card_title(spec)),
         "base": spec.base.id,
         "metrics": facts.record["metrics"],
+        **({"owner": facts.owner} if facts.owner else {}),
+        **({"size": facts.size} if facts.size else {}),
     }
     return ModelCardData(
         base_model=facts.base_repo or None,

@@ -111,7 +111,8 @@ def setting_field(title: Any, why: Any, choices: Sequence[tuple[Any, str]], elem
 
 
 # A button that deletes asks once. What it says and the hidden field that holds what it was pressed for are always
-# written together: a button that says "Delete" never deletes at its next press.
+# written together: a button that says "Delete" never deletes at its next press. One that asks to be pressed again asks
+# for what is chosen now (`ask_only_for`).
 
 
 def asks_again(language: str, pressed_for: str) -> tuple[Any, str]:
@@ -122,6 +123,34 @@ def asks_again(language: str, pressed_for: str) -> tuple[Any, str]:
 def not_pressed(said: Message, language: str, visible: bool = True) -> tuple[Any, str]:
     """Such a button before its first press, and nothing."""
     return gr.Button(t(said, language), variant="secondary", visible=visible), ""
+
+
+def ask_only_for(
+    pressing: Any,
+    asked_for: Callable[..., str],
+    chosen: list[Any],
+    language: gr.Textbox,
+    button: gr.Button,
+    pressed_for: gr.Textbox,
+    said: Message,
+    going: gr.HTML | None = None,
+) -> None:
+    """Takes a question back whose answer came after something else was chosen: else the button asks to be pressed
+    again, and when it is, asks once more.
+
+    pressing: the button's event. asked_for: from the values of `chosen` to what a press would be for now. going: what
+    says beside the button what would be deleted.
+    """
+
+    def check(language: str, *values: Any) -> Any:
+        *now, pressed = values
+        is_asked = not pressed or pressed == asked_for(*now)
+        # Whether the button is there is not for this to say.
+        unpressed = (gr.Button(t(said, language), variant="secondary"), "") if not is_asked else (gr.skip(), gr.skip())
+        return unpressed if going is None else (*unpressed, gr.skip() if is_asked else "")
+
+    outputs = [button, pressed_for] if going is None else [button, pressed_for, going]
+    pressing.then(told(check), [language, *chosen, pressed_for], outputs, **LIGHT)
 
 
 def html(value: str = "", **arguments: Any) -> gr.HTML:

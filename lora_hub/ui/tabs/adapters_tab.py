@@ -109,10 +109,13 @@ def build(page: Page, tab: gr.Tab) -> None:
     def no_deletion() -> list[Any]:
         return [gr.Dropdown(visible=False), gr.Button(visible=False), "", ""]
 
+    def deletion_of(repo_id: str, version: str | None) -> str:
+        return f"{repo_id}@{version or ''}"
+
     @shared.told
     def delete_it(language: str, repo_id: str, version: str | None, pressed_for: str, *, person: Person) -> list[Any]:
         """The first press says what goes; a second one for the same choice deletes it."""
-        asked = f"{repo_id}@{version or ''}"
+        asked = deletion_of(repo_id, version)
         if pressed_for != asked:
             planned = use_cases.plan_deletion(person, repo_id, version or "")
             return [
@@ -166,7 +169,7 @@ def build(page: Page, tab: gr.Tab) -> None:
     )
     opening.then(**looking, show_progress="hidden")
     # What is gone then is read again: the list, and the card of a repository that stays.
-    delete.click(
+    deleting = delete.click(
         delete_it,
         [page.language, chosen, version, pressed],
         [going, delete, pressed, chosen, gone],
@@ -175,6 +178,7 @@ def build(page: Page, tab: gr.Tab) -> None:
         show_progress_on=[head],
         api_visibility="private",
     )
+    shared.ask_only_for(deleting, deletion_of, [chosen, version], page.language, delete, pressed, _("Delete"), going)
     version.input(choose, page.language, [going, delete, pressed], **LIGHT)
     compare.click(inputs=[page.compare_names, chosen], **adding).then(
         lambda: gr.Tabs(selected="compare"), None, page.tabs, **LIGHT

@@ -82,11 +82,14 @@ def build(page: Page, tab: gr.Tab) -> None:
         inform(render.escape(t(_("The file was deleted."), language)), language)
         return look(language, person=person)
 
+    def all_of(whose: str | None, also: bool | None) -> str:
+        return f"{(whose or '').strip()} {bool(also)}"
+
     def wipe_all(language: str, whose: str | None, also: bool | None, pressed_for: str, *, person: Person) -> list[Any]:
         """The first press shows what goes; a second one for the same person and choice deletes it. whose, also: fields
         that only some people see."""
         whose, also = (whose or "").strip(), bool(also)
-        asked = f"{whose} {also}"
+        asked = all_of(whose, also)
         if pressed_for != asked:
             going = render_own_data.going(use_cases.look_at_data(person, whose), also, language)
             return [*[gr.skip()] * 4, going, *[gr.skip()] * 2, *asks_again(language, asked), ""]
@@ -105,7 +108,10 @@ def build(page: Page, tab: gr.Tab) -> None:
     tab.select(told(look), page.language, shown, **LIGHT)
     file.input(told(choose_file), page.language, [delete, pressed_file], **LIGHT)
     gr.on([owner.input, adapters.input], told(choose_all), page.language, [wipe, pressed_all], **LIGHT)
-    delete.click(told(delete_file), [page.language, file, pressed_file], shown, **changing)
+    deleting = delete.click(told(delete_file), [page.language, file, pressed_file], shown, **changing)
+    shared.ask_only_for(deleting, lambda one: one or "", [file], page.language, delete, pressed_file, _("Delete"))
     asked = [page.language, owner, adapters, pressed_all]
     wiped = wipe.click(told(wipe_all), asked, [*shown, own_is_gone], **changing)
+    everyone = [owner, adapters]
+    shared.ask_only_for(wiped, all_of, everyone, page.language, wipe, pressed_all, _("Delete everything"))
     wiped.then(None, own_is_gone, None, js=FORGET, api_visibility="private")

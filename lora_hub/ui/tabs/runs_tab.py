@@ -11,7 +11,7 @@ from lora_hub.core.messages import _
 from lora_hub.ui.frame import page as shared
 from lora_hub.ui.frame.page import LIGHT, Labels, Page, told
 from lora_hub.ui.render.render_held_out import FILTERS, ORDERS
-from lora_hub.ui.tabs.runs_watch import Watch
+from lora_hub.ui.tabs.runs_watch import Watch, shown_run
 
 TICK_SECONDS = 2
 VISIBILITIES = {
@@ -141,12 +141,13 @@ def _wire(page: Page, listed: gr.HTML, run: ShownRun) -> None:
     shared_by = {**LIGHT, "concurrency_id": run.visibility.elem_id}
     run.visibility.input(told(watch.share), [language, run.seen, run.visibility], None, **shared_by).then(**after)
     # No look after it: the first press changes the button alone, and a run that is gone is no longer selected.
-    run.delete.click(
+    deleting = run.delete.click(
         told(watch.delete),
         [language, run.seen, run.to_delete],
         [run.delete, run.to_delete, page.run_id],
         **{**LIGHT, "concurrency_id": run.delete.elem_id},
     )
+    shared.ask_only_for(deleting, shown_run, [run.seen], language, run.delete, run.to_delete, _("Delete"))
     planning: dict[str, Any] = {
         "fn": told(watch.plan),
         "inputs": [language, run.seen, run.org, run.name, run.said, run.agreed],

@@ -61,24 +61,24 @@ class Watch:
             return _nothing(person, error, language)
 
     def cancel(self, language: str, stamp: str, *, person: Person) -> Any:
-        run = use_cases.refresh_run(person, _shown(stamp))
+        run = use_cases.refresh_run(person, shown_run(stamp))
         if rules.can_change(person, run):  # it takes a while
             inform(render.escape(t(_("The run is being cancelled."), language)), language)
         use_cases.cancel_run(person, run.id)
         return gr.Button(visible=False)
 
     def resume(self, language: str, stamp: str, *, person: Person) -> Any:
-        use_cases.resume_run(person, _shown(stamp), room=self.page.room)
+        use_cases.resume_run(person, shown_run(stamp), room=self.page.room)
         inform(render.escape(t(_("The run goes on."), language)), language)
         return gr.Button(visible=False)
 
     def share(self, language: str, stamp: str, visibility: str, *, person: Person) -> None:
-        use_cases.share_run(person, _shown(stamp), visibility)
+        use_cases.share_run(person, shown_run(stamp), visibility)
         inform(render.escape(t(_("Done."), language)), language)
 
     def delete(self, language: str, stamp: str, pressed_for: str, *, person: Person) -> Any:
         """The first press asks for confirmation; a second one for the same run deletes it."""
-        run_id = _shown(stamp)
+        run_id = shown_run(stamp)
         if pressed_for != run_id:
             return *asks_again(language, run_id), gr.skip()
         use_cases.delete_run(person, run_id)
@@ -90,7 +90,7 @@ class Watch:
     ) -> list[Any]:
         """[plan, Publish, stamp of the announced version, confirmation] for the selected run with these names.
         Confirmation is required if users of the repo would get different answers than before."""
-        run = use_cases.refresh_run(person, _shown(stamp)) if stamp else None
+        run = use_cases.refresh_run(person, shown_run(stamp)) if stamp else None
         plain, unasked = gr.Button(t(_("Publish"), language), interactive=True), gr.Checkbox(False, visible=False)
         if run is None or not run.adapter_folder or not rules.can_change(person, run):
             return ["", plain, "", unasked]
@@ -121,7 +121,7 @@ class Watch:
         *,
         person: Person,
     ) -> Any:
-        run = use_cases.refresh_run(person, _shown(stamp))
+        run = use_cases.refresh_run(person, shown_run(stamp))
         ahead = use_cases.plan_publication(person, run.id, org=org, name=name)
         if ahead.before and not ahead.is_same and said_before != _promise(run.id, ahead):
             # The name was typed a moment ago, or somebody else has published in the meantime: show the plan first.
@@ -143,12 +143,12 @@ class Watch:
         return render_data.published(ref, language)
 
     def to_compare(self, language: str, stamp: str, *, person: Person) -> tuple[Any, Any]:
-        run = use_cases.refresh_run(person, _shown(stamp))
+        run = use_cases.refresh_run(person, shown_run(stamp))
         name = run.adapter.repo_id if run.adapter else run.id
         return gr.Dropdown(choices=[name], value=[name]), gr.Tabs(selected="compare")
 
 
-def _shown(stamp: str) -> str:
+def shown_run(stamp: str) -> str:
     """The id of the run that the page shows."""
     return stamp.partition(" ")[0]
 

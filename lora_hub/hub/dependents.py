@@ -1,0 +1,59 @@
+"""What depends on an adapter's repo, told before it is taken away."""
+
+from dataclasses import dataclass
+
+from lora_hub.core.messages import Message, _, _n, several
+from lora_hub.hub.client import full_id, open_api, told
+from lora_hub.hub.collection import list_collections
+from lora_hub.hub.listing import PRODUCTION, list_versions
+
+MOST_ADAPTERS = 50  # that are named; the Hub may know more
+
+
+@dataclass(frozen=True)
+class Dependents:
+    """production: the version that the tag `production` stands on, or its commit; "" where nothing is in production.
+    adapters: repos whose cards name this one as what they were made from. collections: titles of those that hold it.
+    runs: ids of runs on this machine that were published to it; `hub` knows none of them."""
+
+    repo_id: str
+    production: str = ""
+    adapters: tuple[str, ...] = ()
+    collections: tuple[str, ...] = ()
+    runs: tuple[str, ...] = ()
+
+    def tell(self) -> list[Message]:
+        """A sentence for each kind; none where nothing depends on it."""
+        said = []
+        if self.production:
+            said.append(_("It is in production: version {version}.", version=self.production))
+        if self.adapters:
+            said.append(_("Made from it: {adapters}.", adapters=several(self.adapters, most=5)))
+        if self.collections:
+            said.append(_("In these collections: {names}.", names=several(self.collections, most=5)))
+        if self.runs:
+            said.append(
+                _n(
+                    "Published from {count:,} run here, which stays: {runs}.",
+                    "Published from {count:,} runs here, which stay: {runs}.",
+                    count=len(self.runs),
+                    runs=several(self.runs, most=5),
+                )
+            )
+        return said
+
+
+def find_dependents(name: str) -> Dependents:
+    """What the Hub knows to depend on an adapter. Four requests. Raises AdapterError, HubError."""
+    repo_id = full_id(name)
+    tags = list_versions(repo_id)
+    at = next((one.commit for one in tags if one.tag == PRODUCTION), "")
+    version = next((one.tag for one in tags if one.number and one.commit == at), at[:12])
+    with told(_("list what was made from {repo}", repo=repo_id), repo_id):
+        made = [
+            info.id
+            for info in open_api().list_models(filter=f"base_model:{repo_id}", limit=MOST_ADAPTERS)
+            if info.id.lower() != repo_id.lower()
+        ]
+    holding = list_collections(adapter=repo_id)
+    return Dependents(repo_id, version, tuple(made), tuple(one.title for one in holding))
