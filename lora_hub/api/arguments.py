@@ -15,6 +15,7 @@ from pydantic import BaseModel as Pydantic
 
 from lora_hub.core.errors import SpecError, refused
 from lora_hub.core.messages import _
+from lora_hub.core.schema import MOST_EXAMPLES, MOST_SAMPLES, MOST_STRENGTH
 
 # Characters of a name or an id, of a name in the data or one mend, and of what has fields of its own, as JSON.
 MOST_NAME, MOST_PART, MOST_FIELDS = 1000, 20_000, 100_000
@@ -39,6 +40,10 @@ Columns = Annotated[dict[Name, Part], Field(max_length=MOST_COLUMNS)]
 Mends = Annotated[list[Part], Field(max_length=MOST_MENDS)]
 Tokens = Annotated[int, Field(ge=0, le=1_000_000)]
 Temperature = Annotated[float, Field(ge=0, le=100)]
+Share = Annotated[float, Field(gt=0, le=1)]
+Examples = Annotated[int, Field(ge=0, le=MOST_EXAMPLES)]
+Samples = Annotated[int, Field(ge=1, le=MOST_SAMPLES)]
+Strength = Annotated[float, Field(ge=0, le=MOST_STRENGTH)]
 Seed = Annotated[int, Field(ge=0, lt=1 << 63)]
 Fields = Annotated[dict[str, Any], AfterValidator(_fits)]
 

@@ -14,7 +14,20 @@ from pathlib import Path
 from typing import Any
 
 from lora_hub import use_cases
-from lora_hub.api.arguments import Columns, Fields, Mends, Name, Seed, Temperature, Tokens
+from lora_hub.api.arguments import (
+    Columns,
+    Examples,
+    Fields,
+    Mends,
+    Name,
+    Part,
+    Samples,
+    Seed,
+    Share,
+    Strength,
+    Temperature,
+    Tokens,
+)
 from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core import settings, store
 from lora_hub.core.errors import DataError, SpecError
@@ -226,11 +239,17 @@ class Endpoints:
         temperature: Temperature = 0.0,
         seed: Seed = 0,
         free_text: bool = False,
+        examples: Examples = 0,
+        top_p: Share = 1.0,
+        samples: Samples = 1,
+        strengths: dict[Name, Strength] | None = None,
+        system: Part = "",
+        earlier: Fields | None = None,
     ) -> Iterator[Json]:
         """The answers of a base and its adapters to one question, side by side, as they grow: the last one is complete.
 
         Args:
-            adapters: 1 to 8 repositories (owner/name, owner/name@version) or runs, of one base.
+            adapters: 1 to 8 repositories (owner/name, owner/name@version) or runs.
             prompt: the question; of a task with several inputs give inputs instead.
             inputs: role -> text.
             with_base: answer with the base, too.
@@ -238,6 +257,12 @@ class Endpoints:
             temperature: 0: the most likely answer, always the same.
             seed: of the sampling.
             free_text: let tasks with labels answer in their own words, too.
+            examples: ask the base with so many examples in its prompt, too.
+            top_p: draw from the likeliest tokens of this share.
+            samples: so many answers of each, at a temperature above 0.
+            strengths: adapter -> 0 (the base) to 1.2; 1: as it was trained.
+            system: ask as a chat, with this system prompt.
+            earlier: the chat's earlier turns, by adapter ("base", "base_examples"): a list of role and content each.
         """
         if not adapters or len(adapters) > MOST_ADAPTERS:
             raise SpecError(
@@ -256,6 +281,12 @@ class Endpoints:
                 temperature=temperature,
                 seed=seed,
                 free_text=free_text,
+                examples=examples,
+                top_p=top_p,
+                samples=samples,
+                strengths=strengths or {},
+                system=system,
+                earlier=earlier or {},
             ),
         )
         answers: dict[int, Json] = {}

@@ -12,6 +12,7 @@ from lora_hub.cli.options import (
     check_task_id,
     connected_hub,
     read_mapping,
+    read_numbers,
     read_org,
     read_pairs,
     read_task,
@@ -19,7 +20,7 @@ from lora_hub.cli.options import (
 from lora_hub.cli.train import wait
 from lora_hub.core.errors import SpecError
 from lora_hub.core.messages import _
-from lora_hub.core.schema import MOST_ADAPTERS, ask_question
+from lora_hub.core.schema import MOST_ADAPTERS, Question, ask_question
 from lora_hub.core.verdicts import BASE_WAYS
 from lora_hub.evaluation.minimum import parse_minimum
 from lora_hub.people import LOCAL
@@ -121,6 +122,33 @@ def list_adapters(options: argparse.Namespace) -> Result:
     return {"adapters": [ref.model_dump(mode="json") for ref in found], "organization": org, "hub": where, **asked}
 
 
+def question_of(options: argparse.Namespace) -> Question:
+    """What `compare` asks. Raises SpecError."""
+    strengths = read_numbers(options.strength, "--strength NAME=0.5")
+    for name in strengths:
+        if name not in options.adapter:
+            raise SpecError(
+                _("--strength names {name}, which is not asked."),
+                _("Name one of: {names}."),
+                name=name,
+                names=options.adapter,
+            )
+    return ask_question(
+        base=not options.no_base,
+        examples=options.examples,
+        prompt=options.prompt,
+        inputs=read_pairs(options.input, "--input ROLE=TEXT") if options.input else None,
+        system=options.system,
+        max_new_tokens=options.max_new_tokens,
+        temperature=options.temperature,
+        top_p=options.top_p,
+        samples=options.samples,
+        seed=options.seed,
+        free_text=options.free_text,
+        strengths=strengths,
+    )
+
+
 def compare(options: argparse.Namespace) -> Result:
     if len(options.adapter) > MOST_ADAPTERS:
         raise SpecError(
@@ -143,6 +171,7 @@ def compare(options: argparse.Namespace) -> Result:
             _("For example: {command}"),
             command="--test more.csv --min accuracy=90",
         )
+    question = None if options.test else question_of(options)
     from lora_hub import use_cases
     from lora_hub.catalogue import bases
     from lora_hub.compare import Comparer, find_here
@@ -153,7 +182,7 @@ def compare(options: argparse.Namespace) -> Result:
     is_local = all(pane is not None and bases.folder_of(pane.base) is not None for pane in here)
     with contextlib.nullcontext() if is_local else connected_hub(options.screen):
         comparer = Comparer(options.base)
-        if options.test:
+        if question is None:
             scored = use_cases.score_file(
                 LOCAL,
                 comparer,
@@ -182,15 +211,7 @@ def compare(options: argparse.Namespace) -> Result:
             LOCAL,
             comparer,
             adapters,
-            ask_question(
-                base=not options.no_base,
-                prompt=options.prompt,
-                inputs=read_pairs(options.input, "--input ROLE=TEXT") if options.input else None,
-                max_new_tokens=options.max_new_tokens,
-                temperature=options.temperature,
-                seed=options.seed,
-                free_text=options.free_text,
-            ),
+            question,
         )
         done = sorted((event for event in events if event.done), key=lambda event: event.pane)
     return {"answers": [event.to_json() for event in done]}

@@ -109,6 +109,20 @@ def read_pairs(items: list[str], usage: str) -> dict[str, str]:
     return found
 
 
+def read_numbers(items: list[str], usage: str) -> dict[str, float]:
+    """KEY=NUMBER pairs. A key may have an = of its own. Raises SpecError."""
+    found = {}
+    for item in items:
+        key, _equals, value = item.rpartition("=")
+        try:
+            found[key.strip()] = float(value)
+        except ValueError as error:
+            raise SpecError(
+                _("{item!r} is not of the form KEY=NUMBER."), _("Use {usage}."), item=item, usage=usage
+            ) from error
+    return found
+
+
 def read_reading(options: argparse.Namespace) -> dict[str, Any]:
     return {
         key: getattr(options, key)

@@ -219,7 +219,24 @@ def make_parser(screen: Screen | None = None) -> argparse.ArgumentParser:
         help=say(_("0 (the default): as many as the task says")),
     )
     command.add_argument("--temperature", type=_temperature, default=0.0, metavar="T", help=say(_("0 is greedy")))
+    command.add_argument(
+        "--top-p", type=float, default=1.0, metavar="P", help=say(_("draw from the likeliest tokens of this share"))
+    )
     command.add_argument("--seed", type=int, default=0, metavar="S")
+    command.add_argument(
+        "--samples", type=int, default=1, metavar="N", help=say(_("so many answers of each, at a temperature above 0"))
+    )
+    command.add_argument(
+        "--examples", type=int, default=0, metavar="K", help=say(_("ask the base with K examples in its prompt, too"))
+    )
+    command.add_argument(
+        "--strength",
+        action="append",
+        default=[],
+        metavar="NAME=X",
+        help=say(_("scale this adapter: 0 is the base, 1 as it was trained, at most 1.2")),
+    )
+    command.add_argument("--system", default="", metavar="TEXT", help=say(_("ask as a chat with this system prompt")))
 
     add("datasets", list_datasets, show_datasets, _("list the files that were brought here"))
 

@@ -27,7 +27,11 @@ def show_comparison(result: dict[str, Any]) -> list[Part]:
                 seconds=float(answer["seconds"]),
             )
         )
-        parts.append(answer["text"])
+        parts += [sample["text"] for sample in answer.get("samples", [answer])]
+        if answer.get("note"):
+            parts.append(_("({note})", note=answer["note"]))
+        if answer["strength"] != 1:
+            parts.append(_("(strength {strength:g})", strength=float(answer["strength"])))
         if answer["probabilities"]:
             parts.append(_probabilities(answer["probabilities"]))
         if answer["divergence"] and Divergence(**answer["divergence"]).is_none:

@@ -19,7 +19,16 @@ from lora_hub.core.answer_nouns import (
     Judgement,
     PaneAnswer,
 )
-from lora_hub.core.comparison_nouns import MOST_ADAPTERS, Question, ShownExample, Turn, ask_question
+from lora_hub.core.comparison_nouns import (
+    MOST_ADAPTERS,
+    MOST_EXAMPLES,
+    MOST_SAMPLES,
+    MOST_STRENGTH,
+    Question,
+    ShownExample,
+    Turn,
+    ask_question,
+)
 from lora_hub.core.finding_nouns import Mend, Problem
 from lora_hub.core.messages import NOTHING, Message
 from lora_hub.core.noun import Noun, Text2
@@ -43,6 +52,9 @@ __all__ = [
     "Lengths",
     "LoraSpec",
     "MOST_ADAPTERS",
+    "MOST_EXAMPLES",
+    "MOST_SAMPLES",
+    "MOST_STRENGTH",
     "Mend",
     "Noun",
     "PairedComparison",

@@ -110,6 +110,9 @@ def test_inspect_mends_and_says_what_can_be_mended(home: Path, tmp_path: Path) -
         (["trian"], "trian", 2),
         (["train", "x", "--task", "spam", "--efort", "quick"], "--efort", 2),
         (["compare", "--adapter", "x", "--prompt", "y", "--seed", "one"], "'one'", 2),
+        (["compare", "--adapter", "x", "--prompt", "y", "--strength", "x=most"], "KEY=NUMBER", 2),
+        (["compare", "--adapter", "x", "--prompt", "y", "--strength", "z=1"], "names z, which is not asked", 2),
+        (["compare", "--adapter", "x", "--prompt", "y", "--samples", "2"], "temperature above 0", 2),
     ],
 )
 def test_bad_input_says_what_and_what_next(
@@ -190,11 +193,17 @@ def test_train_publish_list_compare(home: Path, data: Path, tmp_path: Path) -> N
             trained["run"],
             "--input",
             "text=The soup number 5 was delicious.",
+            "--examples",
+            "2",
+            "--strength",
+            f"{trained['run']}=0",
             "--json",
             home=home,
         )["answers"]
-        assert [answer["adapter"] for answer in asked][0] == "base" and len(asked) == 4
-        assert {answer["text"] for answer in asked[1:]} == {"good"} and asked[1]["revision"] == trained["revision"]
+        assert [answer["adapter"] for answer in asked][:2] == ["base", "base_examples"] and len(asked) == 5
+        assert {answer["text"] for answer in asked[2:4]} == {"good"} and asked[2]["revision"] == trained["revision"]
+        assert asked[1]["examples"] == 2 and "as in the exam" in asked[1]["note"], "its run is on this machine"
+        assert asked[4]["strength"] == 0 and asked[4]["divergence"]["changed"] == 0
         assert all({"adapter", "revision", "text", "tokens", "seconds"} <= set(answer) for answer in asked)
 
         held = write_csv(tmp_path / "held.csv", sentiment_rows(40, seed=9))
