@@ -202,6 +202,8 @@ def compare(options: argparse.Namespace) -> Result:
                     for who, of in scored["metrics"].items()
                 },
                 "comparisons": {name: found.model_dump(mode="json") for name, found in scored["comparisons"].items()},
+                "pairs": scored["pairs"],
+                "few_shot": scored["few_shot"],
             }
             for name in scored["metrics"]:
                 if name not in BASE_WAYS:

@@ -18,7 +18,9 @@ from lora_hub.cli.show_data import show_inspection
 from lora_hub.cli.show_deploy import show_deployed
 from lora_hub.cli.show_lists import show_adapters, show_bases, show_tasks
 from lora_hub.cli.show_runs import show_pipeline, show_published, show_result, show_runs
+from lora_hub.cli.show_tests import show_tests
 from lora_hub.cli.show_upkeep import show_datasets, show_deleted, show_disk
+from lora_hub.cli.tests import add_arguments, manage_tests
 from lora_hub.cli.train import inspect, pipeline, train
 from lora_hub.cli.upkeep import KINDS, delete, list_datasets, open_page, tell_disk
 from lora_hub.core.errors import SpecError
@@ -237,6 +239,9 @@ def make_parser(screen: Screen | None = None) -> argparse.ArgumentParser:
         help=say(_("scale this adapter: 0 is the base, 1 as it was trained, at most 1.2")),
     )
     command.add_argument("--system", default="", metavar="TEXT", help=say(_("ask as a chat with this system prompt")))
+
+    command = add("tests", manage_tests, show_tests, _("test adapters on many rows: run, list, show, check, export"))
+    add_arguments(command, say)
 
     add("datasets", list_datasets, show_datasets, _("list the files that were brought here"))
 

@@ -11,6 +11,7 @@ PARTS = {
     "needed checkpoints": _("checkpoints of runs that can be resumed"),
     "adapters": _("trained adapters"),
     "run files": _("logs and held-out rows of runs"),
+    "tests": _("test sets with their answers"),
     "datasets": _("datasets"),
     "hub": _("the embedded Hub"),
     "cache": _("bases and adapters from the Hub"),

@@ -18,6 +18,7 @@ REMOVED_BY = {
     "needed checkpoints": "delete run ID --yes",
     "adapters": "delete run ID --yes",
     "run files": "delete run ID --yes",
+    "tests": "tests delete ID",
     "datasets": "delete dataset ID --yes",
     "hub": "hub stop, hub gc",
 }

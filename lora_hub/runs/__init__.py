@@ -15,10 +15,12 @@ from lora_hub.runs.machine import check_base, gpu_flops, gpu_name, machine_memor
 from lora_hub.runs.planning import Plan, plan_inspected, plan_run, tokens_per_row
 from lora_hub.runs.publication import Difference, Publication, plan_publication
 from lora_hub.runs.publishing import publish_run, publishing_trouble
+from lora_hub.runs.runners import HERE, get_runner
 from lora_hub.runs.waiting import WaitingRoom
 
 __all__ = [
     "Difference",
+    "HERE",
     "Plan",
     "Publication",
     "RESUMABLE",
@@ -26,6 +28,7 @@ __all__ = [
     "cancel_run",
     "check_base",
     "delete_run",
+    "get_runner",
     "gpu_flops",
     "gpu_name",
     "held_out_of",

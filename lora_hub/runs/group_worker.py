@@ -11,10 +11,11 @@ from typing import Any
 from lora_hub.core import run_lock
 from lora_hub.core.crash import explain_crash
 from lora_hub.core.errors import LoraHubError
+from lora_hub.core.processes import set_environment
 from lora_hub.core.schema import RunState, Wait
 from lora_hub.runs.owner import write_log
 from lora_hub.runs.turns import Cancelled, Ticket, take_turn
-from lora_hub.runs.worker import Prepared, Worker, read_arguments, set_environment
+from lora_hub.runs.worker import Prepared, Worker, read_arguments
 
 
 def run_group(run_ids: list[str], locks: list[run_lock.RunLock | None], ticket: Ticket | None = None) -> int:

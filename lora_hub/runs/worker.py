@@ -7,8 +7,6 @@ SIGTERM ends as cancelled.
 
 import argparse
 import contextlib
-import gc
-import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -20,6 +18,7 @@ from lora_hub.catalogue import bases
 from lora_hub.core import run_lock, store
 from lora_hub.core.errors import LoraHubError
 from lora_hub.core.messages import _
+from lora_hub.core.processes import set_environment
 from lora_hub.core.schema import ADAPTER, BASE, BASE_EXAMPLES, RunState, Task
 from lora_hub.evaluation.minimum import below_minimum
 from lora_hub.hub import adapter_config, endpoint, make_record
@@ -257,17 +256,6 @@ class Worker(Owner):
             publish_adapter(self.now, self.report, org=self.spec.publish_to, private=self.spec.publish_private)
         self.report("state", state=RunState.SUCCEEDED)
         write_log("done")
-
-
-def set_environment() -> None:
-    """What has to be set before anything is written, and before torch is imported."""
-    store.keep_private()
-    # One core is left to the page and to everything else: threads that wait for each other on a busy core make a step
-    # up to five times as long (seen on two cores).
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 2) - 1)))
-    # Thousands of modules are loaded and kept: looking for garbage among them takes an eighth of that time.
-    gc.set_threshold(50_000, 20, 20)
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # the trainer's libraries would report their use
 
 
 def read_arguments(arguments: list[str]) -> tuple[list[str], list[run_lock.RunLock | None], Ticket | None]:

@@ -21,10 +21,11 @@ from lora_hub.use_cases.watching import seen
 def resolve(person: Person, comparer: Comparer, adapters: list[str | Pane]) -> list[Pane]:
     """The panes of these names, as `Comparer.resolve`; adapters that are not here yet are downloaded. Raises
     AdapterError, BaseError."""
-    return _resolved(person, comparer, adapters)
+    return resolved(person, comparer, adapters)
 
 
-def _resolved(person: Person, comparer: Comparer, adapters: list[str | Pane]) -> list[Pane]:
+def resolved(person: Person, comparer: Comparer, adapters: list[str | Pane]) -> list[Pane]:
+    """`resolve` within another use case."""
     panes = comparer.resolve(_names_for(person, adapters))
     for base in {base_key(pane.base): pane.base for pane in panes}.values():
         check_allowed(person, base)
@@ -50,7 +51,7 @@ def ask(
         question.max_new_tokens,
         sum(map(len, question.texts)),
     )
-    panes = _resolved(person, comparer, adapters)
+    panes = resolved(person, comparer, adapters)
     if question.examples and not question.shown:
         panes[:1] = [_with_examples(person, pane) for pane in panes[:1]]
     yield from comparer.stream(panes, question, only=only, most_new_tokens=most, cancelled=cancelled)

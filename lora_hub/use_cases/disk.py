@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lora_hub import runs
 from lora_hub.catalogue import cached
+from lora_hub.compare import test_sets
 from lora_hub.core import settings, store
 from lora_hub.core.schema import RunState
 from lora_hub.hub import endpoint
@@ -21,9 +22,9 @@ from lora_hub.use_cases.case import use_case
 @dataclass(frozen=True)
 class Part:
     """kind: "checkpoints", "needed checkpoints" (of runs that can be resumed), "adapters", "run files" (logs, events,
-    held-out rows), "datasets", "hub" (the embedded Hub's repos), "cache" (bases and adapters from the Hub), "uploads"
-    (of the page, before they are datasets) or "other". owner: whose, where it is somebody's. folder: where it is. size:
-    bytes."""
+    held-out rows), "tests" (test sets with their answers), "datasets", "hub" (the embedded Hub's repos), "cache" (bases
+    and adapters from the Hub, kept answers), "uploads" (of the page, before they are datasets) or "other". owner:
+    whose, where it is somebody's. folder: where it is. size: bytes."""
 
     kind: str
     folder: Path
@@ -61,6 +62,8 @@ def measure_disk(person: Person) -> Disk:
     sizes["hub", settings.hub_dir(), ""] += bytes_below(settings.hub_dir())
     uploads = bytes_below(store.uploads_dir())
     sizes["uploads", store.uploads_dir(), ""] += uploads
+    for test in test_sets.list_tests():
+        sizes["tests", test_sets.tests_dir(), test.owner] += bytes_below(test_sets.folder_of(test.id))
     own_cache = store.uploads_dir().parent
     sizes["cache", own_cache, ""] += bytes_below(own_cache) - uploads
     whole = bytes_below(home)

@@ -2,11 +2,13 @@
 anybody."""
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from lora_hub import hub, runs
 from lora_hub.compare import test_sets
+from lora_hub.compare.test_sets import TestState
 from lora_hub.core import settings, store
 from lora_hub.core.errors import AccessError, DataError, RunError
 from lora_hub.core.messages import _, several
@@ -32,13 +34,14 @@ class StoredFile:
 @dataclass(frozen=True)
 class OwnData:
     """All of a person's data here. size: bytes of files and runs. adapters: repos on the Hub that their runs were
-    published to."""
+    published to. tests: ids of their test sets."""
 
     owner: str
     files: tuple[StoredFile, ...]
     runs: tuple[str, ...]
     size: int
     adapters: tuple[str, ...]
+    tests: tuple[str, ...] = ()
 
 
 @use_case(Action.TRAIN)
@@ -73,13 +76,16 @@ def look_at_data(person: Person, owner: str = "") -> OwnData:
     owner = _whose(person, owner)
     known = [run for run in runs.list_runs() if run.owner == owner]
     folder = "" if owner == LOCAL.id else owner
-    places = [settings.datasets_dir(folder), *(store.run_folder(run.id) for run in known)]
+    tests = [one.id for one in test_sets.list_tests() if one.owner == owner]
+    places = [settings.datasets_dir(folder), test_sets.answers_dir(folder)]
+    places += [*(store.run_folder(run.id) for run in known), *map(test_sets.folder_of, tests)]
     return OwnData(
         owner,
         tuple(_files_of(folder, known)),
         tuple(run.id for run in known),
         limits.bytes_below(*places),
         tuple(dict.fromkeys(run.adapter.repo_id for run in known if run.adapter is not None)),
+        tuple(tests),
     )
 
 
@@ -91,10 +97,14 @@ def delete_data(person: Person, owner: str = "", *, adapters: bool = False) -> O
     found = look_at_data(person, owner)
     known = [run for run in runs.list_runs() if run.id in found.runs]
     _check_ended(known)
+    tests = [test_sets.look(one) for one in found.tests]
+    _check_ended(tests)
     for repo_id in found.adapters if adapters else ():
         hub.delete_adapter(repo_id)
     for run in known:
         runs.delete_run(run.id)
+    for test in tests:
+        test_sets.delete_test(test.id)
     is_local = found.owner == LOCAL.id
     test_sets.forget("" if is_local else found.owner)
     folder = settings.datasets_dir() if is_local else settings.people_dir() / found.owner
@@ -137,11 +147,11 @@ def _folders_of(run: Run) -> list[Path]:
     return [settings.datasets_dir(info.owner) / info.fingerprint for info in infos]
 
 
-def _check_ended(known: list[Run]) -> None:
+def _check_ended(known: Sequence[Run | TestState]) -> None:
     going = [run.id for run in known if not run.state.is_final]
     if going:
         raise RunError(
-            _("These runs have not ended: {runs}."),
+            _("These have not ended: {runs}."),
             _("Cancel them first, or wait for their end."),
             runs=several(going, most=5),
         )

@@ -125,7 +125,7 @@ def start_runs(
             named["base_checked"] = True
     publishes, hired = any(spec.publish_to for spec in specs), named.get("hired")
     given = {**(environment or {}), **child_environment(person, publishes=publishes, hires=hired is not None)}
-    with _counting(person), asked_as(person) if publishes else nullcontext():
+    with counting(person), asked_as(person) if publishes else nullcontext():
         most_seconds = limits.check_start(person, len(specs), _everybodys(person), time.time())
         if hired is not None and most_seconds:
             named["hired"] = hired.model_copy(update={"most_seconds": min(hired.most_seconds, most_seconds)})
@@ -173,7 +173,7 @@ def resume_run(person: Person, run_id: str, *, room: runs.WaitingRoom | None = N
         check_allowed(person, run.spec.base)
     publishes = is_resumable and bool(run.spec.publish_to)
     given = child_environment(person, publishes=publishes, hires=is_resumable and run.hired is not None) or None
-    with _counting(person), asked_as(person) if publishes else nullcontext():
+    with counting(person), asked_as(person) if publishes else nullcontext():
         if is_resumable:
             limits.check_start(person, 1, _everybodys(person), time.time())
         runs.resume_run(run_id, environment=given, room=room, check=_still_trains(person))
@@ -233,7 +233,7 @@ def _still_trains(person: Person) -> Callable[[], None] | None:
 
 
 @contextmanager
-def _counting(person: Person) -> Iterator[None]:
+def counting(person: Person) -> Iterator[None]:
     """Inside this block nobody else's runs are counted and started, so that of two simultaneous requests only one gets
     the last place. Whoever sits at the machine does not wait."""
     if person.is_local:

@@ -101,6 +101,14 @@ MAY = {
     "start_run": THOSE_WHO_TRAIN,
     "start_runs": THOSE_WHO_TRAIN,
     "unpublish_adapter": THOSE_WHO_TRAIN,
+    "cancel_test": THOSE_WHO_TRAIN,
+    "check_test": MEMBERS,
+    "delete_test": THOSE_WHO_TRAIN,
+    "list_tests": MEMBERS,
+    "read_test": MEMBERS,
+    "refresh_test": MEMBERS,
+    "resume_test": THOSE_WHO_TRAIN,
+    "start_test": THOSE_WHO_TRAIN,
     "wait_for_run": MEMBERS,
 }
 

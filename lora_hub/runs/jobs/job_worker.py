@@ -16,12 +16,13 @@ from typing import Any
 from lora_hub import hub
 from lora_hub.core import settings, store
 from lora_hub.core.errors import HubUnreachableError, LoraHubError
+from lora_hub.core.processes import set_environment
 from lora_hub.core.schema import Event, EventKind
 from lora_hub.hub import adapter_config
 from lora_hub.runs import run_rows
 from lora_hub.runs.jobs import job_parcel, job_wire
 from lora_hub.runs.owner import write_log
-from lora_hub.runs.worker import Worker, set_environment
+from lora_hub.runs.worker import Worker
 
 STATE = "trainer_state.json"  # the last file of a checkpoint
 # The result is worth waiting for a Hub that does not answer, for so many seconds.

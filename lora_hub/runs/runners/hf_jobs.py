@@ -26,7 +26,7 @@ def start(
     """Starts a follower for each run: each is a job of its own, also where several are started together. Raises
     OSError."""
     handles = [
-        local.launch("jobs.follower", [run_id], store.log_file(run_id), environment, [*locks[place : place + 1]])
+        local.launch("runs.jobs.follower", [run_id], store.log_file(run_id), environment, [*locks[place : place + 1]])
         for place, run_id in enumerate(run_ids)
     ]
     # Of several, each says by itself which process it is; until then it is asked to end by the file `cancel`.

@@ -31,7 +31,7 @@ def start(
     environment: added to ours for this one child, secrets among it. locks: the runs', which the child holds from then
     on. ticket: their place in the line, where they waited for their turn without a process (`turns.Ticket`).
     """
-    program = "worker" if len(run_ids) == 1 else "group_worker"
+    program = "runs.worker" if len(run_ids) == 1 else "runs.group_worker"
     handle = launch(program, run_ids, log, environment, locks, ticket)
     return {**handle, "group": run_ids} if len(run_ids) > 1 else handle
 
@@ -44,8 +44,8 @@ def launch(
     locks: Sequence[RunLock] = (),
     ticket: Any = None,
 ) -> dict[str, Any]:
-    """Starts a process of runs, a module of `lora_hub.runs`, and returns its handle; arguments as `start`. Raises
-    OSError."""
+    """Starts a process, a module of `lora_hub`, for what these ids name, and returns its handle; arguments as `start`.
+    Raises OSError."""
     descriptors = [lock.descriptor for lock in locks]
     held = ["--locks", ",".join(map(str, descriptors))] if descriptors else []
     if ticket is not None:
@@ -56,7 +56,7 @@ def launch(
             [
                 sys.executable,
                 "-m",
-                f"lora_hub.runs.{program}",
+                f"lora_hub.{program}",
                 *run_ids,
                 *held,
             ],

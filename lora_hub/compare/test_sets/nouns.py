@@ -1,0 +1,84 @@
+"""The nouns of test sets: what is asked of whom, how far that is, and a row with everybody's answer."""
+
+from typing import Any
+
+from lora_hub.core.noun import Noun
+from lora_hub.core.schema import Answer, DatasetInfo, Failure, Judgement, Mend, RunState, Task
+
+# Adapters of one test, and columns of its file that are kept beside each row.
+MOST_ADAPTERS, MOST_COLUMNS = 32, 20
+
+
+class TestSpec(Noun):
+    """What a test asks of whom; written once. owner: "local" or who signed in. name: what people call its rows.
+    dataset: the stored file; None: the held-out rows of `run`. adapters: as they were named. commits: which version of
+    each is asked, "" for what is on this machine. base_of: the base, where it lies elsewhere than the adapters say.
+    base: ask it as it is; examples: and with examples in its prompt. max_rows: 0 for all."""
+
+    __test__ = False  # pytest takes its name for a test's
+
+    id: str
+    owner: str
+    created: float
+    name: str
+    dataset: DatasetInfo | None = None
+    run: str = ""
+    task: Task
+    mapping: dict[str, str] = {}
+    mends: tuple[Mend, ...] = ()
+    adapters: tuple[str, ...]
+    commits: tuple[str, ...] = ()
+    base_of: str = ""
+    base: bool = True
+    examples: bool = True
+    max_rows: int = 0
+
+
+class TestState(Noun):
+    """How a test stands, computed from its events. done, total: answers. eta: seconds. The fields that a run has, too,
+    mean what they mean there (`schema.Run`)."""
+
+    __test__ = False
+
+    id: str
+    spec: TestSpec
+    state: RunState = RunState.QUEUED
+    phase: str = ""
+    done: int = 0
+    total: int = 0
+    eta: float | None = None
+    attempt: int = 1
+    handle: dict[str, Any] = {}
+    error: Failure | None = None
+    created: float = 0.0
+    started: float = 0.0
+    ended: float = 0.0
+    worked: float = 0.0
+    last_event: float = 0.0
+    cancelling: bool = False
+
+    @property
+    def owner(self) -> str:
+        return self.spec.owner
+
+    @property
+    def visibility(self) -> str:
+        return "private"
+
+    @property
+    def seconds(self) -> float:
+        return self.worked + (max(0.0, (self.ended or self.started) - self.started) if self.started else 0.0)
+
+
+class TestRow(Noun):
+    """A row with everybody's answer, by pane. row: its number in the file. columns: what else the file says of it."""
+
+    __test__ = False
+
+    row: int
+    inputs: dict[str, Any]
+    prompt: str
+    reference: str | tuple[str, ...]
+    columns: dict[str, str] = {}
+    answers: dict[str, Answer] = {}
+    judgements: dict[str, Judgement] = {}

@@ -1,0 +1,198 @@
+"""Test sets: rows that many models answer in a process of its own, and what that says of them."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lora_hub.compare import Comparer, Pane, test_sets
+from lora_hub.compare.test_sets import TestRow, TestSpec, TestState
+from lora_hub.core import store
+from lora_hub.core.errors import AccessError, AdapterError, RunError, SpecError
+from lora_hub.core.messages import _
+from lora_hub.core.schema import DatasetInfo, Problem
+from lora_hub.people import Person, limits, policy, rules
+from lora_hub.people.rules import Action
+from lora_hub.runs import list_runs
+from lora_hub.use_cases import datasets, training
+from lora_hub.use_cases.case import use_case
+from lora_hub.use_cases.comparing import resolved
+from lora_hub.use_cases.watching import check_sees
+
+
+@dataclass(frozen=True)
+class TestReport:
+    """A test with what it found. result: as `compute_result` made it; None: not yet. rows: with everybody's answer;
+    empty: not yet. problems: what makes scores less meaningful."""
+
+    __test__ = False  # pytest takes its name for a test's
+
+    state: TestState
+    result: dict[str, Any] | None
+    rows: list[TestRow]
+    problems: list[Problem]
+
+
+@use_case(Action.TRAIN, counted=True)
+def start_test(
+    person: Person,
+    comparer: Comparer,
+    adapters: Sequence[str | Pane],
+    *,
+    file: Path | None = None,
+    run: str = "",
+    mapping: dict[str, str] | None = None,
+    base: bool = True,
+    examples: bool = True,
+    max_rows: int = 0,
+    base_of: str = "",
+) -> TestState:
+    """Starts a test of adapters of one base and task on the rows of a file of this person's, or on those that a run
+    held out. max_rows: 0 for all. base_of: the base where it lies elsewhere than the adapters say, for whoever sits at
+    the machine. The file is read before anything starts. Raises SpecError, DataError, AdapterError, BaseError,
+    RunError, and AccessError where it exceeds a limit."""
+    if (file is None) == (not run):
+        raise SpecError(_("A test has one set of rows."), _("Choose a file, or a run whose held-out rows are asked."))
+    if not adapters or len(adapters) > test_sets.MOST_ADAPTERS:
+        raise AdapterError(
+            _("{count} adapters were chosen; a test takes 1 to {most}."),
+            _("Choose at least one, and leave some out where they are too many."),
+            count=len(adapters),
+            most=test_sets.MOST_ADAPTERS,
+        )
+    panes = resolved(person, comparer, [*adapters])
+    asked = test_sets.ask_panes(panes, base=base, examples=examples)
+    info, name = None, run
+    if file is not None:
+        datasets.check_own(person, file)
+        kept = store.add_dataset(file, owner=datasets.owner_of(person))
+        read = test_sets.read_file(kept, asked.task, mapping, asked.mends, max_rows=max_rows)
+        name, rows = kept.name, len(read.examples)
+        found = store.dataset_fingerprint(kept)
+        info = DatasetInfo(
+            fingerprint=found, name=name, rows=rows, columns=(), format="", owner=datasets.owner_of(person)
+        )
+    else:
+        check_sees(person, run)
+        rows = len(test_sets.read_held_out_rows(run, max_rows=max_rows).examples)
+    _check_rows(person, name, rows)
+    spec = TestSpec(
+        id=test_sets.new_id(asked.task.id),
+        owner=person.id,
+        created=time.time(),
+        name=name,
+        dataset=info,
+        run=run,
+        task=asked.task,
+        mapping=mapping or {},
+        mends=asked.mends,
+        adapters=tuple(pane.name for pane in panes),
+        commits=tuple(pane.revision if _is_of_hub(pane) else "" for pane in panes),
+        base_of=base_of if person.is_local else "",
+        base=base,
+        examples=examples,
+        max_rows=max_rows,
+    )
+    with training.counting(person):
+        _check_start(person)
+        return test_sets.start_test(spec, training.child_environment(person))
+
+
+def _is_of_hub(pane: Pane) -> bool:
+    """A run's adapter lies on this machine, whatever it was published as."""
+    return bool(pane.revision) and pane.name not in store.list_run_ids()
+
+
+def _check_rows(person: Person, name: str, rows: int) -> None:
+    if not person.is_local and rows > policy.read().rows:
+        raise AccessError(
+            _("{name} has {rows:,} rows, and {most:,} may be tested on here."),
+            _("Take a part of it. An admin may allow more."),
+            name=name,
+            rows=rows,
+            most=policy.read().rows,
+        )
+
+
+def _check_start(person: Person) -> None:
+    """Tests count among a person's runs: those that wait or work, and minutes of a day."""
+    if not person.is_local:
+        limits.check_start(person, 1, [*list_runs(), *test_sets.list_tests()], time.time())
+
+
+@use_case(Action.BROWSE)
+def list_tests(person: Person) -> list[TestState]:
+    """The tests that this person may see, newest first."""
+    return [one for one in test_sets.list_tests() if rules.can_see(person, one)]
+
+
+@use_case(Action.BROWSE)
+def refresh_test(person: Person, test_id: str) -> TestState:
+    """A test as it is now. Raises RunError where there is none that this person may see."""
+    return _seen(person, test_id)
+
+
+@use_case(Action.BROWSE)
+def read_test(person: Person, test_id: str) -> TestReport:
+    """A test with what it found. Raises RunError: none that this person may see, or a damaged one."""
+    state = _seen(person, test_id)
+    folder = test_sets.folder_of(test_id)
+    result = test_sets.read_result(folder)
+    if result is None:
+        return TestReport(state, None, [], [])
+    rows = test_sets.read_rows(folder) or []
+    answers = test_sets.read_answers(folder, len(rows))
+    judged = test_sets.judge_rows(state.spec.task, rows, answers)
+    return TestReport(state, result, judged, test_sets.read_problems(folder))
+
+
+@use_case(Action.BROWSE)
+def check_test(person: Person, test_id: str) -> list[Any]:
+    """Every number of a test computed again from its files, as `test_sets.check_test`."""
+    _seen(person, test_id)
+    return test_sets.check_test(test_id)
+
+
+@use_case(Action.TRAIN, counted=True)
+def cancel_test(person: Person, test_id: str) -> TestState:
+    """Ends a test of this person or, for an admin, anybody's. Raises RunError, AccessError."""
+    _owned(person, test_id)
+    return test_sets.cancel_test(test_id)
+
+
+@use_case(Action.TRAIN, counted=True)
+def resume_test(person: Person, test_id: str) -> TestState:
+    """Goes on with a test that did not end well. Raises RunError, AccessError."""
+    _owned(person, test_id)
+    with training.counting(person):
+        _check_start(person)
+        return test_sets.resume_test(test_id, training.child_environment(person))
+
+
+@use_case(Action.TRAIN, counted=True)
+def delete_test(person: Person, test_id: str) -> None:
+    """Deletes a test that has ended. Raises RunError, AccessError."""
+    _owned(person, test_id)
+    test_sets.delete_test(test_id)
+
+
+def _seen(person: Person, test_id: str) -> TestState:
+    """Raises RunError with one message for a test that there is not and one that is somebody else's."""
+    try:
+        state = test_sets.look(test_id)
+    except RunError:
+        if person.role == "admin":
+            raise
+        state = None
+    if state is None or not rules.can_see(person, state):
+        raise RunError(
+            _("There is no test {test_id!r} that you may see."), _("Choose one of the list."), test_id=test_id[:160]
+        )
+    return state
+
+
+def _owned(person: Person, test_id: str) -> TestState:
+    state = _seen(person, test_id)
+    rules.check_owner(person, state)
+    return state

@@ -1,0 +1,194 @@
+"""Test sets in their process: what they find, what they leave, cut off and resumed, and each number computed again."""
+
+import csv
+import io
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from persian import refused
+from sample_adapters import make_spec
+from small_data import write_csv
+from test_adapters_of_others import BASE_TEMPLATE, change
+from tiny_bases import build, byte_tokenizer, save_adapter
+
+from lora_hub import use_cases
+from lora_hub.catalogue import bases
+from lora_hub.cli import main
+from lora_hub.compare import Comparer, test_sets
+from lora_hub.compare.test_sets.exporting import safe_cell
+from lora_hub.core import events, run_lock, settings
+from lora_hub.core.errors import AccessError, DataError, RunError, SpecError
+from lora_hub.core.schema import RunState, Score
+from lora_hub.hub.record import make_record
+from lora_hub.people import LOCAL, policy
+from lora_hub.people.person import Person
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
+ROWS = [(f"{'ba'[n % 2] * (n % 7 + 1)} {n}", ("ham", "spam")[n % 2]) for n in range(40)]
+PATIENCE = 90.0
+
+
+@pytest.fixture(scope="module")
+def adapters(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Two random adapters of a tiny base, as runs of ours leave them."""
+    root = tmp_path_factory.mktemp("tested")
+    build("llama").save_pretrained(root / "base")
+    byte_tokenizer(BASE_TEMPLATE).save_pretrained(root / "base")
+    base = bases.get_base(str(root / "base"))
+    made = []
+    for seed in (1, 2):
+        folder = save_adapter(build("llama"), root / f"a{seed}", seed=seed)
+        change(folder, base_model_name_or_path=str(root / "base"))
+        spec = make_spec(base=base)
+        spec = spec.model_copy(update={"task": spec.task.model_copy(update={"template": "{text}"})})
+        scores = {"base": {"accuracy": Score(value=50, low=40, high=60)}}
+        (folder / "lora_hub.json").write_text(
+            json.dumps(make_record(spec, spec.task, f"run-{seed}", scores, {"train_rows": 8, "eval_rows": 8}, 1))
+        )
+        made.append(str(folder))
+    return made
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "more.csv"
+    with path.open("w", newline="") as out:
+        csv.writer(out).writerows([("text", "label", "source"), *((*row, "=1+1") for row in ROWS)])
+    return path
+
+
+def start(adapters: list[str], who: Person = LOCAL, **named) -> test_sets.TestState:
+    base = str(Path(adapters[0]).parent / "base")
+    return use_cases.start_test(who, Comparer(base), adapters, base_of=base, **named)
+
+
+def ended(test_id: str) -> test_sets.TestState:
+    until = time.monotonic() + PATIENCE
+    while not (state := test_sets.look(test_id)).state.is_final:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    return state
+
+
+def test_a_test_asks_everybody_and_every_number_follows_from_its_files(adapters, file, capsys) -> None:
+    state = start(adapters, file=file)
+    assert not state.state.is_final and state.spec.name == "more.csv"
+    state = ended(state.id)
+    assert state.state is RunState.SUCCEEDED, (settings.home() / "tests" / state.id / "log.txt").read_text()
+    assert (state.done, state.total) == (120, 120)
+    report = use_cases.read_test(LOCAL, state.id)
+    assert list(report.result["metrics"]) == ["base", *adapters] and report.result["rows"] == 40
+    assert set(report.result["metrics"][adapters[0]]) >= {"accuracy", "calibration_error"}
+    assert len(report.result["pairs"]) == 3 and report.result["few_shot"]["scored"] is False
+    assert all(row.columns == {"source": "=1+1"} and len(row.answers) == 3 for row in report.rows)
+    # By the door of the shell: the same figures, in one process.
+    base = f"--base={Path(adapters[0]).parent / 'base'}"
+    assert main(["compare", "--test", str(file), base, *(f"--adapter={one}" for one in adapters), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["pairs"] == report.result["pairs"] and told["few_shot"]["scored"] is False
+    for name in adapters:
+        assert told["metrics"][name]["accuracy"] == pytest.approx(report.result["metrics"][name]["accuracy"])
+    # Computed again: all of it agrees, and what somebody changed by hand does not.
+    assert main(["tests", "check", state.id, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["checked"] > 40
+    path = settings.home() / "tests" / state.id / "result.json"
+    changed = json.loads(path.read_text())
+    changed["pairs"][0]["p"] /= 2
+    changed["metrics"]["base"]["accuracy"]["value"] += 1
+    path.write_text(json.dumps(changed))
+    assert main(["tests", "check", state.id, "--json"]) == 1
+    wrong = json.loads(capsys.readouterr().out)["disagree"]
+    assert [one["what"] for one in wrong][0] == "metrics.base.accuracy.value" and len(wrong) == 2
+    # Out of it: no cell is a formula, and another adapter later is all that is computed.
+    rows = list(csv.DictReader(io.StringIO(test_sets.to_csv(report.rows))))
+    assert rows[0]["source"] == "'=1+1" and rows[3]["reference"] == "spam" and len(rows) == 40
+    assert main(["tests", "delete", state.id]) == 0 and main(["tests"]) == 0
+
+
+def test_a_killed_test_is_lost_and_goes_on_where_it_was(adapters, file) -> None:
+    state = start(adapters[:1], file=file, examples=False)
+    while not (handle := test_sets.look(state.id).handle):
+        time.sleep(0.02)
+    os.kill(handle["pid"], signal.SIGKILL)
+    state = ended(state.id)
+    assert state.state is RunState.LOST and "killed" in state.error.message
+    with refused(RunError, match="is lost|has ended already"):
+        use_cases.cancel_test(LOCAL, state.id)
+    use_cases.resume_test(LOCAL, state.id)
+    state = ended(state.id)
+    assert state.state is RunState.SUCCEEDED and state.attempt == 2
+    with refused(RunError, match="Only a test that failed, was cancelled or was lost"):
+        use_cases.resume_test(LOCAL, state.id)
+    kept = [path.stat().st_size for path in (settings.home() / "cache" / "answers" / "local").iterdir()]
+    assert len(kept) == 2 and all(kept)
+
+
+def test_what_cannot_be_tested_is_refused_before_a_process_starts(adapters, file, tmp_path) -> None:
+    with refused(SpecError, match="one set of rows"):
+        start(adapters)
+    with refused(SpecError, match="one set of rows"):
+        start(adapters, file=file, run="some-run")
+    strange = write_csv(tmp_path / "strange.csv", [("a b c", "blue"), ("d e f", "green")] * 6)
+    with refused(DataError, match="labels that no training row has"):
+        start(adapters, file=strange)
+    with refused(RunError):
+        start(adapters, run="no-such-run-1")
+    with refused(RunError, match="There is no test '../x'"):
+        test_sets.look("../x")
+    assert not test_sets.list_tests()
+
+
+def made(owner: str, state: str = "succeeded") -> str:
+    """A test's folder without a process."""
+    spec = test_sets.TestSpec(
+        id=test_sets.new_id("spam"), owner=owner, created=1.0, name="rows.csv", task=make_spec().task, adapters=("a/b",)
+    )
+    folder = settings.home() / "tests" / spec.id
+    folder.mkdir(parents=True)
+    (folder / "spec.json").write_text(spec.model_dump_json())
+    log = events.app_log(folder / "events.jsonl")
+    log.append("state", state="queued", attempt=1)
+    log.append("state", state=state)
+    return spec.id
+
+
+def person(name: str, role: str) -> Person:
+    return Person(id=name, roles={settings.organization(): role}, token="hf_x")
+
+
+def test_a_test_is_its_owners_and_goes_with_their_data() -> None:
+    eve, will, ada = person("eve", "write"), person("will", "write"), person("ada", "admin")
+    hers = made("eve")
+    assert [one.id for one in use_cases.list_tests(eve)] == [hers] == [one.id for one in use_cases.list_tests(ada)]
+    assert use_cases.list_tests(will) == []
+    for ask in (use_cases.refresh_test, use_cases.read_test, use_cases.check_test, use_cases.delete_test):
+        with refused(RunError, match="that you may see"):
+            ask(will, hers)
+    open_book = test_sets.answers_dir("eve")
+    open_book.mkdir(parents=True)
+    (open_book / "some.jsonl").write_text("{}\n")
+    assert any(part.kind == "tests" and part.owner == "eve" for part in use_cases.measure_disk(ada).parts)
+    assert use_cases.delete_data(eve).tests == (hers,)
+    assert not open_book.exists() and test_sets.list_tests() == []
+
+
+def test_tests_count_among_what_one_may_have_at_work(adapters, file, monkeypatch) -> None:
+    eve = person("eve", "write")
+    policy.write(policy.Policy(waiting_runs=1, bases="any", rows=30))
+    kept = use_cases.add_dataset(eve, file)
+    panes = Comparer(str(Path(adapters[0]).parent / "base")).resolve(adapters[:1])
+    monkeypatch.setattr("lora_hub.use_cases.testing.resolved", lambda *given: panes)
+    with refused(AccessError, match="has 40 rows, and 30 may be tested"):
+        use_cases.start_test(eve, Comparer(), adapters[:1], file=kept)
+    busy = made("eve", "running")
+    with run_lock.take(settings.home() / "tests" / busy), refused(AccessError, match="1 runs of yours wait or train"):
+        use_cases.start_test(eve, Comparer(), adapters[:1], file=kept, max_rows=20)
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1", "＝1"])
+def test_no_cell_is_a_formula(text: str) -> None:
+    assert safe_cell(text) == f"'{text}" and safe_cell("a=1") == "a=1" and safe_cell("") == ""
