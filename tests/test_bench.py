@@ -2,6 +2,8 @@
 
 import importlib.util
 import json
+import os
+import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -19,6 +21,21 @@ def load(name: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.mark.parametrize("name", sorted(file.stem for file in BENCH.glob("*.py")))
+def test_each_benchmark_starts(name, monkeypatch) -> None:
+    """It finds the modules of the tests by itself, as where it is a program; the libraries are loaded once for all."""
+    monkeypatch.setattr("sys.argv", [f"{name}.py"])
+    monkeypatch.setattr("os.environ", os.environ.copy())
+    rooms = str(BENCH.parent)
+    monkeypatch.setattr("sys.path", [str(BENCH), *(one for one in sys.path if not one.startswith(rooms))])
+    for known, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None) or ""
+        # A second conftest would start a second Hub.
+        if file.startswith(rooms) and known != "conftest" and known != __name__:
+            monkeypatch.delitem(sys.modules, known)
+    assert callable(load(name).main)
 
 
 @pytest.mark.parametrize("missing", ["file", "test"])

@@ -15,7 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 TESTS = ROOT / "tests"
-sys.path[:0] = [str(ROOT), str(TESTS), *(str(TESTS / room) for room in ("ui", "local_hub", "runs"))]
+sys.path[:0] = [str(ROOT), str(TESTS), *(str(room) for room in TESTS.iterdir() if room.is_dir())]
 
 import conftest  # noqa: E402, F401  it starts the session's Hub before the client is imported
 import psutil  # noqa: E402

@@ -25,7 +25,7 @@ from pathlib import Path
 import psutil
 
 ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests"), *(str(room) for room in (ROOT / "tests").iterdir() if room.is_dir())]
 
 from playwright import sync_api as playwright  # noqa: E402
 from test_page import FLAGS, App, Visit, free_port, wait_for_text  # noqa: E402

@@ -23,7 +23,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests/ui"), str(ROOT / "tests/local_hub")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests"), *(str(room) for room in (ROOT / "tests").iterdir() if room.is_dir())]
 
 import conftest  # noqa: E402, F401  it starts the session's Hub before the client is imported
 import psutil  # noqa: E402
