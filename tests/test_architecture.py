@@ -68,8 +68,10 @@ DOORS_OF_NAMES = {
     "api": {"mcp_door": "imports mcp, which takes half a second"},
     "cli": {},
     "compare": {
+        "kept": "kept comparisons: kept.list_kept",
         "promoting": "promoting.promote and its use case have one name",
         "test_sets": "rows that many models answer, beside one question",
+        "votes": "voting's names: votes.reveal",
     },
     "hub": {
         "adapter_config": "a file of an adapter, with its names and limits",

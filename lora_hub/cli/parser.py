@@ -23,6 +23,7 @@ from lora_hub.cli.show_upkeep import show_datasets, show_deleted, show_disk
 from lora_hub.cli.tests import add_arguments, manage_tests
 from lora_hub.cli.train import inspect, pipeline, train
 from lora_hub.cli.upkeep import KINDS, delete, list_datasets, open_page, tell_disk
+from lora_hub.cli.votes import add_votes
 from lora_hub.core.errors import SpecError
 from lora_hub.core.languages import languages
 from lora_hub.core.messages import Message, _, as_message, several
@@ -243,6 +244,7 @@ def make_parser(screen: Screen | None = None) -> argparse.ArgumentParser:
     command = add("tests", manage_tests, show_tests, _("test adapters on many rows: run, list, show, check, export"))
     add_arguments(command, say)
 
+    add_votes(add, say)
     add("datasets", list_datasets, show_datasets, _("list the files that were brought here"))
 
     command = add(

@@ -13,6 +13,7 @@ PARTS = {
     "run files": _("logs and held-out rows of runs"),
     "tests": _("test sets with their answers"),
     "datasets": _("datasets"),
+    "comparisons": _("comparisons and votes"),
     "hub": _("the embedded Hub"),
     "cache": _("bases and adapters from the Hub"),
     "uploads": _("uploads that are no dataset yet"),

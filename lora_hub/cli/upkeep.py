@@ -20,6 +20,7 @@ REMOVED_BY = {
     "run files": "delete run ID --yes",
     "tests": "tests delete ID",
     "datasets": "delete dataset ID --yes",
+    "comparisons": "comparisons delete ID",
     "hub": "hub stop, hub gc",
 }
 

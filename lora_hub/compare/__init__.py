@@ -11,7 +11,9 @@ __all__ = [
     "borrow",
     "check_one_base",
     "find_here",
+    "kept",
     "promoting",
     "test_sets",
+    "votes",
     "with_examples_of",
 ]

@@ -30,6 +30,7 @@ from lora_hub.core.comparison_nouns import (
     ask_question,
 )
 from lora_hub.core.finding_nouns import Mend, Problem
+from lora_hub.core.kept_nouns import COMPARISON_ID, Comparison, Vote
 from lora_hub.core.messages import NOTHING, Message
 from lora_hub.core.noun import Noun, Text2
 from lora_hub.core.score_nouns import PairedComparison, Score, Scores
@@ -43,7 +44,9 @@ __all__ = [
     "BASE_EXAMPLES",
     "Answer",
     "BaseModel",
+    "COMPARISON_ID",
     "Calibration",
+    "Comparison",
     "DatasetInfo",
     "Divergence",
     "EFFORTS",
@@ -70,6 +73,7 @@ __all__ = [
     "Text2",
     "TrainSpec",
     "Turn",
+    "Vote",
     "ask_question",
     "lora_scale",
 ]  # defined in other files, exported here too

@@ -113,6 +113,11 @@ def datasets_dir(owner: str = "") -> Path:
     return people_dir() / owner / "datasets" if owner else home() / "datasets"
 
 
+def comparisons_dir(owner: str = "") -> Path:
+    """Where kept comparisons and votes are stored: those of the local user, or of a person who signs in."""
+    return people_dir() / owner / "comparisons" if owner else home() / "comparisons"
+
+
 def people_dir() -> Path:
     """A folder for each person who signs in; the local user has our folder itself."""
     return home() / "people"

@@ -2,6 +2,7 @@
 
     $LORA_HUB_HOME/datasets/<fingerprint>/{the file as it came}
     $LORA_HUB_HOME/people/<owner>/datasets/<fingerprint>/{the file as it came}, of those who sign in
+    $LORA_HUB_HOME/comparisons/ and people/<owner>/comparisons/ (compare/kept/kept_files.py)
     $LORA_HUB_HOME/runs/<id>/{spec.json, events.jsonl, lock, log.txt, held_out.jsonl, examples.jsonl, checkpoints/,
     adapter/} $LORA_HUB_HOME/runs/.line/ (turns.py: whose turn it is)
 

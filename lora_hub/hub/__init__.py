@@ -11,6 +11,8 @@ reads facts, `fetch` brings files here. Tokens come from the environment of this
 """
 
 from lora_hub.hub.accounts import look_up
+from lora_hub.hub.card.markdown import escape as escape_markdown
+from lora_hub.hub.card.markdown import fence
 from lora_hub.hub.client import acting_as, hub_kind, hub_url, reaches_hub
 from lora_hub.hub.collection import (
     Collection,
@@ -54,28 +56,26 @@ from lora_hub.hub.space import (
 )
 from lora_hub.hub.state import StateRepo
 from lora_hub.hub.unpublishing import put_back, unpublish_adapter
+from lora_hub.hub.vote_files import read_votes, remove_votes, votes_repo, write_votes
 
 __all__ = [
-    "Asked",
     "LONGEST_REASON",
-    "Measured",
-    "Production",
-    "Promotion",
-    "account_of",
-    "check_moving",
-    "look_at_production",
-    "move_production",
+    "SORTS",
+    "TOKENIZER_FILES",
+    "Asked",
     "Collection",
     "Deletion",
     "Dependents",
+    "Measured",
+    "Production",
     "ProjectFiles",
-    "SORTS",
+    "Promotion",
     "SpacePlan",
     "Stage",
     "StateRepo",
-    "TOKENIZER_FILES",
     "Version",
     "Wanted",
+    "account_of",
     "acting_as",
     "adapter_config",
     "adapter_patterns",
@@ -83,6 +83,7 @@ __all__ = [
     "bring_files",
     "cancel_job",
     "check_base",
+    "check_moving",
     "check_name",
     "check_owner",
     "check_publishing",
@@ -90,6 +91,8 @@ __all__ = [
     "deploy_space",
     "drop_adapters",
     "endpoint",
+    "escape_markdown",
+    "fence",
     "fetch_adapter",
     "fetch_base",
     "fetch_dataset",
@@ -106,10 +109,12 @@ __all__ = [
     "list_collections",
     "list_job_prices",
     "list_versions",
+    "look_at_production",
     "look_into",
     "look_up",
     "make_record",
     "make_run_repo",
+    "move_production",
     "package_files",
     "parts_of",
     "plan_deletion",
@@ -123,12 +128,16 @@ __all__ = [
     "read_collection",
     "read_job",
     "read_job_lines",
+    "read_votes",
     "remove_from_collection",
     "remove_run_repo",
+    "remove_votes",
     "repo_name",
     "send_files",
     "start_job",
     "unpublish_adapter",
     "version_number",
+    "votes_repo",
     "wait_for_space",
+    "write_votes",
 ]

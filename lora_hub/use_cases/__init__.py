@@ -33,6 +33,15 @@ from lora_hub.use_cases.datasets import (
 )
 from lora_hub.use_cases.disk import Disk, clean_disk, measure_disk
 from lora_hub.use_cases.keeping import start_keeping
+from lora_hub.use_cases.kept_comparisons import (
+    OpenedComparison,
+    delete_comparison,
+    export_comparison,
+    keep_comparison,
+    list_comparisons,
+    open_comparison,
+    share_comparison,
+)
 from lora_hub.use_cases.organization import Standing, change_policy, look_at_standing
 from lora_hub.use_cases.own_data import (
     OwnData,
@@ -71,10 +80,13 @@ from lora_hub.use_cases.training import (
     take_up_hired,
     take_up_waiting,
 )
+from lora_hub.use_cases.voting import Boards, cast_vote, export_votes, read_boards, reveal_names, send_votes
 from lora_hub.use_cases.watching import list_runs, read_held_out, read_log, refresh_run, share_run, wait_for_run
 
 __all__ = [
+    "Boards",
     "Disk",
+    "OpenedComparison",
     "OwnData",
     "Standing",
     "StoredFile",
@@ -85,6 +97,7 @@ __all__ = [
     "ask",
     "cancel_run",
     "cancel_test",
+    "cast_vote",
     "change_policy",
     "check_base",
     "check_owner",
@@ -92,10 +105,13 @@ __all__ = [
     "clean_disk",
     "collect_unused",
     "delete_adapter",
+    "delete_comparison",
     "delete_data",
     "delete_dataset",
     "delete_run",
     "delete_test",
+    "export_comparison",
+    "export_votes",
     "fetch_dataset",
     "filter_adapters",
     "find_base",
@@ -104,8 +120,10 @@ __all__ = [
     "hire",
     "inspect_dataset",
     "keep_clean",
+    "keep_comparison",
     "list_adapters",
     "list_collections",
+    "list_comparisons",
     "list_datasets",
     "list_runs",
     "list_tests",
@@ -115,6 +133,7 @@ __all__ = [
     "look_at_standing",
     "look_for_base",
     "measure_disk",
+    "open_comparison",
     "open_dataset",
     "plan_deletion",
     "plan_inspected",
@@ -124,6 +143,7 @@ __all__ = [
     "publish_run",
     "publishing_trouble",
     "put_back",
+    "read_boards",
     "read_card",
     "read_collection",
     "read_dataset",
@@ -136,8 +156,11 @@ __all__ = [
     "resolve",
     "resume_run",
     "resume_test",
+    "reveal_names",
     "roll_back",
     "score_file",
+    "send_votes",
+    "share_comparison",
     "share_run",
     "start_keeping",
     "start_pipeline",

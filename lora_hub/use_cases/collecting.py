@@ -71,6 +71,8 @@ def collect_leftovers(before: float) -> int:
     found = [
         *store.uploads_dir().glob("*"),
         *settings.runs_dir().glob(".*.*"),
+        *settings.comparisons_dir().glob(".*.json.*"),
+        *settings.people_dir().glob("*/comparisons/.*.json.*"),
         *(path for folder in datasets for name in (".*.*", "*/.*.*") for path in folder.glob(name)),
         *(folder for folder in refused if folder not in used),
     ]

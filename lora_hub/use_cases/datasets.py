@@ -152,9 +152,10 @@ def _is_sample(file: Path) -> bool:
 
 
 def disk_of(person: Person, known: list[Any]) -> int:
-    """Bytes that a person's files and runs take. known: all runs."""
+    """Bytes that a person's files, runs and comparisons take. known: all runs."""
     mine = [store.run_folder(run.id) for run in known if run.owner == person.id]
-    return limits.bytes_below(settings.datasets_dir(owner_of(person)), *mine)
+    owner = owner_of(person)
+    return limits.bytes_below(settings.datasets_dir(owner), settings.comparisons_dir(owner), *mine)
 
 
 def _check_room(person: Person, name: str, size: int, had: int = 0) -> int:

@@ -22,9 +22,9 @@ from lora_hub.use_cases.case import use_case
 @dataclass(frozen=True)
 class Part:
     """kind: "checkpoints", "needed checkpoints" (of runs that can be resumed), "adapters", "run files" (logs, events,
-    held-out rows), "tests" (test sets with their answers), "datasets", "hub" (the embedded Hub's repos), "cache" (bases
-    and adapters from the Hub, kept answers), "uploads" (of the page, before they are datasets) or "other". owner:
-    whose, where it is somebody's. folder: where it is. size: bytes."""
+    held-out rows), "tests" (test sets with their answers), "datasets", "comparisons" (with votes), "hub" (the embedded
+    Hub's repos), "cache" (bases and adapters from the Hub, kept answers), "uploads" (of the page, before they are
+    datasets) or "other". owner: whose, where it is somebody's. folder: where it is. size: bytes."""
 
     kind: str
     folder: Path
@@ -59,6 +59,9 @@ def measure_disk(person: Person) -> Disk:
     sizes["datasets", settings.datasets_dir(), LOCAL.id] += bytes_below(settings.datasets_dir())
     for folder in settings.people_dir().glob("*/datasets"):
         sizes["datasets", folder, folder.parent.name] += bytes_below(folder)
+    sizes["comparisons", settings.comparisons_dir(), LOCAL.id] += bytes_below(settings.comparisons_dir())
+    for folder in settings.people_dir().glob("*/comparisons"):
+        sizes["comparisons", folder, folder.parent.name] += bytes_below(folder)
     sizes["hub", settings.hub_dir(), ""] += bytes_below(settings.hub_dir())
     uploads = bytes_below(store.uploads_dir())
     sizes["uploads", store.uploads_dir(), ""] += uploads

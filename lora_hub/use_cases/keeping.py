@@ -1,5 +1,6 @@
 """What an app without a lasting disk must not lose is kept in a private repo (LORA_HUB_STATE): runs that have ended,
-people's files and what the organization allows. It is read when the app starts and written while it runs, in a thread.
+people's files, comparisons and votes, and what the organization allows. It is read when the app starts and written
+while it runs, in a thread.
 
     keeper = start_keeping(); keeper.wait(60)      before the page is served
     keeper.close()                                 what is new is kept, too

@@ -1,5 +1,5 @@
-"""What a person has here, their files and runs, and deleting it: a file, or all of it. Admins may do the second for
-anybody."""
+"""What a person has here, their files, runs and comparisons, and deleting it: a file, or all of it. Admins may do the
+second for anybody."""
 
 import shutil
 from collections.abc import Sequence
@@ -33,8 +33,8 @@ class StoredFile:
 
 @dataclass(frozen=True)
 class OwnData:
-    """All of a person's data here. size: bytes of files and runs. adapters: repos on the Hub that their runs were
-    published to. tests: ids of their test sets."""
+    """All of a person's data here. size: bytes of files, runs and comparisons. adapters: repos on the Hub that their
+    runs were published to. tests: ids of their test sets. comparisons: how many are kept."""
 
     owner: str
     files: tuple[StoredFile, ...]
@@ -42,6 +42,7 @@ class OwnData:
     size: int
     adapters: tuple[str, ...]
     tests: tuple[str, ...] = ()
+    comparisons: int = 0
 
 
 @use_case(Action.TRAIN)
@@ -76,8 +77,8 @@ def look_at_data(person: Person, owner: str = "") -> OwnData:
     owner = _whose(person, owner)
     known = [run for run in runs.list_runs() if run.owner == owner]
     folder = "" if owner == LOCAL.id else owner
-    tests = [one.id for one in test_sets.list_tests() if one.owner == owner]
-    places = [settings.datasets_dir(folder), test_sets.answers_dir(folder)]
+    tests, kept = [one.id for one in test_sets.list_tests() if one.owner == owner], settings.comparisons_dir(folder)
+    places = [settings.datasets_dir(folder), test_sets.answers_dir(folder), kept]
     places += [*(store.run_folder(run.id) for run in known), *map(test_sets.folder_of, tests)]
     return OwnData(
         owner,
@@ -86,14 +87,16 @@ def look_at_data(person: Person, owner: str = "") -> OwnData:
         limits.bytes_below(*places),
         tuple(dict.fromkeys(run.adapter.repo_id for run in known if run.adapter is not None)),
         tuple(tests),
+        sum(1 for _file in kept.glob("[!.]*.json")),
     )
 
 
 @use_case(Action.TRAIN, counted=True)
 def delete_data(person: Person, owner: str = "", *, adapters: bool = False) -> OwnData:
     """Deletes all of it, and returns what there was. adapters: also the repos on the Hub that their runs were published
-    to, as the one who asks, before anything else; without it they stay. What a browser remembers is in the browser and
-    goes with its tab. Raises AccessError, RunError if a run has not ended, HubError."""
+    to, as the one who asks, before anything else, and their own votes in the organization's repo; without it they stay.
+    What a browser remembers is in the browser and goes with its tab. Raises AccessError, RunError if a run has not
+    ended, HubError."""
     found = look_at_data(person, owner)
     known = [run for run in runs.list_runs() if run.id in found.runs]
     _check_ended(known)
@@ -101,16 +104,19 @@ def delete_data(person: Person, owner: str = "", *, adapters: bool = False) -> O
     _check_ended(tests)
     for repo_id in found.adapters if adapters else ():
         hub.delete_adapter(repo_id)
+    is_local = found.owner == LOCAL.id
+    if adapters and found.owner == person.id and settings.comparisons_dir("" if is_local else found.owner).is_dir():
+        hub.remove_votes()
     for run in known:
         runs.delete_run(run.id)
     for test in tests:
         test_sets.delete_test(test.id)
-    is_local = found.owner == LOCAL.id
     test_sets.forget("" if is_local else found.owner)
-    folder = settings.datasets_dir() if is_local else settings.people_dir() / found.owner
-    with store.disk_errors(folder):
-        if folder.is_dir():
-            shutil.rmtree(folder)
+    whole = [settings.people_dir() / found.owner]
+    for folder in [settings.datasets_dir(), settings.comparisons_dir()] if is_local else whole:
+        with store.disk_errors(folder):
+            if folder.is_dir():
+                shutil.rmtree(folder)
     return found
 
 

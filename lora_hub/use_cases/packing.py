@@ -1,4 +1,5 @@
-"""A part of the app's folder as one package: a run that has ended, a person's file, or what the organization allows.
+"""A part of the app's folder as one package: a run that has ended, a person's file, their comparisons and votes, or
+what the organization allows.
 
 Packed are the files that show what was: no checkpoints, locks or links. A package is unpacked beside its place and
 renamed into it, so nobody sees half of one, and what is there already stays.
@@ -21,15 +22,15 @@ POLICY = policy.FILE
 RUN_FILES = ("spec.json", "events.jsonl", "held_out.jsonl", "examples.jsonl", "log.txt")
 # Where a package may lie below our folder, and nowhere else.
 _PLACE = re.compile(
-    rf"{re.escape(POLICY)}|runs/[a-z0-9][a-z0-9._-]{{0,120}}|people/{settings.NAMESPACE.pattern}/datasets/{store.FINGERPRINT.pattern}"
+    rf"{re.escape(POLICY)}|runs/[a-z0-9][a-z0-9._-]{{0,120}}|people/{settings.NAMESPACE.pattern}/(?:datasets/{store.FINGERPRINT.pattern}|comparisons)"
 )
 # Modified since, more or fewer of them: what a package is compared by.
 Print = tuple[tuple[str, int, int], ...]
 
 
 def files_of(place: str) -> list[Path]:
-    """The files of a package by its place below our folder: "runs/ID", "people/NAME/datasets/FINGERPRINT" or the
-    policy's file."""
+    """The files of a package by its place below our folder: "runs/ID", "people/NAME/datasets/FINGERPRINT",
+    "people/NAME/comparisons" or the policy's file."""
     whole = settings.home() / place
     if place == POLICY:
         found = [whole]
@@ -57,7 +58,8 @@ def places() -> Iterator[str]:
     home = settings.home()
     if (home / POLICY).is_file():
         yield POLICY
-    for folder in sorted(settings.people_dir().glob("*/datasets/*")):
+    people = settings.people_dir()
+    for folder in sorted([*people.glob("*/datasets/*"), *people.glob("*/comparisons")]):
         if _PLACE.fullmatch(place := folder.relative_to(home).as_posix()):
             yield place
 

@@ -1,0 +1,18 @@
+"""Votes on blind comparisons, what they say about the models, and the preference data they make."""
+
+from lora_hub.compare.votes.boards import collect_votes, rank_by_task
+from lora_hub.compare.votes.preferences import preference_rows
+from lora_hub.compare.votes.strengths import Board
+from lora_hub.compare.votes.votes_file import Votes, cast_vote, merge_votes, read_votes, reveal
+
+__all__ = [
+    "Board",
+    "Votes",
+    "cast_vote",
+    "collect_votes",
+    "merge_votes",
+    "preference_rows",
+    "rank_by_task",
+    "read_votes",
+    "reveal",
+]
