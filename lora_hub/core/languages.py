@@ -186,6 +186,12 @@ def isolated(text: str, language: str) -> str:
     return f"{_FSI}{text}{_PDI}" if other else text
 
 
+def name_of(code: str, language: str) -> str:
+    """A language's name in another one, by its ISO 639 code: ("fa", "en") -> "Persian". A code that CLDR does not know
+    stays a code."""
+    return str(_locale(language).languages.get(code.split("-")[0], code))
+
+
 @functools.cache
 def _locale(language: str) -> "Locale":
     from babel import Locale

@@ -7,7 +7,7 @@ from lora_hub.hub.client import full_id, open_api, told
 from lora_hub.hub.collection import list_collections
 from lora_hub.hub.listing import PRODUCTION, list_versions
 
-MOST_ADAPTERS = 50  # that are named; the Hub may know more
+MOST_NAMED = 50  # that are named; the Hub may know more
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def find_dependents(name: str) -> Dependents:
     with told(_("list what was made from {repo}", repo=repo_id), repo_id):
         made = [
             info.id
-            for info in open_api().list_models(filter=f"base_model:{repo_id}", limit=MOST_ADAPTERS)
+            for info in open_api().list_models(filter=f"base_model:{repo_id}", limit=MOST_NAMED)
             if info.id.lower() != repo_id.lower()
         ]
     holding = list_collections(adapter=repo_id)

@@ -174,9 +174,15 @@ def _keep_choices(page: Page) -> Any:
     restores them with the page."""
     chosen = page.choices
     names = json.dumps([one.elem_id for one in chosen])
+    # An address may name any choice, and Gradio refuses every event of a field whose value is none of its choices.
+    known = {
+        one.elem_id: [value for _title, value in one.choices]
+        for one in chosen
+        if hasattr(one, "choices") and not getattr(one, "allow_custom_value", False)
+    }
     keeping = f"(...values) => window.loraHub.chose({names}, values)"
     gr.on([one.input for one in chosen], None, chosen, None, js=keeping, api_visibility="private")
-    bringing = f"(...values) => window.loraHub.chosen({names}, values)"
+    bringing = f"(...values) => window.loraHub.chosen({names}, values, {json.dumps(known)})"
     return page.blocks.load(None, chosen, chosen, js=bringing, api_visibility="private")
 
 

@@ -44,6 +44,7 @@ from lora_hub.ui.render import (
     render_plan,
     render_problems,
     render_runs,
+    render_shelf,
     render_table,
     text,
 )
@@ -125,6 +126,9 @@ def test_nothing_that_people_write_becomes_html(tmp_path):
         versions=(EVIL,),
         updated=EVIL,
         revision=EVIL,
+        title=EVIL,
+        owner=EVIL,
+        languages=(EVIL,),
     )
     info = DatasetInfo(fingerprint="0" * 16, name=EVIL, rows=1, columns=(EVIL,), format=EVIL, encoding=EVIL)
     held_out = [held_out_row(1, {"text": EVIL}, EVIL, {"adapter": {EVIL: 1.0}}, base=EVIL, adapter=EVIL)]
@@ -148,7 +152,9 @@ def test_nothing_that_people_write_becomes_html(tmp_path):
         render_runs.run_head(run.model_copy(update={"state": RunState.RUNNING}), "en"),
         render_runs.log_text(EVIL, "en"),
         render_held_out.held_out_rows(held_out, "all", "en"),
-        render_adapters.shelf([ref], "", {}, EVIL, False, "en"),
+        render_shelf.shelf(shelf_of(ref, "cards"), "en"),
+        render_shelf.shelf(shelf_of(ref, "table"), "fa"),
+        render_adapters.unpublishing(EVIL, [as_message(EVIL)], "en"),
         render_adapters.adapter_head(ref, "en"),
         render_adapters.versions_table([(EVIL, EVIL, EVIL, EVIL)], "en"),
         render_adapters.panes(
@@ -159,6 +165,10 @@ def test_nothing_that_people_write_becomes_html(tmp_path):
         assert "<img" not in piece and "javascript:" not in re.sub(r">[^<]*<", "><", piece), piece
         assert "\u202e" not in piece
     assert all("&lt;img" in piece for piece in pieces)
+
+
+def shelf_of(ref: AdapterRef, form: str) -> render_shelf.View:
+    return render_shelf.View([ref], 1, EVIL, form=form, titles={EVIL: EVIL}, collection=EVIL, picked={ref.repo_id})
 
 
 def pane(name: str, revision: str, answer: Answer, divergence=None, judgement=None) -> PaneAnswer:

@@ -308,10 +308,22 @@
     const kept = Object.fromEntries(ids.map((id, place) => [id, values[place]]));
     try { sessionStorage.setItem(chosenKey, JSON.stringify(kept)); } catch { /* forbidden inside a frame */ }
   };
-  const chosen = (ids, values) => {
+  // The address of a shelf names its filters: `shelf=search=spam&sort=score`, encoded, by the ends of their fields' ids.
+  const filterOf = (id) => id.match(/^lh-(?:shelf|filter)-(\w+)$/)?.[1];
+  const filters = read("shelf") ? new URLSearchParams(read("shelf").slice(0, 2000)) : null;
+  for (const name of ["search", "score", "size"]) if (filters) pending[`lh-shelf-${name}`] = filters.get(name) || (name === "search" ? "" : "0");
+  const chosen = (ids, values, known) => {
     let kept = {};
     try { kept = JSON.parse(sessionStorage.getItem(chosenKey) || "{}") || {}; } catch { /* nothing was kept */ }
-    return ids.map((id, place) => (typeof kept[id] === typeof values[place] ? kept[id] : values[place]));
+    return ids.map((id, place) => {
+      const told = filters && filterOf(id) ? filters.get(filterOf(id)) : kept[id];
+      return typeof told === typeof values[place] && (!known[id] || known[id].includes(told)) ? told : values[place];
+    });
+  };
+  // first: what the fields hold where nothing is filtered.
+  const filtered = (ids, first, values) => {
+    const told = ids.map((id, place) => [filterOf(id), values[place]]).filter(([, value], place) => value && value !== first[place]);
+    address("shelf", new URLSearchParams(told).toString());
   };
 
   // --- Files ----------------------------------------------------------------------------------------------------------
@@ -343,5 +355,5 @@
     document.addEventListener(kind, (event) => { if (event.dataTransfer && event.dataTransfer.types.includes("Files")) event.preventDefault(); });
   }
 
-  window.loraHub = { language, address, read, where: () => where(read), hold, release, wired, returned, planned, chose, chosen, put: putInto };
+  window.loraHub = { language, address, read, where: () => where(read), hold, release, wired, returned, planned, chose, chosen, filtered, put: putInto };
 })();

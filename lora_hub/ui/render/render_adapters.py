@@ -1,15 +1,13 @@
-"""The nouns of the Adapters and Compare tabs -> HTML: the list of adapters, an adapter's facts, the panes of
-answers."""
+"""The nouns of the Adapters and Compare tabs -> HTML: an adapter's facts, the panes of answers. The list of adapters is
+`render_shelf`'s."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lora_hub.core import verdicts
-from lora_hub.core.messages import _, _n, text_in
+from lora_hub.core.messages import Message, _, joined, text_in
 from lora_hub.core.schema import BASE, AdapterRef, Answer, PaneAnswer
 from lora_hub.ui.render.render import badge, card, cell, empty, escape, filled, isolate, link, sentence, table
 from lora_hub.ui.render.render_answers import chances, judged
-from lora_hub.ui.render.render_data import WHO, metric_title
 from lora_hub.ui.render.text import between, iso_moment, number, percent, t
 
 # How an answer ended.
@@ -21,91 +19,6 @@ FINISH = {
 }
 
 
-def shelf(
-    found: Sequence[AdapterRef],
-    chosen: str,
-    titles: dict[str, str],
-    organization: str,
-    filtered: bool,
-    language: str,
-    *,
-    may_train: bool = True,
-) -> str:
-    """The organization's adapters as a table: one row each, with its scores and a Compare button. may_train: whether
-    the reader can make one."""
-    if not found:
-        own = _("Train one in Fine-tune (the spam sample takes about a minute), then press Publish in Runs.")
-        others = _("Adapters that members publish appear here.")
-        return (
-            empty(t(_("No adapter matches this filter."), language))
-            if filtered
-            else empty(t(_("No adapter here yet"), language), t(own if may_train else others, language))
-        )
-    rows = []
-    for ref in found:
-        owner, _rest, name = ref.repo_id.rpartition("/")
-        key = escape(ref.repo_id)
-        current = ' aria-current="true"' if ref.repo_id == chosen else ""
-        opener = (
-            f'<button type="button" class="lh-open" data-open="{key}"{current}><b><bdi>{escape(name)}</bdi></b>'
-            f'<span class="lh-quiet"><bdi>{escape(owner)}</bdi></span></button>'
-        )
-        rows.append(
-            [
-                opener,
-                escape(titles.get(ref.task, ref.task)),
-                f"<bdi>{escape(ref.base)}</bdi>",
-                _headline(ref, language),
-                f'<span class="lh-quiet"><bdi>{escape(iso_moment(ref.updated[:10], language))}</bdi></span>',
-                (
-                    f'<button type="button" class="lh-small" data-compare="{key}">'
-                    f"{escape(t(_('Compare'), language))}</button>"
-                ),
-            ]
-        )
-    heads = [
-        t(_("Adapter"), language),
-        t(_("Task"), language),
-        t(_("Base"), language),
-        t(_("Metric"), language),
-        t(_("Updated"), language),
-        "",
-    ]
-    counted = filled(
-        _n("One adapter in {organization}", "{count} adapters in {organization}", count=len(found)),
-        language,
-        organization=f"<bdi>{escape(organization)}</bdi>",
-    )
-    return f'<p class="lh-quiet">{counted}</p>' + table(heads, rows, "lh-shelf", stacked=True)
-
-
-def _headline(ref: AdapterRef, language: str) -> str:
-    """The first metric: the adapter's score, and beside it the base's, by whichever way of prompting it was better."""
-    scores = ref.metrics.get("adapter", {})
-    if not scores:
-        return ""
-    name = next(iter(scores))
-    before = ""
-    if any(name in ref.metrics.get(who, {}) for who in verdicts.BASE_WAYS):
-        who = verdicts.stronger_base(ref.metrics, name)
-        before = (
-            f'<span class="lh-quiet"> {escape(t(WHO[who], language))} '
-            f"{escape(percent(ref.metrics[who][name].value, language))}</span>"
-        )
-    of = (
-        (
-            f'<span class="lh-quiet"> '
-            f"{escape(t(_n('({count:,} row)', '({count:,} rows)', count=scores[name].rows), language))}</span>"
-        )
-        if scores[name].rows
-        else ""
-    )
-    return (
-        f'<span title="{escape(metric_title(name, language))}"><b>'
-        f"{escape(percent(scores[name].value, language))}</b> {escape(metric_title(name, language))}{of}{before}</span>"
-    )
-
-
 def _versions(versions: Sequence[str]) -> str:
     return "".join(badge(version, "good" if version == "production" else "plain") for version in versions)
 
@@ -114,10 +27,18 @@ def adapter_head(ref: AdapterRef, language: str) -> str:
     name = f"<bdi>{escape(ref.repo_id)}</bdi>"
     to_hub = link(ref.url, t(_("Open on the Hub"), language)) if ref.url else ""
     commit = f"<code>{escape(ref.revision[:12])}</code>" if ref.revision else ""
+    off = badge(t(_("unpublished"), language), "warn") if ref.unpublished else ""
     return (
-        f'<div class="lh-runhead"><h3>{name} {_versions(ref.versions)}</h3><p class="lh-quiet">{commit} '
+        f'<div class="lh-runhead"><h3>{name} {_versions(ref.versions)}{off}</h3><p class="lh-quiet">{commit} '
         f"{to_hub}</p></div>"
     )
+
+
+def unpublishing(repo_id: str, leaning: Sequence[Message], language: str) -> str:
+    """What unpublishing an adapter would do. leaning: what depends on it."""
+    said = _("{repo} leaves the shelf and becomes private. Nothing is deleted, and it can be put back.", repo=repo_id)
+    more = joined(*leaning, _("Press again to unpublish it."))
+    return card("warn", sentence(t(said, language)), sentence(t(more, language)))
 
 
 def versions_table(versions: Sequence[tuple[str, str, str, str]], language: str) -> str:

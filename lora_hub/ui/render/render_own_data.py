@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from lora_hub.core.messages import Message, _, _n, several
+from lora_hub.core.messages import Message, _, _n, joined, several
 from lora_hub.people import LOCAL
 from lora_hub.ui.render.render import card, empty, escape, sentence, table
 from lora_hub.ui.render.text import iso_moment, number, t
@@ -60,8 +60,8 @@ def going(data: Any, with_adapters: bool, language: str) -> str:
     return everything(data, language) + card("bad", sentence(said), *told)
 
 
-def deletion(planned: Any, language: str) -> str:
-    """What deleting an adapter takes away. planned: a `hub.Deletion`."""
+def deletion(planned: Any, language: str, leaning: Sequence[Message] = ()) -> str:
+    """What deleting an adapter takes away. planned: a `hub.Deletion`. leaning: what depends on it."""
     tags = several(planned.goes, most=8) if planned.goes else _("none")
     said = (
         _("Version {version} of {repo} goes for good; these stay: {stays}.")
@@ -71,7 +71,8 @@ def deletion(planned: Any, language: str) -> str:
     told = said.filled(
         {"version": planned.version, "repo": planned.repo_id, "stays": several(planned.stays), "tags": tags}
     )
-    return card("bad", sentence(t(told, language)), sentence(t(_("Press again to delete it."), language)))
+    said = joined(*leaning, _("Press again to delete it."))
+    return card("bad", sentence(t(told, language)), sentence(t(said, language)))
 
 
 def _size(size: int, language: str) -> str:
