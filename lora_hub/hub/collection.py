@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lora_hub.core import settings
-from lora_hub.core.errors import HubError
+from lora_hub.core.errors import AdapterError, HubError
 from lora_hub.core.messages import _, several
-from lora_hub.hub.client import TRY_AGAIN, check_listening, full_id, open_api, told
+from lora_hub.hub.client import TRY_AGAIN, check_listening, full_id, hub_url, open_api, told
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -83,7 +83,7 @@ def add_to_collection(adapters: Sequence[str], collection: str, org: str = "", *
         api = open_api()
         slug = found.slug if found else api.create_collection(name, namespace=org, private=private, exists_ok=True).slug
         for repo_id in names:
-            api.add_collection_item(slug, repo_id, "model", exists_ok=True)
+            _add(api, slug, repo_id)
         return _made(api.get_collection(slug))
 
 
@@ -96,6 +96,21 @@ def remove_from_collection(adapters: Sequence[str], slug: str) -> Collection:
             if item.item_type == "model" and item.item_id.lower() in names:
                 api.delete_collection_item(slug, item.item_object_id, missing_ok=True)
         return _made(api.get_collection(slug))
+
+
+def _add(api: "HfApi", slug: str, repo_id: str) -> None:
+    """Raises AdapterError where there is no such adapter that this account may see."""
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        api.add_collection_item(slug, repo_id, "model", exists_ok=True)
+    except HfHubHTTPError as error:
+        if error.response.status_code != 404:
+            raise
+        raise AdapterError(
+            _("There is no adapter {repo} on {hub}.", repo=repo_id, hub=hub_url()),
+            _("`python -m lora_hub adapters` lists what there is."),
+        ) from error
 
 
 def _get(api: "HfApi", slug: str) -> Any:
