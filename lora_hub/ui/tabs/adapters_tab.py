@@ -119,8 +119,6 @@ def build(page: Page, tab: gr.Tab) -> None:
         "concurrency_id": "hub",
         "concurrency_limit": 4,
         "api_visibility": "private",
-        "show_progress": "minimal",
-        "show_progress_on": [shelf],
     }
     before = [page.language, filters.org, chosen, picked.names, turned]
     ids, first = ([getattr(field, name) for field in filters.shown] for name in ("elem_id", "value"))
@@ -139,6 +137,8 @@ def build(page: Page, tab: gr.Tab) -> None:
     gr.on(
         [tab.select, filters.refresh.click, filters.org.submit, filters.org.blur],
         **gathering,
+        show_progress="minimal",
+        show_progress_on=[shelf],
         trigger_mode="always_last",
     ).then(**looking)
     gr.on([turned.change, *filters.changes], **looking, trigger_mode="always_last")
