@@ -151,7 +151,6 @@ def build(page: Page, tab: gr.Tab) -> None:
     chosen.change(
         None, chosen, None, js="(id) => { window.loraHub.address('adapter', id, true); }", api_visibility="private"
     )
-    # Promoting one of its versions belongs here: beside `one`, and read again with `opening`.
     opening = shelf_adapter.wire(page, one, kept)
     opening.then(**looking)
     shelf_picked.wire(page, picked, kept, filters.org, [gathering | {"show_progress": "hidden"}, looking])

@@ -16,6 +16,7 @@ from lora_hub.ui.frame import page as shared
 from lora_hub.ui.frame.page import LIGHT, Page
 from lora_hub.ui.render import render, render_adapters, render_card, render_own_data
 from lora_hub.ui.render.text import t
+from lora_hub.ui.tabs import promote
 from lora_hub.ui.tabs.shelf_kept import KeptListings
 
 UNPUBLISHING = "unpublish "  # what the button was pressed for, before the repo's id
@@ -23,7 +24,8 @@ UNPUBLISHING = "unpublish "  # what the button was pressed for, before the repo'
 
 class OneAdapter:
     """Its widgets, drawn inside the current context. going: what a press would take away. pressed: what one of the
-    buttons was pressed for. gone: changes when something of the open adapter is gone."""
+    buttons was pressed for. gone: changes when something of the open adapter is gone;
+    moved: when another version went into production."""
 
     def __init__(self, page: Page) -> None:
         words = page.words
@@ -38,6 +40,7 @@ class OneAdapter:
                 words(_("Unpublish")), size="md", scale=0, visible=False, elem_id="lh-adapter-unpublish"
             )
         self.going = shared.html(elem_id="lh-adapter-going")
+        self.moved = promote.build(page)
         self.card = shared.html(visible=False, elem_id="lh-card")
         self.pressed, self.gone = (gr.Textbox("", visible="hidden") for _field in range(2))
         self.taking = [self.going, self.delete, self.unpublish, self.pressed]
@@ -128,7 +131,7 @@ def wire(page: Page, one: OneAdapter, kept: KeptListings) -> Any:
         return ["", delete, taken_back(language, pressed_for), nothing]
 
     opening = gr.on(
-        [chosen.change, one.gone.change],
+        [chosen.change, one.gone.change, one.moved.change],
         open_card,
         [page.language, chosen],
         one.all,
