@@ -3,19 +3,16 @@
 import argparse
 import contextlib
 import functools
-from pathlib import Path
 from typing import Any
 
 from lora_hub.cli import progress
 from lora_hub.cli.options import (
     check_minimum,
-    check_task_id,
     connected_hub,
     read_mapping,
     read_numbers,
     read_org,
     read_pairs,
-    read_task,
 )
 from lora_hub.cli.train import wait
 from lora_hub.core.errors import SpecError
@@ -101,25 +98,6 @@ def publish(options: argparse.Namespace) -> Result:
         "adapter": ref.repo_id,
         **rows_missing(published.missing),
     }
-
-
-def list_adapters(options: argparse.Namespace) -> Result:
-    """others: how many adapters exist if none has the requested task and base."""
-    org = read_org(options.org)
-    task = read_task(options.task).id if options.task and Path(options.task).expanduser().is_file() else options.task
-    with connected_hub(options.screen) as connection:
-        from lora_hub import use_cases
-
-        found, others = use_cases.list_adapters(LOCAL, org=org, task=task, base=options.base, versions=True), 0
-        if not found and (task or options.base):
-            everything = use_cases.list_adapters(LOCAL, org=org)
-            others = len(everything)
-            check_task_id(task, {ref.task for ref in everything})
-        if not found and not others:
-            use_cases.check_owner(LOCAL, org)
-        where = {"kind": connection.kind, "url": connection.url}
-    asked = {"task": task, "base": options.base, "others": others}
-    return {"adapters": [ref.model_dump(mode="json") for ref in found], "organization": org, "hub": where, **asked}
 
 
 def question_of(options: argparse.Namespace) -> Question:

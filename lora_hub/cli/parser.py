@@ -7,16 +7,17 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from lora_hub import __version__
-from lora_hub.cli.commands import compare, list_adapters, list_bases, list_tasks, manage_runs, publish
+from lora_hub.cli.commands import compare, list_bases, list_tasks, manage_runs, publish
 from lora_hub.cli.deploy import deploy
 from lora_hub.cli.language import OPTION
 from lora_hub.cli.options import add_minimum, add_reading, add_settings
 from lora_hub.cli.promote import add_promoting, promote, show_promoted
 from lora_hub.cli.screen import Part, Screen
+from lora_hub.cli.shelf_options import add_shelf_commands
 from lora_hub.cli.show_answers import show_comparison
 from lora_hub.cli.show_data import show_inspection
 from lora_hub.cli.show_deploy import show_deployed
-from lora_hub.cli.show_lists import show_adapters, show_bases, show_tasks
+from lora_hub.cli.show_lists import show_bases, show_tasks
 from lora_hub.cli.show_runs import show_pipeline, show_published, show_result, show_runs
 from lora_hub.cli.show_tests import show_tests
 from lora_hub.cli.show_upkeep import show_datasets, show_deleted, show_disk
@@ -184,10 +185,7 @@ def make_parser(screen: Screen | None = None) -> argparse.ArgumentParser:
     command.add_argument("--name", default="")
     command.add_argument("--private", action="store_true", help=say(PRIVATE))
 
-    command = add("adapters", list_adapters, show_adapters, _("list the organization's adapters"))
-    command.add_argument("--org", default="")
-    command.add_argument("--task", default="")
-    command.add_argument("--base", default="")
+    add_shelf_commands(add, say)
 
     add_promoting(add("promote", promote, show_promoted, _("put a version of an adapter into production")), say)
 

@@ -1,4 +1,4 @@
-"""How `tasks`, `bases` and `adapters` are shown to people."""
+"""How `tasks`, `bases`, `adapters` and what changes the shelf are shown to people."""
 
 from typing import Any
 
@@ -44,11 +44,29 @@ def show_adapters(result: dict[str, Any]) -> list[Part]:
                 ", ".join(ref["versions"][:3]),
                 ref["task"],
                 ref["base"],
+                ", ".join(ref["languages"]),
                 _first_score(*first) if first else "",
+                _("{count:,.1f} MB", count=ref["size"] / 1e6) if ref["size"] else "",
+                ref["owner"],
                 ref["updated"][:10],
             ]
         )
-    return [Table([_("adapter"), _("versions"), _("task"), _("base"), _("score"), _("updated")], rows)]
+    heads = [_("adapter"), _("versions"), _("task"), _("base"), _("language"), _("score"), _("size"), _("owner")]
+    return [Table([*heads, _("updated")], rows)]
+
+
+def show_collections(result: dict[str, Any]) -> list[Part]:
+    if not result["collections"]:
+        return [_("No collections in {organization}.", organization=result["organization"])]
+    rows = [[one["slug"], one["title"], ", ".join(one["adapters"])] for one in result["collections"]]
+    return [Table([_("collection"), _("title"), _("adapters")], rows)]
+
+
+def show_unpublished(result: dict[str, Any]) -> list[Part]:
+    name = {"name": result["adapter"]}
+    return [
+        _("{name} is off the shelf.", **name) if result["unpublished"] else _("{name} is on the shelf again.", **name)
+    ]
 
 
 def _first_score(metric: str, score: dict[str, Any]) -> Message:
@@ -79,6 +97,8 @@ def _no_adapters(result: dict[str, Any]) -> Message:
             task=result["task"],
             **place,
         )
+    if not result["base"]:
+        return _("No adapter in {organization} on {where} is as you asked; {count} are there.", **place)
     return _(
         "No adapters of base {base} in {organization} on {where}; {count} of other bases.", base=result["base"], **place
     )

@@ -2,11 +2,12 @@
 
 import argparse
 import contextlib
+from collections.abc import Sequence
 from typing import Any
 
 from lora_hub.cli.options import connected_hub
 from lora_hub.core.errors import LoraHubError, SpecError
-from lora_hub.core.messages import Message, _, several
+from lora_hub.core.messages import Message, _, joined, several
 from lora_hub.people import LOCAL
 
 Result = dict[str, Any]
@@ -99,6 +100,7 @@ def delete(options: argparse.Namespace) -> Result:
         if kind == "adapter":
             repo, _at, version = name.partition("@")
             planned = use_cases.plan_deletion(LOCAL, repo, version)
+            leaning = [] if options.yes or version else use_cases.find_dependents(LOCAL, repo).tell()
             _agree(
                 options,
                 _(
@@ -113,6 +115,7 @@ def delete(options: argparse.Namespace) -> Result:
                     repo=planned.repo_id,
                     versions=several(planned.goes) if planned.goes else _("none"),
                 ),
+                leaning,
             )
             use_cases.delete_adapter(LOCAL, repo, version)
             return _deleted(kind, adapters=[planned.repo_id], versions=list(planned.goes))
@@ -135,11 +138,13 @@ def delete(options: argparse.Namespace) -> Result:
         return _deleted(kind, runs=list(data.runs), datasets=[one.id for one in data.files], adapters=list(adapters))
 
 
-def _agree(options: argparse.Namespace, what: Message) -> None:
-    """Raises LoraHubError that says what would be deleted, unless the person has agreed to it."""
+def _agree(options: argparse.Namespace, what: Message, leaning: Sequence[Message] = ()) -> None:
+    """Raises LoraHubError that says what would be deleted, unless the person has agreed to it. leaning: what depends on
+    it."""
     if not options.yes:
         raise LoraHubError(
-            _("Nothing was deleted. This would be, for good: {what}."), _("Say --yes to delete it."), what=what
+            _("Nothing was deleted. This would be, for good: {what}.", what=what),
+            joined(*leaning, _("Say --yes to delete it.")),
         )
 
 
