@@ -91,6 +91,7 @@ def unpublish(options: argparse.Namespace) -> Result:
         "made_from_it": list(leaning.adapters) if leaning else [],
         "collections": list(leaning.collections) if leaning else [],
         "runs": list(leaning.runs) if leaning else [],
+        "comparisons": list(leaning.comparisons) if leaning else [],
     }
 
 

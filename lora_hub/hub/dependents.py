@@ -14,13 +14,15 @@ MOST_NAMED = 50  # that are named; the Hub may know more
 class Dependents:
     """production: the version that the tag `production` stands on, or its commit; "" where nothing is in production.
     adapters: repos whose cards name this one as what they were made from. collections: titles of those that hold it.
-    runs: ids of runs on this machine that were published to it; `hub` knows none of them."""
+    runs: ids of runs on this machine that were published to it; comparisons: ids of those that somebody kept and that
+    asked it; `hub` knows none of both."""
 
     repo_id: str
     production: str = ""
     adapters: tuple[str, ...] = ()
     collections: tuple[str, ...] = ()
     runs: tuple[str, ...] = ()
+    comparisons: tuple[str, ...] = ()
 
     def tell(self) -> list[Message]:
         """A sentence for each kind; none where nothing depends on it."""
@@ -38,6 +40,14 @@ class Dependents:
                     "Published from {count:,} runs here, which stay: {runs}.",
                     count=len(self.runs),
                     runs=several(self.runs, most=5),
+                )
+            )
+        if self.comparisons:
+            said.append(
+                _n(
+                    "Asked in {count:,} comparison that you kept, which stays.",
+                    "Asked in {count:,} comparisons that you kept, which stay.",
+                    count=len(self.comparisons),
                 )
             )
         return said

@@ -11,7 +11,10 @@ from lora_hub.core.schema import AdapterRef
 from lora_hub.people import Person
 from lora_hub.people.rules import Action
 from lora_hub.use_cases.case import use_case
+from lora_hub.use_cases.kept_comparisons import list_comparisons
 from lora_hub.use_cases.watching import visible
+
+MOST_COMPARISONS = 1000  # that are looked through, the newest first
 
 
 @use_case(Action.BROWSE, counted=True)
@@ -54,10 +57,13 @@ def read_card(person: Person, repo_id: str, revision: str = "") -> str:
 
 @use_case(Action.BROWSE, counted=True)
 def find_dependents(person: Person, repo_id: str) -> hub.Dependents:
-    """As `hub.find_dependents`, with the runs that this person may see and that were published there."""
+    """As `hub.find_dependents`, with the runs that this person may see and that were published there, and the
+    comparisons that they kept and that asked it."""
     found = hub.find_dependents(repo_id)
+    kept = list_comparisons(person, search=found.repo_id, most=MOST_COMPARISONS)
+    asked = [one.id for one in kept if found.repo_id in {view.name.partition("@")[0] for view in one.answers}]
     here = [run.id for run in visible(person, runs.list_runs()) if run.adapter and run.adapter.repo_id == found.repo_id]
-    return replace(found, runs=tuple(here))
+    return replace(found, runs=tuple(here), comparisons=tuple(asked))
 
 
 @use_case(Action.PUBLISH, counted=True)

@@ -8,14 +8,14 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from huggingface_hub import HfApi
+from huggingface_hub import HfApi, ModelInfo
 from persian import refused
 from sample_adapters import ORG, make_spec, publish
 
 from lora_hub import hub as hubs
 from lora_hub import use_cases
 from lora_hub.core.errors import AdapterError, HubError, SpecError
-from lora_hub.core.schema import AdapterRef, Score
+from lora_hub.core.schema import AdapterRef, Answer, PaneAnswer, Question, Score
 from lora_hub.hub import Wanted
 from lora_hub.hub.adapter_facts import MOST_SCORES, MOST_TEXT, ref_of
 from lora_hub.people import LOCAL, Person
@@ -26,6 +26,7 @@ def ref(name: str, score: float | None = None, **more) -> AdapterRef:
     return AdapterRef(repo_id=f"{ORG}/{name}", metrics=metrics, **more)
 
 
+SCORE = {"accuracy": {"value": 95.0, "low": 90.0, "high": 99.0}}
 SHELF = [
     ref("spam-a", 91.0, task="spam", base="built-in", languages=("en",), size=2_000_000, owner="ada", updated="1"),
     ref("spam-b", 97.5, task="spam", base="owner/big", languages=("en", "fa"), size=9_000_000, owner="will"),
@@ -70,6 +71,27 @@ def test_a_thousand_adapters_are_filtered_at_once() -> None:
     started = time.perf_counter()
     found = hubs.filter_adapters(many, Wanted(search="number 7", min_score=70, sort="score"))
     assert found and time.perf_counter() - started < 0.5
+
+
+def test_a_thousand_adapters_are_listed_with_one_request(monkeypatch: pytest.MonkeyPatch, hub) -> None:
+    asked = []
+
+    class Api:
+        """A Hub of which anything else cannot be asked."""
+
+        @staticmethod
+        def list_models(**named: object) -> list[ModelInfo]:
+            asked.append(named)
+            ours = {"task": "spam", "title": "T", "base": "b", "metrics": {"adapter": SCORE}, "size": 9, "owner": "ada"}
+            card = {"lora_hub": ours, "language": ["fa"]}
+            files, tags = [{"rfilename": "adapter_config.json"}], ["lora-hub", "task:spam"]
+            facts = {"cardData": card, "siblings": files, "tags": tags, "private": False, "downloads": 0, "sha": "0"}
+            return [ModelInfo(id=f"{ORG}/a{n}", **facts) for n in range(1000)]
+
+    monkeypatch.setattr("lora_hub.hub.listing.open_api", Api)
+    started = time.perf_counter()
+    found = hubs.list_adapters(wanted=Wanted(search="spam", language="fa", owner="ada", min_score=90, max_mb=1))
+    assert len(found) == 1000 and len(asked) == 1 and time.perf_counter() - started < 5
 
 
 def test_what_strangers_say_on_a_card_is_bounded() -> None:
@@ -196,7 +218,10 @@ def test_what_depends_on_an_adapter_is_told_before_it_goes(tmp_path: Path, hub) 
     card = f"---\nbase_model: {published.repo_id}\n---\n"
     api.upload_file(repo_id=child, path_in_repo="README.md", path_or_fileobj=card.encode())
     held = use_cases.add_to_collection(LOCAL, [name], "Those that hold")
+    view = PaneAnswer(pane=1, name=f"{published.repo_id}@v1", answer=Answer(text="spam", finish="stop"))
+    kept = use_cases.keep_comparison(LOCAL, Question(prompt="Win a prize"), [view])
     found = use_cases.find_dependents(LOCAL, name)
+    assert found.comparisons == (kept.id,)
     assert (found.production, found.adapters, found.collections) == ("v1", (child,), ("Those that hold",))
     said = " ".join(str(one) for one in found.tell())
     assert "It is in production: version v1." in said and child in said and "Those that hold" in said

@@ -77,7 +77,7 @@ class Filters:
                 min_width=150,
                 elem_id="lh-shelf-form",
             )
-        with gr.Accordion(words(_("More filters")), open=False), gr.Row(elem_classes="lh-fields"):
+        with gr.Accordion(words(_("More filters")), open=False), gr.Row(elem_classes="lh-filter"):
             self.spoken = self._listing(words(_("Language")), every, "lh-shelf-spoken")
             self.owner = self._listing(words(_("Owner")), every, "lh-shelf-owner")
             self.score = self._limit(words(_("Lowest score, %")), "lh-shelf-score")
