@@ -38,6 +38,7 @@ __all__ = [
     "delete_test",
     "describe_pair",
     "disagree",
+    "figures",
     "fingerprint_adapter",
     "folder_of",
     "forget",

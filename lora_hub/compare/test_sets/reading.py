@@ -57,6 +57,8 @@ def read_file(
 def _other_columns(seen: Any, rows: set[int]) -> dict[int, dict[str, str]]:
     """The columns that the task does not read: rows may be grouped by them."""
     others = [name for name in seen.table.frame.columns if name not in seen.mapping.values() and name != "row"]
+    if not others:
+        return {}
     frame = seen.table.frame.select(others[:MOST_COLUMNS])
     found = {}
     for number, cells in zip(seen.table.numbers().to_list(), frame.iter_rows(named=True), strict=True):

@@ -77,12 +77,12 @@ def describe_pair(pair: Mapping[str, Any]) -> Message:
         return _("{a} and {b} are right and wrong on the same rows: {rows}.", **values)
     if pair["better"] is None:
         return _(
-            "{a} and {b} cannot be told apart: {difference:+.1f} points, 95 % interval {low:.1f} to {high:.1f}, "
+            "{a} and {b} cannot be told apart: +{difference:.1f} points, 95 % interval {low:.1f} to {high:.1f}, "
             "{rows}.",
             **values,
         )
     return _(
-        "{a} is better than {b}: {difference:+.1f} points, 95 % interval {low:.1f} to {high:.1f}, {rows}.", **values
+        "{a} is better than {b}: +{difference:.1f} points, 95 % interval {low:.1f} to {high:.1f}, {rows}.", **values
     )
 
 

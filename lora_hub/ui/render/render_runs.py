@@ -46,6 +46,11 @@ _KIND = {
 }
 
 
+def state_kind(state: RunState) -> str:
+    """How a state is coloured."""
+    return _KIND[state]
+
+
 def state_badge(run: Run, language: str) -> str:
     if run.is_newer:
         return badge(t(_("newer version"), language), "warn")

@@ -1,0 +1,66 @@
+// Test sets: pictures and tables become files in the browser, and a row becomes a question in Compare.
+(() => {
+  const save = (blob, name) => {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(blob);
+    link.download = name;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+  };
+  window.loraHub.saveText = (told) => {
+    if (!told) return;
+    const { name, kind, text } = JSON.parse(told);
+    save(new Blob([text], { type: `${kind};charset=utf-8` }), name);
+  };
+
+  // A picture as it is read outside of the page: on white, whatever the page's colours are.
+  const alone = (svg) => {
+    const copy = svg.cloneNode(true);
+    const [, , width, height] = copy.getAttribute("viewBox").split(" ").map(Number);
+    copy.setAttribute("width", width);
+    copy.setAttribute("height", height);
+    copy.setAttribute("style", "background:#fff;color:#1e293b");
+    return { text: new XMLSerializer().serializeToString(copy), width, height };
+  };
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest && event.target.closest("[data-save]");
+    const svg = button && button.closest("figure")?.querySelector("svg");
+    if (!svg) return;
+    const { text, width, height } = alone(svg);
+    const blob = new Blob([text], { type: "image/svg+xml;charset=utf-8" });
+    if (button.dataset.save === "svg") { save(blob, `${button.dataset.name}.svg`); return; }
+    const url = URL.createObjectURL(blob);
+    const image = new Image();
+    image.onload = () => {
+      const canvas = document.createElement("canvas");
+      canvas.width = 2 * width;
+      canvas.height = 2 * height;
+      const context = canvas.getContext("2d");
+      context.fillStyle = "#fff";
+      context.fillRect(0, 0, canvas.width, canvas.height);
+      context.drawImage(image, 0, 0, canvas.width, canvas.height);
+      URL.revokeObjectURL(url);
+      canvas.toBlob((png) => save(png, `${button.dataset.name}.png`), "image/png");
+    };
+    image.src = url;
+  });
+
+  // The fields of Compare are drawn for the adapters; until they are there, the text waits.
+  window.loraHub.askRow = (told) => {
+    if (!told) return;
+    const { texts } = JSON.parse(told);
+    const fields = () => [...document.querySelectorAll("#lh-prompt textarea, [id^='lh-input-'] textarea")].filter((one) => one.checkVisibility());
+    let left = 40;
+    const fill = () => {
+      const there = fields();
+      left -= 1;
+      if (there.length < texts.length && left > 0) { setTimeout(fill, 150); return; }
+      const shown = there.length < texts.length ? [texts.filter(Boolean).join("\n")] : texts;
+      shown.forEach((text, place) => {
+        const field = there[place];
+        if (field) window.loraHub.put(field.closest("[id]").id, text);
+      });
+    };
+    setTimeout(fill, 300);
+  };
+})();

@@ -1,0 +1,151 @@
+"""The Test sets tab: choose rows and adapters, start, watch, and read what was found: scores, pairs, plots, rows."""
+
+from typing import Any
+
+import gradio as gr
+
+from lora_hub.compare import test_sets
+from lora_hub.core.messages import _
+from lora_hub.ui.frame import page as shared
+from lora_hub.ui.frame.page import LIGHT, Labels, Page, told
+from lora_hub.ui.render import render_tests
+from lora_hub.ui.tabs.test_sets_watch import Testing
+
+TICK_SECONDS = 2
+SAVE = "(told) => { window.loraHub.saveText(told); }"
+ASK = "(told) => { window.loraHub.askRow(told); }"
+
+
+def build(page: Page, tab: gr.Tab) -> None:
+    """Draws the tab inside the current context and wires it."""
+    with gr.Row(elem_classes="lh-split"):
+        with gr.Column(scale=1, min_width=280, elem_classes="lh-side"):
+            new = NewTest(page.words)
+            listed = shared.html(elem_id="lh-tests")
+        with gr.Column(scale=3, min_width=340):
+            shown = ShownTest(page.words)
+    _wire(page, tab, new, listed, shown)
+
+
+class NewTest:
+    """The form of a new test."""
+
+    def __init__(self, words: Labels) -> None:
+        with gr.Column(elem_classes="lh-section"):
+            shared.html(f"<h2>{words.both(_('New test'))}</h2>")
+            self.rows = gr.Dropdown(
+                [],
+                value=None,
+                label=words(_("Rows")),
+                info=words(_("A file of yours, the held-out rows of a run, or a dataset on the Hub (owner/name)")),
+                allow_custom_value=True,
+                elem_id="lh-test-rows",
+            )
+            self.file = gr.File(label=words(_("Or a new file")), height=110, elem_id="lh-test-upload")
+            self.adapters = gr.Dropdown(
+                [],
+                value=[],
+                multiselect=True,
+                allow_custom_value=True,
+                max_choices=test_sets.MOST_ADAPTERS,
+                label=words(_("Adapters")),
+                elem_id="lh-test-adapters",
+            )
+            self.base = gr.Checkbox(True, label=words(_("The base, too")), elem_id="lh-test-base")
+            self.examples = gr.Checkbox(
+                True, label=words(_("The base with examples in its prompt")), elem_id="lh-test-examples"
+            )
+            self.start = gr.Button(words(_("Start")), variant="primary", size="md", elem_id="lh-test-start")
+
+
+class ShownTest:
+    """The widgets of the selected test."""
+
+    def __init__(self, words: Labels) -> None:
+        # The test that is chosen, what is drawn of it (a stamp), a page of rows, a row to be asked, a text to be saved.
+        self.id = gr.Textbox("", visible="hidden", elem_id="lh-test-id")
+        self.seen = gr.Textbox("", visible="hidden")
+        self.paged = gr.Textbox("", visible="hidden", elem_id="lh-test-page")
+        self.ask = gr.Textbox("", visible="hidden", elem_id="lh-test-ask")
+        self.asked, self.saved, self.pressed = (gr.Textbox("", visible="hidden") for _field in range(3))
+        self.timer = gr.Timer(TICK_SECONDS, active=False)
+        self.head = shared.html(elem_id="lh-test-head")
+        with gr.Row(elem_classes="lh-tight"):
+            self.cancel = gr.Button(
+                words(_("Cancel")), variant="stop", size="sm", visible=False, elem_id="lh-test-cancel"
+            )
+            self.resume = gr.Button(words(_("Resume")), size="sm", visible=False, elem_id="lh-test-resume")
+            self.csv = gr.Button("CSV", size="sm", visible=False, elem_id="lh-test-csv")
+            self.json = gr.Button("JSON", size="sm", visible=False, elem_id="lh-test-json")
+            self.delete = gr.Button(words(_("Delete")), size="sm", visible=False, elem_id="lh-test-delete")
+        self.result = shared.html(elem_id="lh-test-result")
+        with gr.Column(visible=False) as self.box:
+            with gr.Row(elem_classes="lh-tight"):
+                self.plot = gr.Dropdown([], label=words(_("Plot")), min_width=220, elem_id="lh-test-plot")
+                self.pane = gr.Dropdown([], label=words(_("Model")), min_width=220, elem_id="lh-test-pane")
+            self.picture = shared.html(elem_id="lh-test-picture")
+            shared.html(f"<h4>{words.both(_('Rows'))}</h4>")
+            with gr.Row(elem_classes="lh-tight"):
+                self.show = gr.Radio(
+                    [(words(said), one) for one, said in render_tests.FILTERS.items()],
+                    value="disagree",
+                    label=words(_("Show")),
+                    container=False,
+                    show_label=False,
+                    elem_id="lh-test-show",
+                )
+                self.order = gr.Dropdown(
+                    [(words(said), one) for one, said in render_tests.ORDERS.items()],
+                    value="file",
+                    label=words(_("Order")),
+                    container=False,
+                    show_label=False,
+                    min_width=200,
+                    scale=0,
+                    elem_id="lh-test-order",
+                )
+            self.rows = shared.html(elem_id="lh-test-answers")
+
+
+def _wire(page: Page, tab: gr.Tab, new: NewTest, listed: gr.HTML, shown: ShownTest) -> None:
+    testing, language = Testing(page), page.language
+    slow = {**LIGHT, "concurrency_id": "tests", "concurrency_limit": 4}
+    drawn = [
+        *[listed, shown.head, shown.timer, shown.cancel, shown.resume, shown.csv, shown.json, shown.delete],
+        *[shown.result, shown.box, shown.plot, shown.pane, shown.picture, shown.rows, shown.seen],
+    ]
+    asked = [language, shown.id, shown.seen, shown.show, shown.order, shown.paged, shown.plot, shown.pane]
+    after: dict[str, Any] = {"fn": told(testing.look), "inputs": asked, "outputs": drawn, **slow}
+    filling = {"inputs": [language, new.rows, new.adapters], "outputs": [new.rows, new.adapters]}
+    tab.select(told(testing.fill), **filling, **slow)
+    tab.select(**after)
+    changed = [shown.id.change, shown.show.input, shown.order.input, shown.paged.change]
+    gr.on([*changed, shown.plot.input, shown.pane.input], **after, trigger_mode="always_last")
+    shown.timer.tick(**{**after, "concurrency_id": "tests tick"})
+    new.file.upload(told(testing.upload), [language, new.file], [new.rows, new.file], **slow)
+    starting = [language, new.rows, new.adapters, new.base, new.examples]
+    new.start.click(
+        told(testing.start),
+        starting,
+        shown.id,
+        concurrency_id="tests",
+        concurrency_limit=4,
+        show_progress="minimal",
+        api_visibility="private",
+    )
+    for button, handler in ((shown.cancel, testing.cancel), (shown.resume, testing.resume)):
+        button.click(told(handler), [language, shown.id], None, **slow).then(**after)
+    deleting = shown.delete.click(
+        told(testing.delete),
+        [language, shown.id, shown.pressed],
+        [shown.delete, shown.pressed, shown.id],
+        **slow,
+    )
+    shared.ask_only_for(deleting, lambda one: one or "", [shown.id], language, shown.delete, shown.pressed, _("Delete"))
+    for button, handler in ((shown.csv, testing.save_csv), (shown.json, testing.save_json)):
+        saving = button.click(told(handler), [language, shown.id], shown.saved, **slow)
+        saving.then(None, shown.saved, None, js=SAVE, api_visibility="private")
+    going = shown.ask.change(
+        told(testing.ask), [language, shown.ask], [page.compare_names, page.tabs, shown.asked], **slow
+    )
+    going.then(None, shown.asked, None, js=ASK, api_visibility="private")

@@ -1,0 +1,226 @@
+"""The handlers of the Test sets tab: what there is to choose from, a test as it is now, and actions on it.
+
+Nothing of a test is kept here: it is read at every look.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from lora_hub import use_cases
+from lora_hub.compare import test_sets
+from lora_hub.compare.test_sets import figures
+from lora_hub.core.errors import AccessError, DataError, RunError
+from lora_hub.core.messages import _
+from lora_hub.core.schema import RunState, Score
+from lora_hub.people import Person, rules
+from lora_hub.people.rules import Action
+from lora_hub.ui.frame.asking import has_sent
+from lora_hub.ui.frame.page import Page, asks_again, inform, not_pressed
+from lora_hub.ui.render import render, render_tests, test_plots
+from lora_hub.ui.render.render_data import metric_title
+from lora_hub.ui.render.text import t
+from lora_hub.ui.tabs.compare_question import choices
+
+# What a choice of rows begins with: a stored file, or a run whose held-out rows are asked; else a dataset of the Hub.
+FILE, RUN = "file ", "run "
+
+
+class Testing:
+    """The handlers for one page. Nothing of a test is kept here."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+
+    def fill(self, language: str, rows: str | None, adapters: list[str], *, person: Person) -> list[Any]:
+        """What there is to choose from, and the list of tests."""
+        offered = []
+        if rules.may(person, Action.TRAIN):
+            offered += [(one.name, FILE + one.id) for one in use_cases.list_datasets(person)]
+        for run in use_cases.list_runs(person, self.page.runs):
+            if run.metrics:
+                said = t(_("held-out rows of {run}"), language, run=run.id)
+                offered.append((said, RUN + run.id))
+        if rows and rows not in {value for _name, value in offered}:
+            offered.append((rows, rows))
+        return [
+            gr.Dropdown(choices=offered, value=rows or None),
+            gr.Dropdown(choices=choices(person, self.page, language, adapters or []), value=adapters or []),
+        ]
+
+    def upload(self, language: str, path: str | None, *, person: Person) -> Any:
+        if not path:
+            return gr.skip(), gr.skip()
+        if not has_sent(person, path):
+            raise DataError(_("This is no file of yours."), _("Upload it again."))
+        kept = use_cases.add_dataset(person, Path(path))
+        name = f"{FILE}{kept.parent.name}/{kept.name}"
+        return gr.Dropdown(choices=[(kept.name, name)], value=name), None
+
+    def start(
+        self, language: str, rows: str | None, adapters: list[str], base: bool, examples: bool, *, person: Person
+    ) -> Any:
+        rows = (rows or "").strip()
+        if not rows:
+            raise DataError(_("No rows were chosen."), _("Choose a file, or a run whose held-out rows are asked."))
+        named: dict[str, Any] = {"run": rows.removeprefix(RUN)}
+        if rows.startswith(FILE):
+            named = {"file": use_cases.open_dataset(person, rows.removeprefix(FILE))}
+        elif not rows.startswith(RUN):
+            named = {"file": use_cases.fetch_dataset(person, rows)}
+        state = use_cases.start_test(person, self.page.comparer, adapters or [], base=base, examples=examples, **named)
+        return state.id
+
+    def look(
+        self,
+        language: str,
+        test_id: str,
+        seen_before: str,
+        show: str,
+        order: str,
+        paged: str,
+        plot: str | None,
+        pane: str | None,
+        *,
+        person: Person,
+    ) -> list[Any]:
+        try:
+            tests = use_cases.list_tests(person)
+        except AccessError as error:  # signed out since
+            return [render.error_card(error, language), "", *self._nothing(), ""]
+        listed = render_tests.tests_list(tests, test_id, language)
+        state = next((one for one in tests if one.id == test_id), None)
+        if state is None:
+            said = render.empty(t(_("Choose a test from the list."), language)) if tests else ""
+            return [listed, said, *self._nothing(), ""]
+        stamp = " ".join(
+            [state.id, state.state, str(state.attempt), show, order, paged, plot or "", pane or "", language]
+        )
+        mine, is_going = rules.can_change(person, state), render_tests.is_going(state)
+        drawn = [
+            listed,
+            render_tests.head(state, language),
+            gr.Timer(active=is_going),
+            gr.Button(visible=mine and is_going and not state.cancelling),
+            gr.Button(visible=mine and render_tests.may_resume(state)),
+        ]
+        if stamp == seen_before:
+            return [*drawn, *[gr.skip()] * 9, stamp]
+        is_done = state.state is RunState.SUCCEEDED
+        files = [gr.Button(visible=is_done), gr.Button(visible=is_done)]
+        deleting = gr.Button(t(_("Delete"), language), variant="secondary", visible=mine and not is_going)
+        if not is_done:
+            return [*drawn, *files, deleting, "", gr.Column(visible=False), *[gr.skip()] * 4, stamp]
+        report = use_cases.read_test(person, test_id)
+        return [*drawn, *files, deleting, *self._found(report, language, show, order, paged, plot, pane), stamp]
+
+    def _found(
+        self, report: Any, language: str, show: str, order: str, paged: str, plot: str | None, pane: str | None
+    ) -> list[Any]:
+        """[result, box, plots, models, picture, rows]"""
+        task, panes = report.state.spec.task, list(report.result["metrics"])
+        has_labels = task.output == "labels"
+        metric = metric_title(report.result["metric"], language)
+        titles = render_tests.plot_titles(metric, figures.columns_of(report.rows), has_labels)
+        plot = plot if plot in titles else "scores"
+        pane = pane if pane in panes else panes[-1]
+        place = f"{report.state.id} {show} {order}"
+        asked, _space, number = paged.rpartition(" ")
+        of_page = int(number) if asked == place and number.isdecimal() else 1
+        return [
+            render_tests.result(report.result, report.problems, language),
+            gr.Column(visible=True),
+            gr.Dropdown(choices=[(t(said, language), one) for one, said in titles.items()], value=plot),
+            gr.Dropdown(
+                choices=[(render_tests.pane_name(one, language), one) for one in panes],
+                value=pane,
+                visible=plot in ("confusion", "calibration"),
+            ),
+            self._picture(report, plot, pane, t(titles[plot], language), language),
+            render_tests.rows_table(report.rows, show, order, of_page, place, language),
+        ]
+
+    def _picture(self, report: Any, plot: str, pane: str, title: str, language: str) -> str:
+        task, rows = report.state.spec.task, report.rows
+        panes = {one: render_tests.pane_name(one, language) for one in report.result["metrics"]}
+        if plot == "confusion":
+            svg = test_plots.heat(figures.confusion(task, rows, pane), language)
+        elif plot == "calibration":
+            svg = test_plots.curve(figures.calibration(rows, pane), language)
+        elif plot == "scores":
+            scores = {one: Score(**of[report.result["metric"]]) for one, of in report.result["metrics"].items()}
+            svg = test_plots.dots(
+                [(panes[one], [(panes[one], score)]) for one, score in scores.items()], title, language
+            )
+        else:
+            grouped = {
+                "length": lambda: figures.by_length(task, rows),
+                "label": lambda: figures.by_label(task, rows),
+            }
+            groups = grouped.get(plot, lambda: figures.by_column(task, rows, plot.removeprefix("column ")))()
+            marks = [
+                (f"{one.name or '-'} ({one.rows})", [(panes[who], score) for who, score in one.scores.items()])
+                for one in groups
+            ]
+            svg = test_plots.dots(marks, title, language, names=list(panes.values()))
+        if plot in ("confusion", "calibration"):
+            title = f"{title}: {panes[pane]}"
+        return test_plots.figure(svg, title, f"{report.state.id}-{plot}".replace(" ", "-"), language)
+
+    def _nothing(self) -> list[Any]:
+        """Updates for everything between head and stamp when no test is shown."""
+        off = {"visible": False}
+        buttons = [gr.Button(**off) for _button in range(5)]
+        return [gr.Timer(active=False), *buttons, "", gr.Column(**off), gr.skip(), gr.skip(), "", ""]
+
+    def cancel(self, language: str, test_id: str, *, person: Person) -> None:
+        use_cases.cancel_test(person, test_id)
+
+    def resume(self, language: str, test_id: str, *, person: Person) -> None:
+        use_cases.resume_test(person, test_id)
+        inform(render.escape(t(_("The test goes on."), language)), language)
+
+    def delete(self, language: str, test_id: str, pressed_for: str, *, person: Person) -> Any:
+        """The first press asks for confirmation; a second one for the same test deletes it."""
+        if pressed_for != test_id:
+            return *asks_again(language, test_id), gr.skip()
+        use_cases.delete_test(person, test_id)
+        return *not_pressed(_("Delete"), language, visible=False), ""
+
+    def save_csv(self, language: str, test_id: str, *, person: Person) -> str:
+        report = self._report(person, test_id)
+        # The byte order mark tells spreadsheets that it is UTF-8.
+        return _file(f"{test_id}.csv", "text/csv", "\ufeff" + test_sets.to_csv(report.rows))
+
+    def save_json(self, language: str, test_id: str, *, person: Person) -> str:
+        report = self._report(person, test_id)
+        whole = test_sets.to_json(report.state.spec, report.result, report.rows)
+        return _file(f"{test_id}.json", "application/json", json.dumps(whole, ensure_ascii=False, indent=1))
+
+    def _report(self, person: Person, test_id: str) -> Any:
+        report = use_cases.read_test(person, test_id)
+        if report.result is None:
+            raise RunError(
+                _("The test {test_id} has no result yet."), _("Wait until it has succeeded."), test_id=test_id[:160]
+            )
+        return report
+
+    def ask(self, language: str, place: str, *, person: Person) -> tuple[Any, Any, str]:
+        """A row as a question in Compare, to the first adapters of its test. place: "test filter order row"."""
+        test_id, _rest, row = place.partition(" ")[0], "", place.rpartition(" ")[2]
+        report = self._report(person, test_id)
+        found = next((one for one in report.rows if str(one.row) == row), None)
+        if found is None:
+            return gr.skip(), gr.skip(), ""
+        spec = report.state.spec
+        names = list(spec.adapters)[: self.page.compare_names.max_choices or 4]
+        texts = [str(found.inputs.get(role, "")) for role in spec.task.inputs]
+        if spec.task.is_chat:
+            texts = [found.prompt]
+        return gr.Dropdown(choices=names, value=names), gr.Tabs(selected="compare"), json.dumps({"texts": texts})
+
+
+def _file(name: str, kind: str, text: str) -> str:
+    return json.dumps({"name": name, "kind": kind, "text": text}, ensure_ascii=False)
