@@ -3,6 +3,7 @@
 __all__ = [
     "exam",
     "examples",
+    "intervals",
     "metrics",
     "minimum",
     "pairs",

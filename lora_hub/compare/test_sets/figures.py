@@ -130,7 +130,7 @@ def confusion(task: Task, rows: Sequence[TestRow], pane: str) -> Confusion:
 
 def calibration(rows: Sequence[TestRow], pane: str) -> list[Bin]:
     """How often answers were right that were given about as sure; empty where a model does not say how sure it is."""
-    from lora_hub.evaluation.statistics import wilson
+    from lora_hub.evaluation.intervals import wilson
 
     bins: dict[int, list[tuple[float, bool]]] = {}
     for row in rows:

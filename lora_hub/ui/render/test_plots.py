@@ -84,7 +84,7 @@ def figure(svg: str, title: str, name: str, language: str) -> str:
     return (
         f'<figure class="lh-testplot"><figcaption><b>{escape(title)}</b>'
         f'<span class="lh-saves" role="group" aria-label="{saving}">{buttons}</span>'
-        f"</figcaption>{svg}</figure>"
+        f'</figcaption><div class="lh-plotscroll" tabindex="0">{svg}</div></figure>'
     )
 
 

@@ -21,7 +21,7 @@ from lora_hub.ui.frame.asking import has_sent
 from lora_hub.ui.frame.page import Page, asks_again, inform, not_pressed
 from lora_hub.ui.render import render, render_tests, test_plots
 from lora_hub.ui.render.render_data import metric_title
-from lora_hub.ui.render.text import t
+from lora_hub.ui.render.text import digits, t
 from lora_hub.ui.tabs.compare_question import choices
 
 # What a choice of rows begins with: a stored file, or a run whose held-out rows are asked; else a dataset of the Hub.
@@ -161,13 +161,18 @@ class Testing:
             }
             groups = grouped.get(plot, lambda: figures.by_column(task, rows, plot.removeprefix("column ")))()
             marks = [
-                (f"{one.name or '-'} ({one.rows})", [(panes[who], score) for who, score in one.scores.items()])
+                (self._group_name(one, plot, language), [(panes[who], score) for who, score in one.scores.items()])
                 for one in groups
             ]
             svg = test_plots.dots(marks, title, language, names=list(panes.values()))
         if plot in ("confusion", "calibration"):
             title = f"{title}: {panes[pane]}"
         return test_plots.figure(svg, title, f"{report.state.id}-{plot}".replace(" ", "-"), language)
+
+    def _group_name(self, group: Any, plot: str, language: str) -> str:
+        """With how many rows it has. Lengths are ours to write; other names are the file's."""
+        name = digits(group.name, language) if plot == "length" else group.name or "-"
+        return t(_("{name} ({rows})"), language, name=name, rows=digits(str(group.rows), language))
 
     def _nothing(self) -> list[Any]:
         """Updates for everything between head and stamp when no test is shown."""
