@@ -174,7 +174,15 @@ def test_a_tab_is_one_file_and_one_line(monkeypatch: pytest.MonkeyPatch) -> None
     drawn = app.build(connection, Endpoints(Comparer(), Looker()), Labels()).get_config_file()
     parts = {one["id"]: one for one in drawn["components"]}
     tabs = [one for one in parts.values() if one["type"] == "tabitem"]
-    assert [one["props"]["id"] for one in tabs] == ["finetune", "runs", "adapters", "compare", "data", "greetings"]
+    assert [one["props"]["id"] for one in tabs] == [
+        "finetune",
+        "runs",
+        "adapters",
+        "compare",
+        "tests",
+        "data",
+        "greetings",
+    ]
     tree = next(one for one in _nodes(drawn["layout"]) if one["id"] == tabs[-1]["id"])
     assert "lh-greeting" in {parts[one["id"]]["props"].get("elem_id") for one in _nodes(tree) if one["id"] in parts}
     selects = [one for one in drawn["dependencies"] if (tabs[-1]["id"], "select") in map(tuple, one["targets"])]
