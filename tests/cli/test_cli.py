@@ -1,9 +1,13 @@
-"""The shell as people and scripts use it: real processes, one JSON object on standard output, honest exit codes."""
+"""The shell as people and scripts use it: one JSON object on standard output, honest exit codes. Where the process
+itself is what matters (its Hub, its signals), commands are processes; elsewhere they are called in this one."""
 
+import contextlib
+import io
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,22 +15,17 @@ import pytest
 from small_data import sentiment_rows, write_csv
 from test_privacy import open_to_others
 
+from lora_hub.cli import main
 from lora_hub.hub.endpoint import find_server
 
 ROOT = Path(__file__).parents[2]
 
 
-def call(*arguments: str, home: Path, expect: int | None = 0, text: str | None = None) -> Any:
-    """Runs a command; returns its JSON where it has --json, else its output."""
-    done = subprocess.run(
-        [sys.executable, "-m", "lora_hub", *arguments],
-        cwd=ROOT,
-        env={**os.environ, "LORA_HUB_HOME": str(home)},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        input=text,
-    )
+def call(*arguments: str, home: Path, expect: int | None = 0, text: str | None = None, here: bool | None = None) -> Any:
+    """Runs a command; returns its JSON where it has --json, else its output. here: in this process, where its libraries
+    are loaded already; by default so, unless the command is to find its home's own Hub."""
+    here = "HF_ENDPOINT" in os.environ if here is None else here
+    done = (run_here if here else run_process)(arguments, {**os.environ, "LORA_HUB_HOME": str(home)}, text)
     assert expect is None or done.returncode == expect, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
     assert "Traceback" not in done.stderr and "Traceback" not in done.stdout
     if "--json" in arguments:
@@ -34,6 +33,33 @@ def call(*arguments: str, home: Path, expect: int | None = 0, text: str | None =
         assert len(lines) == 1, f"more than the JSON on standard output: {done.stdout[:500]}"
         return json.loads(lines[0])
     return done.stdout if not expect else done.stderr
+
+
+def run_process(arguments: Sequence[str], environment: dict[str, str], text: str | None) -> Any:
+    return subprocess.run(
+        [sys.executable, "-m", "lora_hub", *arguments],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        input=text,
+    )
+
+
+def run_here(arguments: Sequence[str], environment: dict[str, str], text: str | None) -> Any:
+    """The same without a process: what `lora_hub/__main__.py` does."""
+    output, errors = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patched, contextlib.chdir(ROOT):
+        for name, value in environment.items():
+            patched.setenv(name, value)
+        patched.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO((text or "").encode())))
+        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
+            try:
+                status = main(list(arguments))
+            except SystemExit as ended:
+                status = int(ended.code or 0)
+    return subprocess.CompletedProcess(arguments, status, output.getvalue(), errors.getvalue())
 
 
 @pytest.fixture
@@ -210,34 +236,38 @@ def test_train_publish_list_compare(home: Path, data: Path, tmp_path: Path) -> N
         scored = call("compare", "--adapter", trained["run"], "--test", str(held), "--json", home=home)
         assert scored["rows"] == 40 and set(scored["metrics"]) == {"base", "base_examples", trained["run"]}
 
-        shown = call("runs", "show", trained["run"], "--json", home=home)
+        shown = call("runs", "show", trained["run"], "--json", home=home, here=True)
         assert shown["state"] == "succeeded" and shown["adapter"] == "lora-hub/reviews"
-        assert call("runs", "--json", home=home)["runs"][0]["run"] == trained["run"]
-        assert "training" in call("runs", "log", trained["run"], "--json", home=home)["log"]
+        assert call("runs", "--json", home=home, here=True)["runs"][0]["run"] == trained["run"]
+        assert "training" in call("runs", "log", trained["run"], "--json", home=home, here=True)["log"]
         told = call("compare", "--adapter", "lora-hub/reveiws", "--prompt", "x", "--json", home=home, expect=1)
         assert "reveiws" in told["error"]["message"]
         assert (home / "hub" / "token").is_file() and open_to_others(home) == [], "rows, adapters and the Hub's store"
 
-        disk = call("disk", "--json", home=home)
+        disk = call("disk", "--json", home=home, here=True)
         sizes = {part["kind"]: part["bytes"] for part in disk["parts"]}
         assert {"adapters", "run files", "datasets", "hub"} <= set(sizes) and "checkpoints" not in sizes
         assert sum(sizes.values()) == disk["bytes"] and sizes["hub"] > 1e6, "the built-in base is published, too"
         for what in (("run", trained["run"]), ("adapter", "reviews"), ("person", "local", "--adapters")):
-            told = call("delete", *what, "--json", home=home, expect=1)
+            told = call("delete", *what, "--json", home=home, expect=1, here=True)
             assert "Nothing was deleted" in told["error"]["message"] and "--yes" in told["error"]["hint"]
         told = call("delete", "adapter", "reviews@v1", "--yes", "--json", home=home, expect=1)
         assert "v1 is the newest version" in told["error"]["message"]
-        assert call("adapters", "--json", home=home)["adapters"] and call("runs", "--json", home=home)["runs"]
+        assert (
+            call("adapters", "--json", home=home)["adapters"] and call("runs", "--json", home=home, here=True)["runs"]
+        )
         gone = call("delete", "person", "local", "--adapters", "--yes", "--json", home=home)
         assert (gone["runs"], gone["adapters"]) == ([trained["run"]], ["lora-hub/reviews"]) and gone["datasets"]
-        assert "No adapters" in call("adapters", home=home) and call("runs", "--json", home=home)["runs"] == []
-        assert {part["kind"] for part in call("disk", "--json", home=home)["parts"]} == {"hub", "cache"}
+        assert (
+            "No adapters" in call("adapters", home=home) and call("runs", "--json", home=home, here=True)["runs"] == []
+        )
+        assert {part["kind"] for part in call("disk", "--json", home=home, here=True)["parts"]} == {"hub", "cache"}
     finally:
         os.environ |= environment
 
 
 def test_the_embedded_hubs_store_is_checked(home: Path) -> None:
-    assert "No adapters" in call("adapters", home=home)
+    assert "No adapters" in call("adapters", home=home, here=False)
     call("hub", "stop", home=home)
     assert call("hub", "fsck", home=home).strip() == "0 problems"
     assert "0 unused files" in call("hub", "gc", home=home)
