@@ -47,10 +47,12 @@ def run_process(arguments: Sequence[str], environment: dict[str, str], text: str
     )
 
 
-def run_here(arguments: Sequence[str], environment: dict[str, str], text: str | None) -> Any:
+def run_here(arguments: Sequence[str], environment: dict[str, str], text: str | None = None, cwd: Path = ROOT) -> Any:
     """The same without a process: what `lora_hub/__main__.py` does."""
     output, errors = io.StringIO(), io.StringIO()
-    with pytest.MonkeyPatch.context() as patched, contextlib.chdir(ROOT):
+    with pytest.MonkeyPatch.context() as patched, contextlib.chdir(cwd):
+        for name in os.environ.keys() - environment.keys():
+            patched.delenv(name)
         for name, value in environment.items():
             patched.setenv(name, value)
         patched.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO((text or "").encode())))
