@@ -4,14 +4,18 @@ Tools have no uploads: data is given as text, or as a dataset of the Hub. A tool
 the client sends (`Authorization: Bearer hf_...`), and may what they may on the page.
 """
 
+import contextlib
 import inspect
+import threading
 from collections.abc import Callable
 from typing import Any, get_type_hints
 
+import anyio
 from mcp.server.fastmcp import Context, FastMCP
 from mcp.server.fastmcp.exceptions import ToolError
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
 from starlette.responses import Response
 
 from lora_hub.api.arguments import Arguments
@@ -22,6 +26,7 @@ from lora_hub.people import Person
 
 PATH = "/mcp"
 MOST_BYTES = 16 << 20
+GONE_SECONDS = 0.5  # between two looks whether a client that waits is still there
 PURPOSE = (
     "Fine-tunes language models with LoRA: inspect data, plan and start a training, look at runs, publish adapters to "
     "the organization, and ask several adapters the same question."
@@ -77,6 +82,13 @@ class _Server(FastMCP):
         return await super().call_tool(name, arguments)
 
 
+async def _watch(request: Request, gone: threading.Event) -> None:
+    """Says when the client has gone away: what nobody waits for any more is not worked out to its end."""
+    while not await request.is_disconnected():
+        await anyio.sleep(GONE_SECONDS)
+    gone.set()
+
+
 def _as_tool(function: Callable, who_asks: Callable[[dict[str, Any]], Person]) -> Callable:
     """The function as a tool: without the person and the upload; of a stream the last item."""
     hints = get_type_hints(function)
@@ -88,20 +100,28 @@ def _as_tool(function: Callable, who_asks: Callable[[dict[str, Any]], Person]) -
     ]
     is_stream = inspect.isgeneratorfunction(function)
 
-    def answer(scope: dict[str, Any], named: dict[str, Any]) -> Any:
+    def answer(scope: dict[str, Any], named: dict[str, Any], gone: threading.Event) -> Any:
         try:
             found = function(who_asks(scope), **named)
             if not is_stream:
                 return found
             last: Any = {}
-            for last in found:  # noqa: B007  the last one is the whole answer
-                pass
+            with contextlib.closing(found):
+                for last in found:  # noqa: B007  the last one is the whole answer
+                    if gone.is_set():
+                        break
             return last
         except Exception as error:
             raise ToolError(in_words(error)) from None
 
     async def tool(*, context: Context, **named: Any) -> dict[str, Any]:
-        return await run_in_threadpool(answer, context.request_context.request.scope, named)
+        request, gone = context.request_context.request, threading.Event()
+        async with anyio.create_task_group() as tasks:
+            if is_stream:
+                tasks.start_soon(_watch, request, gone)
+            found = await run_in_threadpool(answer, request.scope, named, gone)
+            tasks.cancel_scope.cancel()
+        return found
 
     context = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=Context)
     tool.__signature__ = inspect.Signature([*asked, context], return_annotation=dict[str, Any])

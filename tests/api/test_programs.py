@@ -7,8 +7,10 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -20,7 +22,7 @@ from mcp.client.streamable_http import streamablehttp_client
 from small_data import write_csv
 from test_page_people import Place, token_of
 
-from lora_hub.api import NAMES
+from lora_hub.api import NAMES, mcp_door
 
 ROWS = [(f"You won prize {n}, call now", "spam") for n in range(60)] + [(f"See you at {n}", "ham") for n in range(60)]
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
@@ -260,3 +262,29 @@ def test_a_token_that_is_none_is_refused(place: Place) -> None:
     for path in ("/", "/gradio_api/call/v2/runs"):
         answer = httpx.request("POST" if "call" in path else "GET", place.app.url + path, headers=headers, timeout=60)
         assert answer.status_code == 403 and "does not accept this token" in answer.text
+
+
+@pytest.mark.parametrize("is_gone", [True, False])
+def test_a_client_of_mcp_that_goes_away_ends_its_comparison(is_gone: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[object] = []
+
+    def compare(person: object) -> Iterator[dict]:
+        """Answers that grow."""
+        try:
+            for count in range(200):
+                yield {"count": count}
+                time.sleep(0.005)
+        finally:
+            seen.append(count)
+
+    class Request:
+        scope: dict = {}  # noqa: RUF012
+
+        async def is_disconnected(self) -> bool:
+            return is_gone
+
+    monkeypatch.setattr(mcp_door, "GONE_SECONDS", 0.01)
+    tool = mcp_door._as_tool(compare, lambda scope: None)
+    context = SimpleNamespace(request_context=SimpleNamespace(request=Request()))
+    found = asyncio.run(tool(context=context))
+    assert (found["count"] == seen[0] == 199) is not is_gone

@@ -58,10 +58,11 @@ def is_gone(run: Run, seconds: float = 60) -> bool:
     return not local.is_alive(run.handle)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_train_told_to_end_cancels_its_run_and_says_so(number: int, home: Path, data: Path) -> None:
+@pytest.mark.parametrize(("number", "when"), [(signal.SIGTERM, "training"), (signal.SIGINT, "run ")])
+def test_train_told_to_end_cancels_its_run_and_says_so(number: int, when: str, home: Path, data: Path) -> None:
+    """While it trains, and before it has loaded anything."""
     process = start("train", str(data), "--task", "sentiment", "--set", "steps=100000", "--json", home=home)
-    read_until(process, "training")
+    read_until(process, when)
     process.send_signal(number)
     output, _ = process.communicate(timeout=120)
     assert process.returncode == 128 + number

@@ -32,9 +32,11 @@ from lora_hub.core.schema import Event, Hired, RunState, TrainSpec
 from lora_hub.hub.jobs import Job
 from lora_hub.people import LOCAL, Person
 from lora_hub.runs import run_json
+from lora_hub.runs.jobs import follower as follower_module
 from lora_hub.runs.jobs import job_log, job_parcel, job_result, job_wire
 from lora_hub.runs.jobs.follower import Follower
 from lora_hub.runs.jobs.job_log import ENDED, JobLog
+from lora_hub.runs.jobs.job_worker import JobWorker
 
 ORG, TOKEN = "lora-hub", TOKENS["alice"]
 TASK = catalogue.get_task("sentiment")
@@ -369,6 +371,35 @@ def test_a_job_that_may_not_be_looked_at_any_more_goes_on(home: Path, monkeypatc
     assert run.state == "failed" and run.hired.is_under_way and run.hired.repo
     assert run.error.message == "The Hub does not accept this token. The job itself goes on."
     assert run.error.hint == "Sign in again. Resume the run: its job is followed again."
+
+
+def test_a_hub_that_stays_away_is_not_waited_for_for_ever(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_id = make_run(("app-1", "hired", {"flavor": "t4-small", "namespace": ORG, "job": "a1", "repo": f"{ORG}/x"}))
+
+    def away(*asked: object) -> Job:
+        raise HubUnreachableError(_("The Hub cannot be reached."))
+
+    monkeypatch.setattr(hub, "read_job", away)
+    monkeypatch.setattr(follower_module, "AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(follower_module, "GIVE_UP_SECONDS", 0.1)
+    follower = Follower(run_id)
+    assert not follower.told(follower._work)
+    follower.end()
+    run = runs.refresh_run(run_id)
+    assert run.state == "failed" and run.hired.is_under_way
+    assert run.error.message == "The Hub could not be reached for 0 hours. The job itself goes on."
+
+
+def test_a_token_that_expired_while_a_job_trained_is_told(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    worker = JobWorker(make_run(), f"{ORG}/x")
+
+    def refuse(*asked: object) -> None:
+        raise HubError(_("The Hub does not accept this token."), _("Sign in again."))
+
+    monkeypatch.setattr(hub, "send_files", refuse)
+    with pytest.raises(HubError, match="could not be handed back .* does not accept this token") as told:
+        worker.publish()
+    assert "goes on from its last checkpoint" in told.value.hint
 
 
 # --- what strangers could have written ---

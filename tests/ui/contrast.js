@@ -20,21 +20,23 @@
     const [light, dark] = [luminance(one), luminance(other)].sort((a, b) => b - a);
     return (light + 0.05) / (dark + 0.05);
   };
-  const chain = (element) => (element ? [...chain(element.parentElement), element] : []);
+  const places = new Map(); // element -> what it stands on; each is looked at once, from the page's root down
+  const placed = (element) => {
+    if (!element) return { under: [255, 255, 255, 1], opacity: 1, clipped: false };
+    if (!places.has(element)) {
+      const around = placed(element.parentElement), style = getComputedStyle(element);
+      const background = rgba(style.backgroundColor), opacity = around.opacity * Number(style.opacity);
+      const clipped = around.clipped || style.visibility === 'hidden' || style.clip === 'rect(0px, 0px, 0px, 0px)' || Number(style.opacity) < 0.05;
+      places.set(element, { under: over([...background.slice(0, 3), background[3] * opacity], around.under), opacity, clipped });
+    }
+    return places.get(element);
+  };
   const seen = (element) => {
     const box = element.getBoundingClientRect();
-    const clipped = chain(element).some((one) => { const style = getComputedStyle(one); return style.visibility === 'hidden' || style.clip === 'rect(0px, 0px, 0px, 0px)' || Number(style.opacity) < 0.05; });
-    return box.width > 1 && box.height > 1 && !clipped && element.checkVisibility();
+    return box.width > 1 && box.height > 1 && !placed(element).clipped && element.checkVisibility();
   };
   const measure = (element, colour) => {
-    let under = [255, 255, 255, 1];
-    let opacity = 1;
-    for (const one of chain(element)) {
-      const style = getComputedStyle(one);
-      const background = rgba(style.backgroundColor);
-      opacity *= Number(style.opacity);
-      under = over([...background.slice(0, 3), background[3] * opacity], under);
-    }
+    const { under, opacity } = placed(element);
     const [r, g, b, a] = rgba(colour);
     return ratio(over([r, g, b, a * opacity], under), under);
   };

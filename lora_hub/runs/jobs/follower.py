@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from lora_hub import hub
 from lora_hub.core import settings, store
-from lora_hub.core.errors import HubUnreachableError, LoraHubError
+from lora_hub.core.errors import HubError, HubUnreachableError, LoraHubError
 from lora_hub.core.messages import _, as_message, joined
 from lora_hub.core.schema import Event, Failure, Hired, RunState
 from lora_hub.hub import endpoint
@@ -30,6 +30,8 @@ Got = TypeVar("Got")
 # asked to end.
 LOOK_SECONDS, AGAIN_SECONDS, END_SECONDS = 5.0, 3.0, 10.0
 SILENT_SECONDS = 60.0
+# A Hub that has not answered for so long is not waited for any more: no job of ours goes on for longer.
+GIVE_UP_SECONDS = 12 * 3600.0
 LOST = "out of touch with the job"
 
 
@@ -43,7 +45,7 @@ class Follower(Worker):
         super().__init__(*arguments)
         self._state, self._failure, self._adapter = "", None, {}
         self._phase = ""
-        self._is_lost = False
+        self._is_lost, self._lost_since = False, 0.0
 
     def turn(self, ticket: Ticket | None) -> contextlib.AbstractContextManager[Any]:
         """It trains nothing here, and waits for nobody."""
@@ -265,7 +267,9 @@ class Follower(Worker):
         """What the Hub answers, however long it does not. Raises what it refuses with, and Cancelled."""
         while True:
             try:
-                return ask()
+                found = ask()
+                self._is_lost = False
+                return found
             except HubUnreachableError as error:
                 self._lose(error)
                 until = time.monotonic() + AGAIN_SECONDS
@@ -275,9 +279,14 @@ class Follower(Worker):
 
     def _lose(self, error: HubUnreachableError) -> None:
         if not self._is_lost:
-            self._is_lost = True
+            self._is_lost, self._lost_since = True, time.monotonic()
             write_log(f"{error}")
             self.say(LOST)
+        elif time.monotonic() - self._lost_since > GIVE_UP_SECONDS:
+            raise HubError(
+                _("The Hub could not be reached for {hours:.0f} hours.", hours=GIVE_UP_SECONDS / 3600),
+                _("See whether the network is there."),
+            ) from error
 
     def _say_phase(self, name: str) -> None:
         self._phase = name

@@ -15,7 +15,8 @@ from typing import Any
 
 from lora_hub import hub
 from lora_hub.core import settings, store
-from lora_hub.core.errors import HubUnreachableError, LoraHubError
+from lora_hub.core.errors import HubError, HubUnreachableError, LoraHubError
+from lora_hub.core.messages import _, joined
 from lora_hub.core.processes import set_environment
 from lora_hub.core.schema import Event, EventKind
 from lora_hub.hub import adapter_config
@@ -52,7 +53,15 @@ class JobWorker(Worker):
         names = (adapter_config.CONFIG_FILE, adapter_config.WEIGHTS_FILE, adapter_config.RECORD_FILE)
         files = [adapter / name for name in names] + [self.folder / run_rows.HELD_OUT, self.folder / run_rows.EXAMPLES]
         found: dict[str, Path | bytes] = {f"{job_parcel.RESULT}/{file.name}": file for file in files if file.is_file()}
-        _patiently(lambda: hub.send_files(self.repo, found))
+        try:
+            _patiently(lambda: hub.send_files(self.repo, found))
+        except HubUnreachableError:
+            raise
+        except HubError as error:  # as where the token has expired that the job was started with
+            raise HubError(
+                joined(_("The result could not be handed back from the hired machine."), error.said),
+                _("Sign in again, or use a token that lasts, and resume the run: it goes on from its last checkpoint."),
+            ) from error
         super().publish()
 
     def _checkpoints(self) -> list[Path]:
