@@ -50,14 +50,24 @@ class Caller:
         self.heard.append(answer.text)
         return answer.status_code, answer.text
 
-    def ask(self, name: str, event: str, values: dict[str, Any] | None = None, hidden: Any = None, data: Any = None):
+    def ask(
+        self,
+        name: str,
+        event: str,
+        values: dict[str, Any] | None = None,
+        hidden: Any = None,
+        data: Any = None,
+        writes: str = "",
+    ):
         """Calls the handler of a component's event and returns all that it says. values: of inputs by their names.
-        hidden: for hidden texts without a name. data: the event's own."""
+        hidden: for hidden texts without a name. data: the event's own. writes: of several handlers the one that writes
+        into this component."""
         found = next(
             one
             for one in self.events
             for target, kind in one["targets"]
             if self.name_of(target) == name and kind == event
+            if not writes or writes in map(self.name_of, one["outputs"])
         )
         given = values or {}
 

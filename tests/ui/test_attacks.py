@@ -262,7 +262,8 @@ def test_what_strangers_wrote_is_shown_inert(people) -> None:
     rows = f'"{evil}","label {evil}"\n' + GOOD.partition("\n")[2]
     will = people["will"]
     look_at(will, "evil <b>.csv", rows.encode())
-    said = will.heard[-1] + will.heard[-2] + will.ask("lh-adapter-id", "change", {"lh-adapter-id": evil})
+    said = will.heard[-1] + will.heard[-2]
+    said += will.ask("lh-adapter-id", "change", {"lh-adapter-id": evil}, writes="lh-card")
     assert "\\u202e" not in said.replace("\u202e", "\\u202e")
     said = re.sub(r'"info": "[^"]*"', "", said)  # Gradio escapes what stands below a field's label
     assert "<script" not in said and "<img src=x" not in said
@@ -274,7 +275,7 @@ def test_cards_are_shown_inert(people, publish) -> None:
         "# x\n<form action=http://evil><input></form>\n![a](http://evil/a.png)\n[b](javascript:alert(1))\n```\nunclosed"
     )
     repo = publish("adapter-card", config={"peft_type": "LORA", "r": 4}, weights=small_weights(), card=card)
-    said = people["rita"].ask("lh-adapter-id", "change", {"lh-adapter-id": repo})
+    said = people["rita"].ask("lh-adapter-id", "change", {"lh-adapter-id": repo}, writes="lh-card")
     assert "unclosed" in said
     for what in ("<form", "<input", 'evil/a.png\\" ', "<img", 'href=\\"javascript'):
         assert what not in said
