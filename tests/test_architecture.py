@@ -69,6 +69,7 @@ DOORS_OF_NAMES = {
     "cli": {},
     "compare": {
         "kept": "kept comparisons: kept.list_kept",
+        "matrix": "matrix.Cell, matrix.Matrix: names of its own",
         "promoting": "promoting.promote and its use case have one name",
         "test_sets": "rows that many models answer, beside one question",
         "votes": "voting's names: votes.reveal",

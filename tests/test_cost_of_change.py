@@ -180,6 +180,7 @@ def test_a_tab_is_one_file_and_one_line(monkeypatch: pytest.MonkeyPatch) -> None
         "adapters",
         "compare",
         "tests",
+        "matrix",
         "data",
         "greetings",
     ]

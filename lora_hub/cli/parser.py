@@ -10,6 +10,7 @@ from lora_hub import __version__
 from lora_hub.cli.commands import compare, list_bases, list_tasks, manage_runs, publish
 from lora_hub.cli.deploy import deploy
 from lora_hub.cli.language import OPTION
+from lora_hub.cli.matrix import add_matrix, show_matrix, show_or_fill
 from lora_hub.cli.options import add_minimum, add_reading, add_settings
 from lora_hub.cli.promote import add_promoting, promote, show_promoted
 from lora_hub.cli.screen import Part, Screen
@@ -243,6 +244,8 @@ def make_parser(screen: Screen | None = None) -> argparse.ArgumentParser:
     add_arguments(command, say)
 
     add_votes(add, say)
+    add_matrix(add("matrix", show_or_fill, show_matrix, _("tell what every adapter scores on every task's rows")), say)
+
     add("datasets", list_datasets, show_datasets, _("list the files that were brought here"))
 
     command = add(

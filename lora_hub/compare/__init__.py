@@ -12,6 +12,7 @@ __all__ = [
     "check_one_base",
     "find_here",
     "kept",
+    "matrix",
     "promoting",
     "test_sets",
     "votes",

@@ -35,6 +35,7 @@ from lora_hub.hub.fetch import (
 )
 from lora_hub.hub.jobs import cancel_job, find_payer, list_job_prices, read_job, read_job_lines, start_job
 from lora_hub.hub.listing import Version, check_owner, get_adapter, list_adapters, list_versions, read_card
+from lora_hub.hub.matrix_repo import read_matrix_file, write_matrix_file
 from lora_hub.hub.naming import check_name, repo_name, version_number
 from lora_hub.hub.production import Production, account_of, check_moving, look_at_production, move_production
 from lora_hub.hub.promotion import LONGEST_REASON, Measured, Promotion
@@ -63,19 +64,24 @@ __all__ = [
     "SORTS",
     "TOKENIZER_FILES",
     "Asked",
+    "Measured",
+    "Production",
+    "Promotion",
+    "account_of",
+    "check_moving",
+    "look_at_production",
+    "move_production",
+    "read_matrix_file",
+    "write_matrix_file",
     "Collection",
     "Deletion",
     "Dependents",
-    "Measured",
-    "Production",
     "ProjectFiles",
-    "Promotion",
     "SpacePlan",
     "Stage",
     "StateRepo",
     "Version",
     "Wanted",
-    "account_of",
     "acting_as",
     "adapter_config",
     "adapter_patterns",
@@ -83,7 +89,6 @@ __all__ = [
     "bring_files",
     "cancel_job",
     "check_base",
-    "check_moving",
     "check_name",
     "check_owner",
     "check_publishing",
@@ -109,12 +114,10 @@ __all__ = [
     "list_collections",
     "list_job_prices",
     "list_versions",
-    "look_at_production",
     "look_into",
     "look_up",
     "make_record",
     "make_run_repo",
-    "move_production",
     "package_files",
     "parts_of",
     "plan_deletion",

@@ -29,7 +29,7 @@ from lora_hub.ui.frame.outside import Outside
 from lora_hub.ui.frame.page import LIGHT, Labels, Page
 from lora_hub.ui.frame.warm import warm_up
 from lora_hub.ui.render import render
-from lora_hub.ui.tabs import adapters_tab, compare_tab, data_tab, organization_tab, runs_tab, test_sets_tab
+from lora_hub.ui.tabs import adapters_tab, compare_tab, data_tab, matrix_tab, organization_tab, runs_tab, test_sets_tab
 from lora_hub.ui.tabs.finetune import finetune
 
 # In display order: the name in the address, the title, and the function that draws and wires the tab inside the current
@@ -40,6 +40,7 @@ TABS: dict[str, tuple[Message, Callable[[Page, gr.Tab], None]]] = {
     "adapters": (_("Adapters"), adapters_tab.build),
     "compare": (_("Compare"), compare_tab.build),
     "tests": (_("Test sets"), test_sets_tab.build),
+    "matrix": (_("Matrix"), matrix_tab.build),
     "data": (_("Data"), data_tab.build),
     "organization": (_("Organization"), organization_tab.build),
 }

@@ -127,6 +127,8 @@ def _serve(connection: object, port: int, in_space: bool) -> None:
     gc.freeze()
     gc.enable()
     use_cases.keep_clean()
+    if not settings.signs_in() and not settings.has_zero_gpu():  # where people sign in, one of them fills it
+        use_cases.start_filling(comparer)
     if room is not None:
         use_cases.take_up_waiting(room)
     else:

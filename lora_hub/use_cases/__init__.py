@@ -32,6 +32,7 @@ from lora_hub.use_cases.datasets import (
     read_dataset,
 )
 from lora_hub.use_cases.disk import Disk, clean_disk, measure_disk
+from lora_hub.use_cases.filling import check_matrix, fill_matrix, read_matrix, start_filling
 from lora_hub.use_cases.keeping import start_keeping
 from lora_hub.use_cases.kept_comparisons import (
     OpenedComparison,
@@ -100,6 +101,7 @@ __all__ = [
     "cast_vote",
     "change_policy",
     "check_base",
+    "check_matrix",
     "check_owner",
     "check_test",
     "clean_disk",
@@ -114,6 +116,7 @@ __all__ = [
     "export_votes",
     "fetch_dataset",
     "filter_adapters",
+    "fill_matrix",
     "find_base",
     "find_dependents",
     "get_adapter",
@@ -150,6 +153,7 @@ __all__ = [
     "read_held_out",
     "read_log",
     "read_test",
+    "read_matrix",
     "refresh_run",
     "refresh_test",
     "remove_from_collection",
@@ -162,6 +166,7 @@ __all__ = [
     "send_votes",
     "share_comparison",
     "share_run",
+    "start_filling",
     "start_keeping",
     "start_pipeline",
     "start_run",

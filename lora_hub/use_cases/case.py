@@ -12,6 +12,7 @@ from lora_hub.hub import acting_as
 from lora_hub.people import Person, limits, rules
 from lora_hub.people.rules import Action
 from lora_hub.use_cases.journal import noted
+from lora_hub.use_cases.served import SERVED
 
 
 def use_case(action: Action, *, counted: bool = False) -> Callable[[Callable], Callable]:
@@ -34,8 +35,10 @@ def use_case(action: Action, *, counted: bool = False) -> Callable[[Callable], C
             if counted:
                 limits.check_pace(person)
 
-        def under_way(person: Person) -> AbstractContextManager[None]:
-            return limits.under_way(person) if counted else nullcontext()
+        @contextlib.contextmanager
+        def under_way(person: Person) -> Iterator[None]:
+            with limits.under_way(person), SERVED.under_way():
+                yield
 
         if inspect.isgeneratorfunction(function):
 
@@ -44,7 +47,8 @@ def use_case(action: Action, *, counted: bool = False) -> Callable[[Callable], C
                 with noting(person, arguments, named), contextlib.ExitStack() as held:
                     admit(person)
                     going = held.enter_context(closing(function(person, *arguments, **named)))
-                    held.enter_context(under_way(person))
+                    if counted:
+                        held.enter_context(under_way(person))
                     while True:
                         # entered for each step, because between steps the generator may be resumed in any thread
                         with acting_as(person):
@@ -60,7 +64,7 @@ def use_case(action: Action, *, counted: bool = False) -> Callable[[Callable], C
             def asked(person: Person, *arguments: Any, **named: Any) -> Any:
                 with noting(person, arguments, named) as results:
                     admit(person)
-                    with under_way(person), acting_as(person):
+                    with under_way(person) if counted else nullcontext(), acting_as(person):
                         result = function(person, *arguments, **named)
                     results.append(result)
                 return result

@@ -54,6 +54,7 @@ MAY = {
     "cast_vote": MEMBERS,
     "change_policy": ("admin", "local"),
     "check_base": MEMBERS,
+    "check_matrix": THOSE_WHO_TRAIN,
     "check_owner": MEMBERS,
     "clean_disk": ("admin", "local"),
     "delete_adapter": THOSE_WHO_TRAIN,
@@ -65,6 +66,7 @@ MAY = {
     "export_votes": MEMBERS,
     "fetch_dataset": THOSE_WHO_TRAIN,
     "filter_adapters": MEMBERS,
+    "fill_matrix": THOSE_WHO_TRAIN,
     "find_base": MEMBERS,
     "find_dependents": MEMBERS,
     "get_adapter": MEMBERS,
@@ -98,6 +100,7 @@ MAY = {
     "read_dataset": THOSE_WHO_TRAIN,
     "read_held_out": MEMBERS,
     "read_log": MEMBERS,
+    "read_matrix": MEMBERS,
     "refresh_run": MEMBERS,
     "remove_from_collection": THOSE_WHO_TRAIN,
     "resolve": MEMBERS,
@@ -125,7 +128,7 @@ MAY = {
 
 
 # What the app does by itself, for nobody.
-BY_THE_APP = ("collect_unused", "keep_clean", "start_keeping", "take_up_hired", "take_up_waiting")
+BY_THE_APP = ("collect_unused", "keep_clean", "start_filling", "start_keeping", "take_up_hired", "take_up_waiting")
 
 
 def all_use_cases() -> dict[str, object]:

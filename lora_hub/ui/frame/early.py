@@ -19,7 +19,7 @@ from lora_hub.core.messages import _
 
 FOLDER = Path(__file__).parents[1] / "assets"
 SCRIPTS = ("page.js", "accessible.js", "compare.js", "tests.js")
-STYLES = ("style.css", "style_data.css", "style_runs.css", "style_phone.css")
+STYLES = ("style.css", "style_data.css", "style_runs.css", "style_matrix.css", "style_phone.css")
 
 
 def head(languages: Sequence[str]) -> str:
