@@ -117,6 +117,12 @@ def test_one_more_adapter_costs_one_adapter(tiny) -> None:
     assert loaded.held == 5
     answer_panes(loaded, [tiny[2]], TONE, ROWS, owner="eve")
     assert loaded.held == 6 and answers_dir("eve").is_dir()
+    # Asked more weakly it answers otherwise; at no strength it is the base, without the base's calibration.
+    whole, half, none = (
+        answer_panes(loaded, [replace(tiny[2], strength=strength)], TONE, ROWS)[0] for strength in (1.0, 0.5, 0.0)
+    )
+    assert loaded.held == 7 and half != whole
+    check_same(none, answer_panes(loaded, [replace(tiny[0], calibrations={})], TONE, ROWS)[0])
     kept_answers.forget("eve")
     assert not answers_dir("eve").exists() and answers_dir().is_dir()
 

@@ -22,7 +22,7 @@ from test_page_wiring import Held
 expect = playwright.expect
 __all__ = ["browser"]
 CONTRAST = (Path(__file__).parent / "contrast.js").read_text(encoding="utf-8")
-TABS = ("finetune", "runs", "adapters", "compare", "data")
+TABS = ("finetune", "runs", "adapters", "compare", "tests", "data")
 DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 # Of what is found only what is wrong: to tell the rest takes longer than to find it. Colours are the same on a phone,
 # and contrast.js measures them there, too.

@@ -145,7 +145,9 @@ def _put(pane: Pane, tokenizer: Any, task: Task, examples: list[Example], owner:
     )
     most = (pane.task or task).max_new_tokens
     calibration = pane.calibration.model_dump() if pane.calibration is not None else None
-    book = open_book(owner, *model, fingerprint_adapter(pane), calibration)
+    who = fingerprint_adapter(pane)
+    strength = 1.0 if who == BASE else pane.strength
+    book = open_book(owner, *model, who, strength, calibration)
     keys = _digests(asked, most)
     known = book.read(set(keys), asked[0].labels if asked else ())
     return _Work(pane, asked, keys, book, most, [known.get(key) for key in keys])
@@ -153,8 +155,8 @@ def _put(pane: Pane, tokenizer: Any, task: Task, examples: list[Example], owner:
 
 def fingerprint_adapter(pane: Pane) -> str:
     """Digest of all in a pane's folder that decides its answers: weights, configuration, tokenizer. A commit that
-    changes the card alone changes no answer. "base" for the base."""
-    if pane.folder is None:
+    changes the card alone changes no answer. "base" for the base, and for an adapter that is asked at no strength."""
+    if pane.folder is None or pane.strength == 0:
         return BASE
     names = [adapter_config.WEIGHTS_FILE, adapter_config.CONFIG_FILE]
     names += sorted({file.name for pattern in TOKENIZER_FILES for file in pane.folder.glob(pattern)})
