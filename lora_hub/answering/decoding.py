@@ -50,6 +50,15 @@ class Batch:
         self._part: _Part | None = None
 
     @property
+    def stack(self) -> AdapterStack:
+        """The base and its adapters."""
+        return self._stack
+
+    def anew(self) -> "Batch":
+        """An empty batch that ends and begins its rows as this one does."""
+        return Batch(self._stack, self._ends, self._pad, self._shared)
+
+    @property
     def live(self) -> list[Live]:
         """The rows that have not ended."""
         return [row for row in self._part.live if not row.finish] if self._part else []

@@ -18,15 +18,9 @@ from typing import Any
 
 import torch
 
-from lora_hub.answering.decoding import Live, decode
-from lora_hub.answering.prefill import (
-    batch_budget,
-    check_prompts,
-    context_length,
-    keep_logits,
-    prompt_too_large,
-    share_beginnings,
-)
+from lora_hub.answering.bulk import Bulk, running_budget
+from lora_hub.answering.decoding import Batch, Live, decode
+from lora_hub.answering.prefill import batch_budget, check_prompts, context_length, keep_logits, share_beginnings
 from lora_hub.answering.stack import AdapterStack
 from lora_hub.answering.visitors import AnswerQueue
 from lora_hub.core.errors import BaseError
@@ -110,44 +104,27 @@ def answer_all(
     progress: Callable[[int, int], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> list[Answer]:
-    """Answers in the order of `rows`, worked off in batches of similar length. batch_tokens: padded tokens a batch, 0
-    for what suits the device; a batch that doesn't fit a GPU's memory is halved. progress: rows done, rows in all.
-    Raises as `stream`."""
+    """Answers in the order of `rows`, of however many adapters: one running batch, which rows leave and others join
+    (`bulk`). batch_tokens: padded tokens in it, 0 for what suits the device; where a GPU's memory is too small, it is
+    halved. progress: rows done, rows in all. Raises as `stream`."""
     live = _prepare(stack, rows, max_new_tokens, temperature, top_p)
-    ends, pad = end_token_ids(stack.model, tokenizer), tokenizer.pad_token_id
-    budget = batch_tokens or batch_budget(stack)
-    answers: list[Answer | None] = [None] * len(rows)
-    done = 0
+    pad = tokenizer.pad_token_id
     shared = (
         share_beginnings(stack, stack.plan([row.adapter for row in live]), [row.ids for row in rows], pad)
         if rows
         else None
     )
-    batches = _batches(live, budget)
-    while batches:
-        batch = batches.pop()
-        start = time.perf_counter()
-        try:
-            for moved in decode(stack, batch, ends, pad, shared=shared, cancelled=cancelled):
-                for row in moved:
-                    if row.finish:
-                        text, seconds = (
-                            decode_text(rows[row.row].tokenizer or tokenizer, row.ids),
-                            time.perf_counter() - start,
-                        )
-                        answers[row.row] = Answer(
-                            text=text, tokens=len(row.ids), seconds=seconds, finish=row.finish, ids=tuple(row.ids)
-                        )
-        except torch.OutOfMemoryError as error:
-            if len(batch) == 1:
-                raise prompt_too_large(stack, len(batch[0].prompt)) from error
-            torch.cuda.empty_cache()
-            again = _prepare(stack, [rows[row.row] for row in batch], max_new_tokens, temperature, top_p)
-            for new, old in zip(again, batch, strict=True):
-                new.row = old.row
-            batches += [again[len(again) // 2 :], again[: len(again) // 2]]
-            continue
-        done += len(batch)
+    batch = Batch(stack, end_token_ids(stack.model, tokenizer), pad, shared)
+    bulk = Bulk(batch, live, batch_tokens or running_budget(stack), batch_tokens or batch_budget(stack))
+    answers: list[Answer | None] = [None] * len(rows)
+    done = 0
+    for ended in bulk.run(cancelled):
+        for row, seconds in ended:
+            text = decode_text(rows[row.row].tokenizer or tokenizer, row.ids)
+            answers[row.row] = Answer(
+                text=text, tokens=len(row.ids), seconds=seconds, finish=row.finish, ids=tuple(row.ids)
+            )
+        done += len(ended)
         if progress is not None:
             progress(done, len(rows))
     return answers
@@ -211,21 +188,6 @@ def _prepare(
             Live(i, stack.adapter(row.adapter), row.ids, left, random, temperature, top_p, ends[id(row.tokenizer)])
         )
     return live
-
-
-def _batches(live: list[Live], budget: int) -> list[list[Live]]:
-    """Rows of similar length together, shortest last (they are taken from the end, so the longest run last)."""
-    batches: list[list[Live]] = []
-    for row in sorted(live, key=lambda one: len(one.prompt), reverse=True):
-        # sorted: the first row of a batch is its longest
-        if not batches or (len(batches[-1]) + 1) * max(_width(row), _width(batches[-1][0])) > budget:
-            batches.append([])
-        batches[-1].append(row)
-    return batches
-
-
-def _width(row: Live) -> int:
-    return len(row.prompt) + row.left
 
 
 def _memory_in_words(steps: Iterator[list[Live]], stack: AdapterStack) -> Iterator[list[Live]]:

@@ -319,11 +319,14 @@ class _Continued:
 
 
 def _batches(rows: list[LabelRow], plan: Plan, budget: int) -> list[list[int]]:
-    """Rows of similar length together, the longest first to be taken from the end; within a batch rows of an adapter
-    side by side."""
+    """Rows of an adapter together, whose products are then large, and among them those of similar length; the last is
+    taken first."""
     batches: list[list[int]] = []
-    for i in sorted(range(len(rows)), key=lambda i: len(rows[i].ids), reverse=True):
-        if not batches or (len(batches[-1]) + 1) * len(rows[batches[-1][0]].ids) > budget:
+    longest = 0
+    for i in sorted(range(len(rows)), key=lambda i: (plan.serials[i], len(rows[i].ids)), reverse=True):
+        longest = max(longest, len(rows[i].ids))
+        if not batches or (len(batches[-1]) + 1) * longest > budget:
             batches.append([])
+            longest = len(rows[i].ids)
         batches[-1].append(i)
     return [sorted(batch, key=lambda i: plan.serials[i]) for batch in batches]

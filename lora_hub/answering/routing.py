@@ -33,19 +33,31 @@ class Attached:
 THE_BASE = Attached(BASE, 0, 0, {}, 0)  # a row that no adapter touches
 
 
-@dataclass(frozen=True)
+# Of adapters with more rows than this each, one after another is as fast as all side by side, which has to be copied.
+_FEW_ROWS = 8
+# Layers of a block that are called one after another with the very same input: their A are one product.
+_SAME_INPUT = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))
+
+
+@dataclass(frozen=True, eq=False)
 class StackedLayer:
-    """n adapters on one layer. a: [n, in, r_max]; b: [n, r_max, out], the adapters' scales multiplied in."""
+    """n adapters on one layer. a: [n, in, r_max]; b: [n, r_max, out], the adapters' scales multiplied in. shared: A of
+    all layers with this one's input, [n, in, ranks], of which `a` is the columns `start` to `end`; last: of these
+    layers."""
 
     a: torch.Tensor
     b: torch.Tensor
+    shared: torch.Tensor | None = None
+    start: int = 0
+    end: int = 0
+    last: bool = False
 
 
 class Plan:
     """Which adapter each row of a batch goes through, and the tensors that takes. Made by `AdapterStack.plan`.
 
-    Rows are worked on in the order of their adapters. Where every adapter has as many rows as the next one, all of them
-    go through one batched product; else adapter by adapter, each with all its rows at once.
+    Rows are worked on in the order of their adapters. Where every adapter has as many rows as the next one, and few,
+    all of them go through one batched product; else adapter by adapter, each with all its rows at once.
     """
 
     def __init__(
@@ -62,8 +74,12 @@ class Plan:
         self._order = None if order == list(range(len(serials))) else torch.tensor(order[self._base_rows :])
         ends = list(itertools.accumulate(counts))
         self._segments = [(adapter, end - n, end) for adapter, n, end in zip(used, counts, ends, strict=True)]
-        even = len(counts) > 1 and len(set(counts)) == 1
-        self._stacked = stacker(used) if even else None
+        # of plans that are only selected from and joined, nothing is stacked
+        even = len(counts) > 1 and len(set(counts)) == 1 and counts[0] <= _FEW_ROWS
+        self._even = used if even else []
+        self._side_by_side: dict[str, StackedLayer] | None = None
+        # the last input that several layers share, those layers' A, and the product of both
+        self._known: tuple[torch.Tensor | None, torch.Tensor | None, torch.Tensor | None] = (None, None, None)
         self._touched = {layer for adapter in used for layer in adapter.layers}
         self._length = 0
 
@@ -90,13 +106,17 @@ class Plan:
                 rows=rows,
                 slots=self.rows,
             )
-        self._length = length
+        self._length, self._known = length, (None, None, None)
+        if self._even:
+            self._side_by_side = self._stacker(self._even)
+            self._even = []
 
     def add_delta(self, layer: str, x: torch.Tensor, out: torch.Tensor) -> torch.Tensor:
         """Adds the adapters' share to a linear layer's output. x: [rows, length, in]; out: [rows, length, out]; or both
         flattened over rows and length. Changes `out` in place, only rows with a slot above 0. Raises AdapterError."""
         if layer not in self._touched:
             return out
+        given = x
         if x.shape[0] != self.rows or x.dim() < 3:
             if x.dim() != 2 or x.shape[0] != self.rows * self._length:
                 raise AdapterError(
@@ -114,20 +134,22 @@ class Plan:
         whole = out.contiguous()
         rows = whole.view(*x.shape[:-1], -1)
         if self._order is None:
-            self._add(layer, *((x[self._base_rows :], rows[self._base_rows :]) if self._base_rows else (x, rows)))
+            self._add(
+                layer, given, *((x[self._base_rows :], rows[self._base_rows :]) if self._base_rows else (x, rows))
+            )
         else:
             index = self._order.to(x.device)
             picked = rows.index_select(0, index)
-            self._add(layer, x.index_select(0, index), picked)
+            self._add(layer, given, x.index_select(0, index), picked)
             rows.index_copy_(0, index, picked)
         return whole
 
-    def _add(self, layer: str, x: torch.Tensor, out: torch.Tensor) -> None:
-        """x and out: the adapters' rows only, in the order of the segments. Changes `out`."""
-        if self._stacked is not None:
-            w = self._stacked[layer]
-            n = len(self._segments)
-            h = torch.bmm(x.reshape(n, -1, x.shape[-1]).to(w.a.dtype), w.a)
+    def _add(self, layer: str, given: torch.Tensor, x: torch.Tensor, out: torch.Tensor) -> None:
+        """x and out: the adapters' rows only, in the order of the segments. given: what the layer itself was given.
+        Changes `out`."""
+        if self._side_by_side is not None:
+            w, n = self._side_by_side[layer], len(self._segments)
+            h = self._through_a(w, given, x, n)
             target = out.view(n, -1, out.shape[-1])
             if target.dtype == w.b.dtype:
                 target.baddbmm_(h, w.b)
@@ -137,27 +159,71 @@ class Plan:
         for adapter, start, end in self._segments:
             w = adapter.layers.get(layer)
             if w is not None:
-                h = nn.functional.linear(x[start:end].to(w.a.dtype), w.a).mul_(w.scale)
-                out[start:end].add_(nn.functional.linear(h, w.b))
+                h = nn.functional.linear(x[start:end].to(w.a.dtype), w.a)
+                target = out[start:end]
+                if target.dtype == w.b.dtype:
+                    target.view(-1, target.shape[-1]).addmm_(h.view(-1, h.shape[-1]), w.b.t(), alpha=w.scale)
+                else:
+                    target.add_(nn.functional.linear(h.mul_(w.scale), w.b))
+
+    def _through_a(self, w: StackedLayer, given: torch.Tensor, x: torch.Tensor, n: int) -> torch.Tensor:
+        """x through the adapters' A, [n, rows and tokens, r_max]; of layers that share their input, once for all."""
+        shared = w.a if w.shared is None else w.shared
+        known_for, known_a, h = self._known
+        if known_for is not given or known_a is not shared:
+            h = torch.bmm(x.reshape(n, -1, x.shape[-1]).to(shared.dtype), shared)
+        if w.shared is None:
+            return h
+        self._known = (None, None, None) if w.last else (given, shared, h)
+        return h[:, :, w.start : w.end]
 
 
 def stack_layers(adapters: list[Attached]) -> dict[str, StackedLayer]:
     """The adapters side by side, layer by layer. A layer that an adapter leaves alone is zeros, and so is missing
     rank."""
+    ranks: dict[str, int] = {}
+    some: dict[str, LayerWeights] = {}
+    for adapter in adapters:
+        for layer, w in adapter.layers.items():
+            ranks[layer], some[layer] = max(ranks.get(layer, 0), w.a.shape[0]), w
     stacked = {}
-    for layer in {layer for adapter in adapters for layer in adapter.layers}:
-        own = [adapter.layers.get(layer) for adapter in adapters]
-        some = next(w for w in own if w is not None)
-        rank = max(w.a.shape[0] for w in own if w is not None)
-        # laid out as saved (rank first for A, out first for B) and turned by a view: copying stays a plain copy
-        a = some.a.new_zeros(len(own), rank, some.a.shape[1])
-        b = some.b.new_zeros(len(own), some.b.shape[0], rank)
-        for i, w in enumerate(own):
-            if w is not None:
-                a[i, : w.a.shape[0]] = w.a
-                torch.mul(w.b, w.scale, out=b[i, :, : w.b.shape[1]])
-        stacked[layer] = StackedLayer(a.transpose(1, 2), b.transpose(1, 2))
+    for group in _same_input(some):
+        total = sum(ranks[layer] for layer in group)
+        first = some[group[0]].a
+        # A is laid out as the product reads it, in first: of a row or two it is a third faster
+        shared, end = first.new_zeros(len(adapters), first.shape[1], total), 0
+        for layer in group:
+            start, end = end, end + ranks[layer]
+            b = some[layer].b.new_zeros(len(adapters), some[layer].b.shape[0], ranks[layer])
+            for i, adapter in enumerate(adapters):
+                w = adapter.layers.get(layer)
+                if w is not None:
+                    shared[i, :, start : start + w.a.shape[0]] = w.a.t()
+                    torch.mul(w.b, w.scale, out=b[i, :, : w.b.shape[1]])
+            stacked[layer] = StackedLayer(
+                shared[:, :, start:end],
+                b.transpose(1, 2),
+                shared if len(group) > 1 else None,
+                start,
+                end,
+                layer == group[-1],
+            )
     return stacked
+
+
+def _same_input(layers: dict[str, LayerWeights]) -> list[list[str]]:
+    """The layers in groups: those that are called one after another with the very same input, and each other alone."""
+    groups, left = [], dict.fromkeys(layers)
+    for layer in layers:
+        block, _, name = layer.rpartition(".")
+        for names in _SAME_INPUT:
+            group = [f"{block}.{one}" for one in names if f"{block}.{one}" in left]
+            if name in names and layer in left and len(group) > 1:
+                alike = [one for one in group if layers[one].a.shape[1:] == layers[layer].a.shape[1:]]
+                groups.append(alike)
+                for one in alike:
+                    del left[one]
+    return groups + [[layer] for layer in left]
 
 
 def stacked_bytes(adapters: list[Attached]) -> int:
