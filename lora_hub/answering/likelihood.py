@@ -20,6 +20,7 @@ from lora_hub.answering.kv_cache import copy_cache
 from lora_hub.answering.label_tree import LabelTree, can_pack, packed_mask, plant
 from lora_hub.answering.prefill import (
     ReadPrompts,
+    SharedBeginnings,
     batch_budget,
     check_prompts,
     context_length,
@@ -38,6 +39,8 @@ from lora_hub.core.schema import Calibration
 
 # Bytes of logits at once, by device: little enough to fit beside a base.
 LOGITS_BYTES = {"cpu": 128 << 20, "cuda": 1 << 30}
+# Tokens in one forward from which on more of them are hardly faster.
+_BUSY_TOKENS = 768
 # Of many labels, those that cannot come within this of the best one any more (a chance below 1 in 8 million) are left
 # at what their first token leaves possible, which is more than their likelihood.
 PRUNE_NATS = 16.0
@@ -104,7 +107,7 @@ def score_labels(
     budget = batch_tokens or batch_budget(stack)
     shared = share_beginnings(stack, plan, [row.ids for row in rows], pad) if rows else None
     scored: list[list[float] | None] = [None] * len(rows)
-    batches, done = _batches(rows, plan, budget), 0
+    batches, done = _batches(rows, plan, budget, shared), 0
     while batches:
         if cancelled is not None and cancelled():
             return None
@@ -148,6 +151,8 @@ class _Continued:
             pad,
         )
         self._rows = [rows[i] for i in batch]
+        config = stack.model.config.get_text_config(decoder=True)
+        self._most_logits = LOGITS_BYTES.get(stack.model.device.type, LOGITS_BYTES["cpu"]) // (4 * config.vocab_size)
         logs = read.logits.log_softmax(-1)
         self._firsts = [logs[i, [ids[0] for ids in row.choices]].double().tolist() for i, row in enumerate(self._rows)]
 
@@ -200,9 +205,7 @@ class _Continued:
 
     def _fits(self, rows: int, tokens: int) -> bool:
         """Whether the memory holds this many rows of this many tokens each, behind their prompts."""
-        config = self._stack.model.config.get_text_config(decoder=True)
-        logits = LOGITS_BYTES.get(self._stack.model.device.type, LOGITS_BYTES["cpu"]) // (4 * config.vocab_size)
-        return rows * (self._read.mask.shape[1] + tokens) <= self._budget and rows * tokens <= logits
+        return rows * (self._read.mask.shape[1] + tokens) <= self._budget and rows * tokens <= self._most_logits
 
     def _add_packed(self, found: list[list[float]], items: list[tuple[int, int]]) -> None:
         """Does the same with all labels of a prompt in one sequence behind it."""
@@ -318,15 +321,20 @@ class _Continued:
         return out.logits[:, -longest:]
 
 
-def _batches(rows: list[LabelRow], plan: Plan, budget: int) -> list[list[int]]:
+def _batches(rows: list[LabelRow], plan: Plan, budget: int, shared: SharedBeginnings | None) -> list[list[int]]:
     """Rows of an adapter together, whose products are then large, and among them those of similar length; the last is
-    taken first."""
+    taken first. Once a batch is large enough to keep the device busy, it takes no row of another adapter any more, and
+    none that would be padded by a quarter of itself."""
+    own = [len(row.ids) - (shared.lengths[plan.serials[i]] if shared else 0) for i, row in enumerate(rows)]
     batches: list[list[int]] = []
-    longest = 0
+    longest = tokens = 0
     for i in sorted(range(len(rows)), key=lambda i: (plan.serials[i], len(rows[i].ids)), reverse=True):
+        first = batches[-1][0] if batches else i
+        unlike = plan.serials[i] != plan.serials[first] or own[first] > 1.25 * own[i]
         longest = max(longest, len(rows[i].ids))
-        if not batches or (len(batches[-1]) + 1) * longest > budget:
+        if not batches or (len(batches[-1]) + 1) * longest > budget or (unlike and tokens >= _BUSY_TOKENS):
             batches.append([])
-            longest = len(rows[i].ids)
+            longest, tokens = len(rows[i].ids), 0
         batches[-1].append(i)
+        tokens += own[i]
     return [sorted(batch, key=lambda i: plan.serials[i]) for batch in batches]
