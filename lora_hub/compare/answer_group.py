@@ -6,8 +6,10 @@ for told in answer_group(loaded, names, asked, question): ...       PaneAnswer a
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
+from lora_hub.catalogue import bases
 from lora_hub.catalogue.tasks import catalogue
 from lora_hub.compare.loaded_bases import Loaded
 from lora_hub.compare.panes import Pane
@@ -35,7 +37,7 @@ class AskedPane:
             name=pane.name,
             revision=pane.revision,
             version=pane.version,
-            base=pane.base.id,
+            base=Path(pane.base.id).name if bases.folder_of(pane.base) is not None else pane.base.id,
             strength=pane.strength,
             task=pane.task,
             **told,

@@ -83,7 +83,7 @@ def build(connection: Any, endpoints: Endpoints, labels: Labels) -> gr.Blocks:
             multiselect=True,
             allow_custom_value=True,
             max_choices=MOST_ADAPTERS,
-            label=labels(_("Adapters (1 to 4)")),
+            label=labels(_("Adapters (1 to 8)")),
             info=labels(_("From the list, or type a repository, a repository@version or a run")),
             elem_id="lh-names",
             render=False,

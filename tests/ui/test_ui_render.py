@@ -41,6 +41,7 @@ from lora_hub.ui.render import (
     render_card,
     render_data,
     render_held_out,
+    render_panes,
     render_plan,
     render_problems,
     render_runs,
@@ -157,9 +158,7 @@ def test_nothing_that_people_write_becomes_html(tmp_path):
         render_adapters.unpublishing(EVIL, [as_message(EVIL)], "en"),
         render_adapters.adapter_head(ref, "en"),
         render_adapters.versions_table([(EVIL, EVIL, EVIL, EVIL)], "en"),
-        render_adapters.panes(
-            [pane(EVIL, EVIL, Answer(text=EVIL, probabilities={EVIL: 1.0}, finish="stop"))], "en", EVIL
-        ),
+        render_panes.panes([pane(EVIL, EVIL, Answer(text=EVIL, probabilities={EVIL: 1.0}, finish="stop"))], "en", EVIL),
     ]
     for piece in pieces:
         assert "<img" not in piece and "javascript:" not in re.sub(r">[^<]*<", "><", piece), piece
@@ -198,7 +197,7 @@ def test_a_card_fetches_nothing_and_runs_nothing():
 def test_the_parts_of_a_panes_title_keep_what_stands_between_others(language):
     names = ["a | b · c", "Built-in", "x | y · z.csv"]
     title = text.between(language).join(f"\u2068{name}\u2069" for name in names)
-    shown = render_adapters.panes([pane("run-1", "", Answer(text="y"))], language, titles={"run-1": title})
+    shown = render_panes.panes([pane("run-1", "", Answer(text="y"))], language, titles={"run-1": title})
     assert all(f"<bdi>{name}</bdi>" in shown for name in names)
 
 
@@ -498,7 +497,7 @@ def test_an_adapter_that_changes_nothing_raises_the_alarm():
         Answer(text="spam", tokens=3, seconds=0.5, finish="stop"),
         Divergence(kl=1.2, changed=0.5),
     )
-    shown = render_adapters.panes([same, other], "en", "You won")
+    shown = render_panes.panes([same, other], "en", "You won")
     assert shown.count("Changes nothing") == 1 and "50.0 % of the tokens differ" in shown
     assert "cccccccccccc" in shown and shown.count("not the right answer") == 1 and ">right<" not in shown
     assert "Asked:" in shown and "You won" in shown and "these are answers to the one before" in shown
@@ -510,10 +509,10 @@ def test_panes_show_labels_with_probabilities_and_a_text_its_own_score():
         probabilities={f"label {place}": 0.0 for place in range(80)} | {"ham": 0.934, "spam": 0.066},
         finish="stop",
     )
-    shown = render_adapters.panes([pane("o/a", "", label)], "en", "hi")
+    shown = render_panes.panes([pane("o/a", "", label)], "en", "hi")
     assert "93.4 %" in shown and "6.6 %" in shown and "and 77 more labels" in shown
     graded = pane("o/b", "", Answer(text="the cat", finish="stop"), None, Judgement(metric="chrf", score=54.2))
-    shown = render_adapters.panes([graded], "en", "hi")
+    shown = render_panes.panes([graded], "en", "hi")
     assert "chrF 54.2" in shown and "right" not in shown and "<li>" not in shown
 
 
@@ -556,14 +555,14 @@ def test_labels_are_held_against_the_bases_label_and_not_its_tokens(base, adapte
         )
         for name, chances, divergence in (("base", base, None), ("o/a", adapter, Divergence(kl=0.4, changed=0.5)))
     ]
-    shown = render_adapters.panes(views, "en")
+    shown = render_panes.panes(views, "en")
     assert english in shown.replace("'", "&#x27;") and "tokens differ" not in shown
-    assert persian in render_adapters.panes(views, "fa")
-    assert "tokens differ" not in render_adapters.panes(views[1:], "en"), (
+    assert persian in render_panes.panes(views, "fa")
+    assert "tokens differ" not in render_panes.panes(views[1:], "en"), (
         "a label is no text, also where the base was not asked"
     )
     same = pane("o/b", "", views[1].answer, Divergence(kl=0.0, changed=0.0))
-    assert "finds each label as likely" in render_adapters.panes([views[0], same], "en")
+    assert "finds each label as likely" in render_panes.panes([views[0], same], "en")
 
 
 # --- the data room ---
@@ -747,12 +746,12 @@ def test_a_label_is_held_against_a_base_that_was_asked_the_same(tmp_path):
 
     base, own = answered("base", spam, ham=0.6, spam=0.4), answered("o/spam", spam, ham=0.2, spam=0.8)
     other = answered("o/topic", topic, sports=0.9, world=0.1)
-    alike = render_adapters.panes([base, own], "en")
+    alike = render_panes.panes([base, own], "en")
     assert "Another label than the base" in alike and "Asked as" not in alike
-    shown = render_adapters.panes([base, own, other], "en")
+    shown = render_panes.panes([base, own, other], "en")
     assert shown.count("Asked as: Spam detection") == 2 and shown.count("Asked as: Topic") == 1
     assert shown.count("Another label than the base") == 1 and "The base was asked another task here" in shown
     # Labels of the same names make no same question.
     alike = topic.model_copy(update={"labels": spam.labels})
-    named = render_adapters.panes([base, answered("o/topic", alike, ham=0.9, spam=0.1)], "en")
+    named = render_panes.panes([base, answered("o/topic", alike, ham=0.9, spam=0.1)], "en")
     assert "The base was asked another task here" in named and "The base&#x27;s label too" not in named

@@ -34,7 +34,7 @@
   };
   // Said at the click itself: Gradio's event may come after the first letters that are typed then.
   document.addEventListener("click", (event) => {
-    if (event.target.closest && event.target.closest("#lh-example")) typed = false;
+    if (event.target.closest && event.target.closest("#lh-example, #lh-example-next, #lh-example-before")) typed = false;
   }, true);
   const asking = (kept, isGiven) => { taken = kept; if (isGiven) typed = false; };
   // An example has come. Whoever typed meanwhile means what was typed.
@@ -56,12 +56,96 @@
   const stale = (is) => document.getElementById("lh-answers")?.classList.toggle("lh-stale", is);
   let told = 0;
   document.addEventListener("input", (event) => {
-    if (!event.target.closest || !event.target.closest("#lh-prompt, [id^='lh-input-']")) return;
+    if (!event.target.closest || !event.target.closest("#lh-prompt, [id^='lh-input-'], #lh-system, #lh-typed-examples")) return;
     typed = true;
     stale(true);
     clearTimeout(told);
     told = setTimeout(() => window.loraHub.put("lh-asked-anew", String(Date.now())), 100);
   });
 
-  window.loraHub.question = { redrawn, asking, placed, checked, stale };
+  // --- The panes while they answer --------------------------------------------------------------------------------------
+  // The server tells what changed of each pane; the rest of the page stays as it is, what is selected in it, too. It may come
+  // before Gradio has drawn the panes of its question: then it waits for them.
+  let waiting = new Map();
+  const patch = () => {
+    for (const [key, part] of waiting) {
+      const pane = document.querySelector(`#lh-answers [data-asked="${CSS.escape(part.dataset.asked)}"] [data-place="${CSS.escape(part.dataset.to)}"]`);
+      if (!pane) continue;
+      waiting.delete(key);
+      pane.querySelector(".lh-live").innerHTML = part.innerHTML;
+      if ("busy" in part.dataset) pane.setAttribute("aria-busy", "true"); else pane.removeAttribute("aria-busy");
+    }
+  };
+  const listen = () => {
+    const [told, answers] = [document.getElementById("lh-told"), document.getElementById("lh-answers")];
+    if (!told || !answers) return false;
+    new MutationObserver(() => {
+      for (const part of told.querySelectorAll("[data-to]")) {
+        if (waiting.size && [...waiting.values()][0].dataset.asked !== part.dataset.asked) waiting = new Map();
+        waiting.set(part.dataset.to, part.cloneNode(true));
+      }
+      patch();
+    }).observe(told, { childList: true, subtree: true, characterData: true });
+    new MutationObserver(() => { if (waiting.size) patch(); }).observe(answers, { childList: true, subtree: true });
+    return true;
+  };
+  if (!listen()) {
+    const drawing = new MutationObserver(() => { if (listen()) drawing.disconnect(); });
+    drawing.observe(document, { childList: true, subtree: true });
+  }
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest && event.target.closest("[data-again], [data-copy-answer]");
+    if (!button) return;
+    if ("again" in button.dataset) {
+      const asked = button.closest("[data-asked]").dataset.asked;
+      window.loraHub.put("lh-again", [asked, button.dataset.again, Date.now()].join("\n"));
+      return;
+    }
+    const said = [...button.closest("article").querySelectorAll(".lh-answer")].map((one) => one.textContent).join("\n\n");
+    const words = button.textContent;
+    navigator.clipboard.writeText(said).then(() => {
+      button.textContent = button.dataset.copyAnswer;
+      setTimeout(() => { button.textContent = words; }, 1500);
+    });
+  });
+  // Ctrl+Enter asks, from wherever one stands in the question.
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+    if (!event.target.closest || !event.target.closest("#lh-tab-compare")) return;
+    const ask = document.getElementById("lh-ask");
+    if (!ask || !ask.checkVisibility()) return;
+    event.preventDefault();
+    ask.click();
+  });
+  // The strengths that are not 1, as the server reads them.
+  document.addEventListener("input", (event) => {
+    const slider = event.target.closest && event.target.closest("[data-strength]");
+    if (!slider) return;
+    slider.nextElementSibling.textContent = slider.value;
+    const all = [...document.querySelectorAll("#lh-sliders [data-strength]")];
+    const kept = all.filter((one) => Number(one.value) !== 1).map((one) => [one.dataset.strength, Number(one.value)]);
+    window.loraHub.put("lh-strengths", kept.length ? JSON.stringify(Object.fromEntries(kept)) : "");
+    stale(true);
+  });
+
+  // --- A chat that goes on ------------------------------------------------------------------------------------------------
+  // [the field of the next turn, Edit, New]: a turn that was answered leaves the field, unless another is typed there.
+  const shown = (is) => ({ visible: is, __type__: "update" });
+  const turns = (chat) => Object.values(example(chat) || {}).flat();
+  const wentOn = (chat, prompt) => {
+    const all = turns(chat);
+    const isAnswered = all.length && plain(all[all.length - 1][0]) === plain(prompt);
+    return [isAnswered ? "" : prompt, shown(all.length > 0), shown(all.length > 0)];
+  };
+  // [the chat without its last turn, that turn in the field]
+  const edited = (chat, prompt) => {
+    const all = example(chat) || {};
+    const last = turns(chat).pop();
+    if (!last) return [chat, prompt];
+    const before = Object.entries(all).map(([name, pairs]) => [name, pairs.slice(0, -1)]).filter(([, pairs]) => pairs.length);
+    return [before.length ? JSON.stringify(Object.fromEntries(before)) : "", last[0]];
+  };
+
+  window.loraHub.question = { redrawn, asking, placed, checked, stale, wentOn, edited };
 })();

@@ -10,26 +10,47 @@ import json
 import random
 import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from lora_hub import use_cases
 from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core.errors import DataError
 from lora_hub.core.messages import _
-from lora_hub.core.schema import RunState
+from lora_hub.core.schema import (
+    ADAPTER,
+    BASE,
+    BASE_EXAMPLES,
+    MOST_ADAPTERS,
+    MOST_STRENGTH,
+    HeldOutRow,
+    Question,
+    RunState,
+    ShownExample,
+    Turn,
+    ask_question,
+)
 from lora_hub.people import Person
 from lora_hub.ui.frame.page import Page
 from lora_hub.ui.render.run_names import RunName, name_runs
 from lora_hub.ui.render.text import number, t
 
 
-def keep_right(answer: str, adapter: str, inputs: dict[str, Any]) -> str:
+def keep_right(answer: str, adapter: str, inputs: dict[str, Any], row: int = 0) -> str:
     """What the page stores of an example: its reference answer, the adapter it belongs to, and the question by roles
-    and as one prompt. Every result is different, so that the page notices a new example."""
+    and as one prompt; row: its number among the held-out ones. Every result is different, so that the page notices a
+    new example."""
     turns = inputs.get("messages")
     texts = {role: str(value or "") for role, value in inputs.items()} if not turns else {}
     prompt = str(turns[-1]["content"]) if turns else "\n".join(text for text in texts.values() if text)
-    kept = {"answer": answer, "adapter": adapter, "inputs": texts, "prompt": prompt, "taken": secrets.token_hex(4)}
+    kept = {
+        "answer": answer,
+        "adapter": adapter,
+        "inputs": texts,
+        "prompt": prompt,
+        "taken": secrets.token_hex(4),
+        "row": row,
+    }
     return json.dumps(kept, ensure_ascii=False)
 
 
@@ -46,11 +67,8 @@ def asked_texts(roles_named: str, prompt: str, values: Sequence[str]) -> list[st
 
 def right_answer(kept: str, names: list[str], roles_named: str, asked: list[str]) -> str:
     """The example's reference answer if the question is that example, asked of its own adapter first; else empty."""
-    try:
-        example = json.loads(kept or "{}")
-    except ValueError:
-        return ""  # it comes from the browser, so it may be anything
-    if not isinstance(example, dict) or not names or example.get("adapter") != names[0]:
+    example = _example(kept)
+    if not names or example.get("adapter") != names[0]:
         return ""
     inputs = example.get("inputs") if isinstance(example.get("inputs"), dict) else {}
     named = roles_of(roles_named)
@@ -91,18 +109,29 @@ def run_lines(person: Person, names: list[str], language: str) -> dict[str, str]
     return {run_id: named[run_id].line(language) for run_id in wanted if run_id in named}
 
 
-def take_example(person: Person, page: Page, name: str, language: str) -> tuple[dict[str, Any], str, str]:
-    """(inputs, reference answer, source): a held-out row of the adapter's run if that is here, else a row of the
-    sample."""
+def take_example(
+    person: Person, page: Page, name: str, language: str, *, kept: str = "", step: int = 0, apart: bool = False
+) -> tuple[dict[str, Any], str, str, int]:
+    """(inputs, reference answer, source, row): a held-out row of the adapter's run if that is here, else a row of the
+    sample. kept: the example before it. step: 1: the next one, -1: the one before, 0: any. apart: only where base and
+    adapter disagree. Raises DataError where there is none."""
     for run in use_cases.list_runs(person, page.runs):
         if run.id == name or (run.adapter and run.adapter.repo_id == name.partition("@")[0]):
             rows = use_cases.read_held_out(person, run.id, page.runs).rows
+            if apart:
+                rows = [row for row in rows if _disagree(row)]
+                if not rows:
+                    raise DataError(
+                        t(_("Base and adapter answer every held-out row alike."), language),
+                        t(_("Take any example."), language),
+                    )
             if rows:
-                row = random.choice(rows)
+                row = _stepped(rows, kept, name, step)
                 return (
                     row.inputs,
                     str(row.reference),
                     t(_("held-out row {row} of run {run}"), language, row=number(row.row, language), run=run.id),
+                    row.row,
                 )
     task = use_cases.resolve(person, page.comparer, [name])[0].task
     known = task if task is None or task.id not in catalogue.ORDER else catalogue.get_task(task.id)
@@ -117,9 +146,137 @@ def take_example(person: Person, page: Page, name: str, language: str) -> tuple[
     from lora_hub.data.read import read
 
     table = read.read_table(file)
-    picked = random.choice(prepare.build_examples(table, known, columns.propose_mapping(table, known).mapping))
+    rows = prepare.build_examples(table, known, columns.propose_mapping(table, known).mapping)
+    picked = _stepped(rows, kept, name, step)
     return (
         picked.inputs,
         picked.answer,
         t(_("row {row} of the task's sample"), language, row=number(picked.row, language)),
+        picked.row,
     )
+
+
+def _disagree(row: HeldOutRow) -> bool:
+    return ADAPTER in row.answers and BASE in row.answers and row.answers[ADAPTER].text != row.answers[BASE].text
+
+
+def _stepped(rows: list[Any], kept: str, name: str, step: int) -> Any:
+    """The row after (1) or before (-1) the example that is kept, round and round; any row for 0. rows: have a `row`."""
+    rows = sorted(rows, key=lambda one: one.row)
+    if not step:
+        return random.choice(rows)
+    now = _example(kept)
+    place = now.get("row") if now.get("adapter") == name and isinstance(now.get("row"), int) else 0
+    after, before = [one for one in rows if one.row > place], [one for one in rows if one.row < place]
+    return (after or rows)[0] if step > 0 else (before or rows)[-1]
+
+
+def _example(kept: str) -> dict[str, Any]:
+    """The example that the page keeps. It comes from the browser, so it may be anything."""
+    try:
+        example = json.loads(kept or "{}")
+    except (ValueError, RecursionError):
+        return {}
+    return example if isinstance(example, dict) else {}
+
+
+def read_strengths(kept: str) -> dict[str, float]:
+    """The strengths that were set, by adapter. They come from the browser, so they may be anything."""
+    return {
+        name: float(value)
+        for name, value in [*_example(kept).items()][: 2 * MOST_ADAPTERS]
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MOST_STRENGTH
+    }
+
+
+@dataclass(frozen=True)
+class Typed:
+    """The fields of the tab as they stand when a question is asked: what widgets and hidden fields of the browser
+    sent."""
+
+    names: list[str]
+    base: bool
+    free_text: bool
+    prompt: str
+    values: Sequence[str]
+    roles: str
+    most: float
+    temperature: float
+    seed: float
+    top_p: float
+    samples: float
+    examples: float
+    typed_examples: str
+    strengths: str
+    goes_on: bool
+    system: str
+    chat: str
+    kept_right: str
+
+    @property
+    def inputs(self) -> dict[str, str] | None:
+        """By role; None: there is one prompt."""
+        return dict(zip(roles_of(self.roles), self.values, strict=False)) or None
+
+    @property
+    def text(self) -> str:
+        """What is asked, as one text."""
+        inputs = self.inputs
+        return "\n".join(value for value in inputs.values() if value.strip()) if inputs else self.prompt
+
+    def question(self) -> Question:
+        """Raises SpecError, DataError."""
+        inputs, examples = self.inputs, int(self.examples or 0)
+        strengths = read_strengths(self.strengths)
+        is_chat = self.goes_on or bool(self.system.strip())
+        return ask_question(
+            base=self.base,
+            examples=examples,
+            shown=self._shown() if examples else (),
+            prompt=self.text if is_chat else self.prompt,
+            inputs=None if is_chat else inputs,
+            system=self.system,
+            earlier=self._earlier() if self.goes_on else {},
+            max_new_tokens=int(self.most or 0),
+            temperature=float(self.temperature or 0),
+            top_p=float(self.top_p or 1),
+            samples=int(self.samples or 1),
+            seed=int(self.seed or 0),
+            free_text=self.free_text,
+            reference=""
+            if is_chat
+            else right_answer(
+                self.kept_right, self.names, self.roles, asked_texts(self.roles, self.prompt, self.values)
+            ),
+            strengths={name: value for name, value in strengths.items() if name in self.names and value != 1},
+        )
+
+    def _shown(self) -> tuple[ShownExample, ...]:
+        """A line for each example: the input, =>, the answer."""
+        role = (roles_of(self.roles) or ["text"])[0]
+        found = []
+        for line in filter(str.strip, self.typed_examples.splitlines()):
+            text, arrow, answer = line.rpartition("=>")
+            if not arrow or not text.strip() or not answer.strip():
+                raise DataError(
+                    _("{line!r} is no example.", line=line[:80]), _("Write the input, then =>, then the answer.")
+                )
+            found.append(ShownExample(inputs={role: text.strip()}, answer=answer.strip()))
+        return tuple(found)
+
+    def _earlier(self) -> dict[str, tuple[Turn, ...]]:
+        """The turns so far of each pane that is asked again."""
+        panes = {BASE, BASE_EXAMPLES, *self.names}
+        turns: dict[str, tuple[Turn, ...]] = {}
+        for name, pairs in _example(self.chat).items():
+            said = [
+                str(text)
+                for pair in (pairs if isinstance(pairs, list) else [])
+                if isinstance(pair, list)
+                for text in pair
+            ]
+            if name in panes and said:
+                turns[name] = tuple(
+                    Turn(role="assistant" if place % 2 else "user", content=text) for place, text in enumerate(said)
+                )
+        return turns or {self.names[0]: ()}  # the first turn of a chat is one, too

@@ -1,10 +1,12 @@
-"""The Compare tab: the base and one to four adapters beside each other, on one prompt or one held-out example."""
+"""The Compare tab: the base and one to eight adapters beside each other, on one prompt, one held-out example or in a
+chat."""
 
 from typing import Any
 
 import gradio as gr
 
 from lora_hub.core.messages import _
+from lora_hub.core.schema import MOST_EXAMPLES, MOST_SAMPLES
 from lora_hub.ui.frame import page as shared
 from lora_hub.ui.frame.page import LIGHT, Labels, Page, told, told_stream
 from lora_hub.ui.tabs.compare_asking import ROLE_SLOTS, Asking
@@ -22,6 +24,7 @@ ASKING = "(kept) => { window.loraHub.question.asking(kept, false); }"
 PLACED, CHECKED, REDRAWN = (
     f"(...told) => window.loraHub.question.{what}(...told)" for what in ("placed", "checked", "redrawn")
 )
+WENT_ON, EDITED = (f"(...told) => window.loraHub.question.{what}(...told)" for what in ("wentOn", "edited"))
 ADDRESS = "(names) => { window.loraHub.address('adapters', (names || []).join(',')); }"
 
 
@@ -32,8 +35,10 @@ def build(page: Page, tab: gr.Tab) -> None:
             page.compare_names.render()
             fields = Fields(page.words)
         answers = shared.html(elem_id="lh-answers")
-    page.choices += [fields.with_base, fields.free_text]
-    _wire(page, tab, fields, answers)
+        # What changes of the panes while they answer: compare.js puts it in its place.
+        told = shared.html(elem_id="lh-told", elem_classes="lh-out-of-sight")
+    page.choices += [fields.with_base, fields.free_text, fields.goes_on, fields.apart]
+    _wire(page, tab, fields, answers, told)
 
 
 class Fields:
@@ -45,6 +50,9 @@ class Fields:
         self.reference = gr.Textbox("", visible="hidden")
         self.asked_anew = gr.Textbox("", visible="hidden", elem_id="lh-asked-anew")
         self.roles_named = gr.Textbox("", visible="hidden")
+        self.again = gr.Textbox("", visible="hidden", elem_id="lh-again")
+        self.chat = gr.Textbox("", visible="hidden")
+        self.strengths = gr.Textbox("", visible="hidden", elem_id="lh-strengths")
         with gr.Row():
             self.with_base = gr.Checkbox(True, label=words(_("Answer with the base, too")), elem_id="lh-with-base")
             self.free_text = gr.Checkbox(
@@ -52,6 +60,12 @@ class Fields:
                 label=words(_("Free text")),
                 info=words(_("Tasks with labels answer in their own words too, instead of with one of their labels.")),
                 elem_id="lh-free-text",
+            )
+            self.goes_on = gr.Checkbox(
+                False,
+                label=words(_("Go on as a chat")),
+                info=words(_("Each pane goes on from its own answers.")),
+                elem_id="lh-goes-on",
             )
         self.prompt = gr.Textbox(
             label=words(_("Prompt")),
@@ -69,7 +83,27 @@ class Fields:
             self.ask = gr.Button(words(_("Ask")), variant="primary", size="md", elem_id="lh-ask")
             self.stop = gr.Button(words(_("Stop")), variant="stop", size="md", visible=False, elem_id="lh-stop")
             self.example = gr.Button(words(_("Take an example")), size="md", elem_id="lh-example")
-        with gr.Accordion(words(_("How they answer")), open=False), gr.Row(elem_classes="lh-fields"):
+            self.example_before = gr.Button(words(_("Previous")), size="md", elem_id="lh-example-before")
+            self.example_next = gr.Button(words(_("Next")), size="md", elem_id="lh-example-next")
+            self.apart = gr.Checkbox(
+                False, label=words(_("Only where base and adapter disagree")), elem_id="lh-apart", min_width=160
+            )
+        with gr.Row(elem_classes="lh-tight"):
+            self.edit = gr.Button(words(_("Edit the last turn")), size="md", visible=False, elem_id="lh-chat-edit")
+            self.anew = gr.Button(words(_("New chat")), size="md", visible=False, elem_id="lh-chat-new")
+        with gr.Accordion(words(_("How they answer")), open=False):
+            self._how(words)
+
+    def _how(self, words: Labels) -> None:
+        self.sliders = shared.html(elem_id="lh-sliders")
+        self.system = gr.Textbox(
+            label=words(_("System prompt")),
+            info=words(_("Makes the question a chat.")),
+            lines=2,
+            max_lines=8,
+            elem_id="lh-system",
+        )
+        with gr.Row(elem_classes="lh-fields"):
             self.most = gr.Number(
                 0,
                 label=words(_("Longest answer, tokens")),
@@ -99,27 +133,76 @@ class Fields:
                 min_width=120,
                 elem_id="lh-seed",
             )
+            self.top_p = gr.Number(
+                1,
+                label=words(_("Top-p")),
+                info=words(_("Draws from the likeliest tokens of this share")),
+                minimum=0.01,
+                maximum=1,
+                step=0.05,
+                min_width=120,
+                elem_id="lh-top-p",
+            )
+            self.samples = gr.Number(
+                1,
+                label=words(_("Answers of each")),
+                info=words(_("More than one needs a temperature")),
+                precision=0,
+                minimum=1,
+                maximum=MOST_SAMPLES,
+                min_width=120,
+                elem_id="lh-samples",
+            )
+            self.examples = gr.Number(
+                0,
+                label=words(_("Examples for the base")),
+                info=words(_("Asks the base with so many examples in its prompt, too")),
+                precision=0,
+                minimum=0,
+                maximum=MOST_EXAMPLES,
+                min_width=160,
+                elem_id="lh-examples-count",
+            )
+        self.typed_examples = gr.Textbox(
+            label=words(_("Examples of your own")),
+            info=words(_("A line each: input => answer. Empty: the adapter's own.")),
+            lines=2,
+            max_lines=8,
+            elem_id="lh-typed-examples",
+        )
 
 
-def _wire(page: Page, tab: gr.Tab, fields: Fields, answers: gr.HTML) -> None:
+def _wire(page: Page, tab: gr.Tab, fields: Fields, answers: gr.HTML, told_of: gr.HTML) -> None:
     asking, names, language = Asking(page), page.compare_names, page.language
     by_hub: dict[str, Any] = {"concurrency_id": "hub", "show_progress": "hidden", "api_visibility": "private"}
     in_browser: dict[str, Any] = {"fn": None, "queue": False, "api_visibility": "private"}
     # All questions to a base are answered in one running batch. Beyond the limit they wait in Gradio's queue.
     asks = [fields.ask.click, fields.prompt.submit]
     gr.on(asks, inputs=names, js=FRESH, **in_browser)
-    how = [fields.with_base, fields.free_text, fields.prompt, fields.most, fields.temperature, fields.seed]
+    numbers = [fields.most, fields.temperature, fields.seed, fields.top_p, fields.samples, fields.examples]
+    chatting = [fields.goes_on, fields.system, fields.chat]
+    how = [fields.with_base, fields.free_text, fields.prompt, *numbers, fields.typed_examples, fields.strengths]
+    answering: dict[str, Any] = {
+        "outputs": [answers, fields.ask, fields.stop, fields.asking, fields.chat, told_of],
+        "concurrency_id": "compare",
+        "concurrency_limit": MOST_QUESTIONS,
+        "show_progress": "hidden",
+        "api_visibility": "private",
+        "trigger_mode": "once",
+    }
     gr.on(
         asks,
         told_stream(asking.answer),
-        [language, names, *how, fields.reference, fields.roles_named, *fields.roles],
-        [answers, fields.ask, fields.stop, fields.asking],
-        concurrency_id="compare",
-        concurrency_limit=MOST_QUESTIONS,
-        show_progress="hidden",
-        api_visibility="private",
-        trigger_mode="once",
+        [language, names, *how, *chatting, fields.reference, fields.roles_named, *fields.roles],
+        **answering,
     )
+    fields.again.change(told_stream(asking.answer_again), [language, fields.again], **answering)
+    # A turn of a chat that was answered leaves the field for the next one.
+    chat_shown = [fields.prompt, fields.edit, fields.anew]
+    gr.on([fields.chat.change], inputs=[fields.chat, fields.prompt], outputs=chat_shown, js=WENT_ON, **in_browser)
+    edited = [fields.chat, fields.prompt]
+    fields.edit.click(inputs=edited, outputs=edited, js=EDITED, **in_browser)
+    fields.anew.click(outputs=[fields.chat], js="() => ''", **in_browser)
     fields.stop.click(told(asking.stop), [language, fields.asking], None, **{**LIGHT, "queue": False})
     texts, checked = [fields.prompt, *fields.roles], [fields.reference, fields.example_note]
     checking: dict[str, Any] = {
@@ -128,26 +211,35 @@ def _wire(page: Page, tab: gr.Tab, fields: Fields, answers: gr.HTML) -> None:
         "js": CHECKED,
         **in_browser,
     }
-    fields.example.click(inputs=fields.reference, js=ASKING, **in_browser)
-    example = fields.example.click(
-        told(asking.take_example), [language, names], [fields.example_note, fields.reference], **by_hub
-    )
-    placed = example.then(inputs=[fields.reference, *texts], outputs=texts, js=PLACED, **in_browser)
-    placed.then(**checking)
+    for button, take in (
+        (fields.example, asking.take_example),
+        (fields.example_next, asking.next_example),
+        (fields.example_before, asking.last_example),
+    ):
+        button.click(inputs=fields.reference, js=ASKING, **in_browser)
+        example = button.click(
+            told(take),
+            [language, names, fields.reference, fields.apart],
+            [fields.example_note, fields.reference],
+            **by_hub,
+        )
+        placed = example.then(inputs=[fields.reference, *texts], outputs=texts, js=PLACED, **in_browser)
+        placed.then(**checking)
     # Whether answers are judged is decided when the question is asked (`right_answer`). The note disappears as soon as
     # something else is typed or chosen.
     gr.on([fields.asked_anew.change, names.change], **checking)
     # Answers belong to the question as it was asked; they are marked as outdated as soon as any part of it changes.
     # compare.js listens to typing in the fields.
-    changed = [one.input for one in (fields.with_base, fields.free_text, fields.most, fields.temperature, fields.seed)]
-    gr.on([*changed, fields.example.click], js=STALE, **in_browser)
+    changed = [one.input for one in (fields.with_base, fields.free_text, fields.goes_on, *numbers)]
+    taken = [one.click for one in (fields.example, fields.example_next, fields.example_before)]
+    gr.on([*changed, *taken], js=STALE, **in_browser)
     names.change(inputs=names, js=OTHERS, **in_browser)
     tab.select(told(asking.list_names), [language, names], names, **by_hub)
     names.change(None, names, None, js=ADDRESS, api_visibility="private")
     redrawn = names.change(
         told(asking.show_fields),
-        [language, names, fields.roles_named],
-        [fields.trouble, fields.roles_named, *texts],
+        [language, names, fields.roles_named, fields.strengths],
+        [fields.trouble, fields.sliders, fields.roles_named, *texts],
         **by_hub,
     )
     redrawn.then(inputs=[fields.roles_named, fields.reference, *texts], outputs=texts, js=REDRAWN, **in_browser)
