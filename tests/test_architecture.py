@@ -27,6 +27,7 @@ FLOORS = {
     "answering": 3,
     "training": 3,
     "evaluation": 4,
+    "regions": 4,
     "runs": 5,
     "compare": 5,
     "use_cases": 5,
@@ -70,6 +71,7 @@ DOORS_OF_NAMES = {
     "compare": {
         "kept": "kept comparisons: kept.list_kept",
         "matrix": "matrix.Cell, matrix.Matrix: names of its own",
+        "routing": "routing.route and its use case have one name",
         "promoting": "promoting.promote and its use case have one name",
         "test_sets": "rows that many models answer, beside one question",
         "votes": "voting's names: votes.reveal",
@@ -87,6 +89,7 @@ DOORS_OF_NAMES = {
         "run_rows": "imports what judges rows",
         "run_states": "run_states.word",
     },
+    "regions": {},
     "ui": {},
     "use_cases": {},
 }

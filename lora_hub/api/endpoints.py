@@ -28,15 +28,16 @@ from lora_hub.api.arguments import (
     Temperature,
     Tokens,
 )
+from lora_hub.api.plain import in_english
 from lora_hub.catalogue.tasks import catalogue
+from lora_hub.compare import routing
 from lora_hub.core import settings, store
 from lora_hub.core.errors import DataError, SpecError
-from lora_hub.core.messages import Message, _, several
-from lora_hub.core.noun import Noun
+from lora_hub.core.messages import _, several
 from lora_hub.core.schema import MOST_ADAPTERS, Task, ask_question
 from lora_hub.people import Person
 
-NAMES = ("inspect", "plan", "train", "runs", "run", "cancel", "publish", "adapters", "compare")
+NAMES = ("inspect", "plan", "train", "runs", "run", "cancel", "publish", "adapters", "compare", "route")
 # A question to more adapters is refused before anything is read.
 Json = dict[str, Any]
 
@@ -228,6 +229,17 @@ class Endpoints:
         found = use_cases.list_adapters(person, org=owner, task=task, base=base, versions=True)
         return {"organization": owner, "adapters": [one.model_dump(mode="json") for one in found]}
 
+    def route(self, person: Person, text: str, base: Name = "built-in", organization: Name = "") -> Json:
+        """The organization's adapter that a bare question is for, and why; none where none fits and the base answers.
+
+        Args:
+            text: the question.
+            base: whose adapters: built-in, or a Hub id.
+            organization: whose; empty: this app's organization.
+        """
+        found = use_cases.route(person, self.comparer, text, base, organization)
+        return {**found.model_dump(mode="json"), "said": in_english(routing.said(found))}
+
     def compare(
         self,
         person: Person,
@@ -373,16 +385,3 @@ def _task(task: str, own_task: dict[str, Any] | None) -> Task | None:
 
 def _id_of(kept: Path) -> str:
     return f"{kept.parent.name}/{kept.name}"
-
-
-def in_english(value: Any) -> Any:
-    """A value as plain JSON: sentences in English, nouns as their fields."""
-    if isinstance(value, Message):
-        return value.en
-    if isinstance(value, Noun):
-        return in_english(value.model_dump(mode="json"))
-    if isinstance(value, dict):
-        return {key: in_english(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [in_english(one) for one in value]
-    return value

@@ -13,6 +13,7 @@ from lora_hub.cli.language import OPTION
 from lora_hub.cli.matrix import add_matrix, show_matrix, show_or_fill
 from lora_hub.cli.options import add_minimum, add_reading, add_settings
 from lora_hub.cli.promote import add_promoting, promote, show_promoted
+from lora_hub.cli.route import add_routing, route, show_route
 from lora_hub.cli.screen import Part, Screen
 from lora_hub.cli.shelf_options import add_shelf_commands
 from lora_hub.cli.show_answers import show_comparison
@@ -188,6 +189,7 @@ def make_parser(screen: Screen | None = None) -> argparse.ArgumentParser:
 
     add_shelf_commands(add, say)
 
+    add_routing(add("route", route, show_route, _("find the adapter that a question is for")), say)
     add_promoting(add("promote", promote, show_promoted, _("put a version of an adapter into production")), say)
 
     command = add("compare", compare, show_comparison, _("put one question, or a file, to a base and its adapters"))

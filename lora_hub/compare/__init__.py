@@ -14,6 +14,7 @@ __all__ = [
     "kept",
     "matrix",
     "promoting",
+    "routing",
     "test_sets",
     "votes",
     "with_examples_of",

@@ -31,6 +31,7 @@ from lora_hub.hub.fetch import (
     fetch_adapter,
     fetch_base,
     fetch_record,
+    fetch_region,
     read_adapter_record,
 )
 from lora_hub.hub.jobs import cancel_job, find_payer, list_job_prices, read_job, read_job_lines, start_job
@@ -56,6 +57,7 @@ from lora_hub.hub.space import (
     wait_for_space,
 )
 from lora_hub.hub.state import StateRepo
+from lora_hub.hub.task_region import REGION_FILE, TaskRegion, read_region, write_region
 from lora_hub.hub.unpublishing import put_back, unpublish_adapter
 from lora_hub.hub.vote_files import read_votes, remove_votes, votes_repo, write_votes
 
@@ -63,6 +65,7 @@ __all__ = [
     "LONGEST_REASON",
     "SORTS",
     "TOKENIZER_FILES",
+    "TaskRegion",
     "Asked",
     "Measured",
     "Production",
@@ -77,6 +80,7 @@ __all__ = [
     "Deletion",
     "Dependents",
     "ProjectFiles",
+    "REGION_FILE",
     "SpacePlan",
     "Stage",
     "StateRepo",
@@ -102,6 +106,7 @@ __all__ = [
     "fetch_base",
     "fetch_dataset",
     "fetch_record",
+    "fetch_region",
     "filter_adapters",
     "find_dependents",
     "find_payer",
@@ -128,6 +133,7 @@ __all__ = [
     "reaches_hub",
     "read_adapter_record",
     "read_card",
+    "read_region",
     "read_collection",
     "read_job",
     "read_job_lines",
@@ -142,5 +148,6 @@ __all__ = [
     "version_number",
     "votes_repo",
     "wait_for_space",
+    "write_region",
     "write_votes",
 ]

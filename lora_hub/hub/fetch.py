@@ -14,6 +14,7 @@ from lora_hub.hub.adapter_config import CONFIG_FILE, RECORD_FILE, RECORD_VERSION
 from lora_hub.hub.card import card_metadata
 from lora_hub.hub.client import check_seen, full_id, hub_url, is_shared, open_api, told
 from lora_hub.hub.record import parts_of
+from lora_hub.hub.task_region import MOST_REGION_BYTES, REGION_FILE, TaskRegion, read_region
 
 RECORD_BYTES = 16 << 20
 # So long is a question waited for that a person asks by the way.
@@ -224,6 +225,28 @@ def fetch_record(name: str, revision: str = "") -> dict[str, Any] | None:
                 raise
             return None
     return read_adapter_record(Path(path).parent)
+
+
+def fetch_region(name: str, revision: str = "") -> TaskRegion | None:
+    """Where the questions of an adapter's task lie, without its weights; None where it does not say. Raises
+    AdapterError (no such adapter, a damaged or too large file) and HubError."""
+    repo_id = full_id(name)
+    with told(_("read {file} of {repo}", file=REGION_FILE, repo=repo_id), repo_id, revision):
+        api = open_api()
+        info = api.model_info(repo_id, revision=revision or None, files_metadata=True)
+        size = next((file.size for file in info.siblings or [] if file.rfilename == REGION_FILE), None)
+        if size is None:
+            return None
+        if size > MOST_REGION_BYTES:
+            raise AdapterError(
+                _("The {file} of {repo} has {size:,} bytes, more than it can have."),
+                _("Publish the adapter again from its run."),
+                file=REGION_FILE,
+                repo=repo_id,
+                size=size,
+            )
+        path = api.hf_hub_download(repo_id, REGION_FILE, revision=info.sha)
+    return read_region(Path(path).parent)
 
 
 def read_adapter_record(folder: Path) -> dict[str, Any] | None:

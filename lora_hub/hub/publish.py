@@ -27,6 +27,7 @@ from lora_hub.hub.production import read_promotions
 from lora_hub.hub.promotion import PROMOTIONS
 from lora_hub.hub.record import make_record, public_base, without_place
 from lora_hub.hub.rights import check_publishing
+from lora_hub.hub.task_region import REGION_FILE, read_region
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -62,6 +63,7 @@ def publish_adapter(
     config = adapter_config.read_config(folder)
     weights = adapter_config.weights_file(folder, _("The adapter in {folder}", folder=folder.name))
     record = _public_record(folder, spec, scores, run_id)
+    region = read_region(folder)
     with told(_("publish {repo}", repo=repo_id), repo_id, missing=HubError):
         api = open_api()
         claim = check_publishing(spec, org=org, name=name, private=private)
@@ -91,6 +93,7 @@ def publish_adapter(
             CARD: readme.encode(),
             RECORD_FILE: _json(record),
             LOG: _losses(log),
+            REGION_FILE: folder / REGION_FILE if region else b"",
         }
         title = f"Publish {card_metadata.card_title(spec)}"
         if claim.by_pull_request:
@@ -237,6 +240,7 @@ def _propose(api: "HfApi", repo_id: str, files: dict[str, bytes | Path], title: 
     operations = [
         CommitOperationAdd(path_in_repo=name, path_or_fileobj=content if isinstance(content, bytes) else str(content))
         for name, content in files.items()
+        if content != b""
     ]
     made = api.create_commit(repo_id, operations, commit_message=title, create_pr=True)
     return str(made.oid), str(made.pr_url)

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lora_hub.catalogue import bases
@@ -207,6 +208,7 @@ class Worker(Owner):
         finally:
             stack.detach(self.run_id)  # the next of several finds the base alone
         self.check_cancelled()
+        self.describe_questions(stack, tokenizer, prepared, trained.folder)
         run_rows.write_held_out(self.folder, exam.held_out_rows(task, scored, found.answers))
         run_rows.write_examples(self.folder, found.shown)
         metrics = {who: {name: score.model_dump() for name, score in of.items()} for who, of in found.scores.items()}
@@ -225,6 +227,19 @@ class Worker(Owner):
         store.write_json(trained.folder / adapter_config.RECORD_FILE, made)
         self.report("exam", **prepared.counts, metrics=metrics, comparison=found.comparison.model_dump(mode="json"))
         self.report("adapter", folder=store.ADAPTER, best_step=trained.best_step, stopped=trained.stopped)
+
+    def describe_questions(self, stack: Any, tokenizer: Any, prepared: Prepared, folder: Path) -> None:
+        """Writes where the task's questions lie, by which one is later brought to its adapter (lora_hub/regions)."""
+        from lora_hub import regions
+        from lora_hub.hub import write_region
+
+        trained, validated = (
+            [regions.question_text(prepared.task, example.inputs) for example in part.examples]
+            for part in (prepared.train, prepared.validation)
+        )
+        region = regions.make_region(stack, tokenizer, self.spec.base, trained, validated, self.spec.seed)
+        if region is not None:
+            write_region(folder, region)
 
     def say_how_it_ended(self, trained: Any) -> None:
         """Notes that the training stopped early, or that longer training would probably bring more."""

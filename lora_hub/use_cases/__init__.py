@@ -54,6 +54,7 @@ from lora_hub.use_cases.own_data import (
 )
 from lora_hub.use_cases.promoting import look_at_production, promote, roll_back
 from lora_hub.use_cases.publishing import plan_publication, publish_run, publishing_trouble
+from lora_hub.use_cases.routing import route
 from lora_hub.use_cases.testing import (
     TestReport,
     cancel_test,
@@ -162,6 +163,7 @@ __all__ = [
     "resume_test",
     "reveal_names",
     "roll_back",
+    "route",
     "score_file",
     "send_votes",
     "share_comparison",

@@ -107,6 +107,7 @@ MAY = {
     "resume_run": THOSE_WHO_TRAIN,
     "reveal_names": MEMBERS,
     "roll_back": THOSE_WHO_TRAIN,
+    "route": MEMBERS,
     "score_file": MEMBERS,
     "send_votes": MEMBERS,
     "share_comparison": MEMBERS,

@@ -22,7 +22,12 @@ from lora_hub.runs.run_rows import EXAMPLES, HELD_OUT
 
 GB, MB = 10**9, 10**6
 # The most bytes that each may have.
-ADAPTER = {CONFIG_FILE: adapter_config.MOST_BYTES, WEIGHTS_FILE: 20 * GB, RECORD_FILE: 16 * MB}
+ADAPTER = {
+    CONFIG_FILE: adapter_config.MOST_BYTES,
+    WEIGHTS_FILE: 20 * GB,
+    RECORD_FILE: 16 * MB,
+    hub.REGION_FILE: 8 << 20,
+}
 BESIDE = {HELD_OUT: GB, EXAMPLES: 100 * MB}
 MOST_CHECKPOINTS, MOST_FILES = 100 * GB, 400
 _CHECKPOINT = re.compile(r"checkpoints/checkpoint-\d{1,9}/[A-Za-z0-9][\w.-]{0,100}", re.ASCII)
@@ -64,6 +69,7 @@ def _check(coming: Path, spec: TrainSpec, run_id: str) -> None:
     config = adapter_config.read_config(coming)
     adapter_config.weights_file(coming, _("The adapter of the job"))
     record = hub.read_adapter_record(coming)
+    hub.read_region(coming)
     try:
         if record is None or record.get("run") != run_id or config.get("r") != spec.lora.r:
             raise ValueError("not of this run")

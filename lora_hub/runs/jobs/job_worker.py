@@ -50,7 +50,7 @@ class JobWorker(Worker):
     def publish(self) -> None:
         """Hands the adapter back; it is published from where the run was started."""
         adapter = self.folder / store.ADAPTER
-        names = (adapter_config.CONFIG_FILE, adapter_config.WEIGHTS_FILE, adapter_config.RECORD_FILE)
+        names = (adapter_config.CONFIG_FILE, adapter_config.WEIGHTS_FILE, adapter_config.RECORD_FILE, hub.REGION_FILE)
         files = [adapter / name for name in names] + [self.folder / run_rows.HELD_OUT, self.folder / run_rows.EXAMPLES]
         found: dict[str, Path | bytes] = {f"{job_parcel.RESULT}/{file.name}": file for file in files if file.is_file()}
         try:

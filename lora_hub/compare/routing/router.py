@@ -1,0 +1,152 @@
+"""Which of the organization's adapters a question is for: the one whose training questions it lies nearest to among the
+base's own hidden states; none, where it lies in no task's region, and the base answers.
+
+    found = route(bases, "You won a prize!", base)         found.adapter, found.candidates; said(found) in a sentence
+
+Only means of training questions are compared, which each adapter brings in its repo (`hub.fetch_region`).
+"""
+
+import contextvars
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import PurePath
+
+from lora_hub import hub, regions
+from lora_hub.compare.loaded_bases import LoadedBases
+from lora_hub.compare.panes import Pane
+from lora_hub.core import settings
+from lora_hub.core.errors import DataError, HubUnreachableError, LoraHubError
+from lora_hub.core.messages import Message, _, _n
+from lora_hub.core.noun import Noun
+from lora_hub.core.schema import BASE, AdapterRef, BaseModel
+
+# Adapters of one base that are looked at, the last changed first.
+MOST_CANDIDATES = 64
+
+
+class Candidate(Noun):
+    """An adapter that the question could be for. distance: to the nearest mean of its training questions (0: the same
+    direction, 2: nothing in common). share: of the distance within which nearly all of its validation questions lie;
+    more than 1 is outside."""
+
+    adapter: str
+    revision: str = ""
+    task: str = ""
+    title: str = ""
+    distance: float
+    share: float
+    fits: bool = False
+
+
+class Routed(Noun):
+    """adapter: empty where none fits and the base answers. candidates: the nearest first. silent: adapters of this base
+    that do not say where their questions lie."""
+
+    base: str
+    adapter: str = ""
+    revision: str = ""
+    candidates: tuple[Candidate, ...] = ()
+    silent: tuple[str, ...] = ()
+
+
+def route(
+    bases: LoadedBases, text: str, base: BaseModel, org: str = "", cancelled: Callable[[], bool] | None = None
+) -> Routed:
+    """Raises DataError (nothing is asked), BaseError, HubError."""
+    if not text.strip():
+        raise DataError(_("The prompt is empty."), _("Type what is to be answered."))
+    refs = hub.list_adapters(org or settings.organization(), base=base.id)[:MOST_CANDIDATES]
+    here = contextvars.copy_context()  # each thread asks as whoever asked this one
+    with ThreadPoolExecutor(8) as threads:
+        fetched = list(threads.map(lambda ref: here.copy().run(_region_of, ref, base), refs))
+    known = {ref.repo_id: region for ref, region in zip(refs, fetched, strict=True) if region is not None}
+    silent = tuple(ref.repo_id for ref in refs if ref.repo_id not in known)
+    if not known:
+        return Routed(base=base.id, silent=silent)
+    with bases.hold([Pane(BASE, base)], cancelled) as held:
+        if held is None:
+            return Routed(base=base.id, silent=silent)
+        loaded, _names = held
+        states, tokens = regions.read_states(loaded.stack, loaded.tokenizer, [text])
+    fitting = {name: region for name, region in known.items() if region.origin.shape == states.shape[1:]}
+    silent += tuple(name for name in known if name not in fitting)
+    facts = {ref.repo_id: ref for ref in refs}
+    candidates = tuple(
+        Candidate(
+            adapter=one.name,
+            revision=facts[one.name].revision,
+            task=facts[one.name].task,
+            title=facts[one.name].title,
+            distance=one.distance,
+            share=one.share,
+            fits=one.fits,
+        )
+        for one in regions.place(states[0], float(tokens[0]), fitting)
+    )
+    chosen = next((one for one in candidates if one.fits), None)
+    return Routed(
+        base=base.id,
+        adapter=chosen.adapter if chosen else "",
+        revision=chosen.revision if chosen else "",
+        candidates=candidates,
+        silent=silent,
+    )
+
+
+def _region_of(ref: AdapterRef, base: BaseModel) -> hub.TaskRegion | None:
+    """None where the adapter brings none, one that is damaged, or one of other weights: it is no reason not to ask the
+    others."""
+    try:
+        region = hub.fetch_region(ref.repo_id, ref.revision)
+    except HubUnreachableError:
+        raise
+    except LoraHubError:
+        return None
+    if region is None or _is_other(region.base, base):
+        return None
+    return region
+
+
+def _is_other(named: str, base: BaseModel) -> bool:
+    """A fingerprint is compared with a fingerprint; a Hub's base has none, and the list is of its id."""
+    is_print = len(named) == 64 and not set(named) - set("0123456789abcdef")
+    return bool(is_print and base.fingerprint and named != base.fingerprint)
+
+
+def said(found: Routed) -> Message:
+    """What was chosen and why, in a sentence."""
+    if found.adapter:
+        first = found.candidates[0]
+        near = _("{adapter} answers: the question lies nearest to its task", adapter=found.adapter)
+        if len(found.candidates) > 1:
+            return _(
+                "{near} (distance {distance:.2f}; the next, {other}: {further:.2f}).",
+                near=near,
+                distance=first.distance,
+                other=found.candidates[1].adapter,
+                further=found.candidates[1].distance,
+            )
+        return _("{near} (distance {distance:.2f}).", near=near, distance=first.distance)
+    if not found.candidates:
+        return _n(
+            "The base answers: {count} adapter of {base} is there, and none says which questions are its own.",
+            "The base answers: {count} adapters of {base} are there, and none says which questions are its own.",
+            count=len(found.silent),
+            base=PurePath(found.base).name,
+        )
+    first = found.candidates[0]
+    if first.share > 1:
+        return _(
+            "No adapter fits, and the base answers: the nearest is {adapter}, and the question is {share:.1f} times as "
+            "far from its task as nearly all of its own questions.",
+            adapter=first.adapter,
+            share=first.share,
+        )
+    return _(
+        "No adapter fits, and the base answers: the question lies about as near to {adapter} (distance {distance:.2f}) "
+        "as to {other} ({further:.2f}).",
+        adapter=first.adapter,
+        distance=first.distance,
+        other=found.candidates[1].adapter,
+        further=found.candidates[1].distance,
+    )

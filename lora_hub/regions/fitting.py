@@ -1,0 +1,101 @@
+"""A task's region from the questions of its training and validation rows: means of groups of them (k-means++ on the
+unit sphere, Arthur and Vassilvitskii 2007), their covariance, and how far validation questions lie from the nearest
+mean."""
+
+import random
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from lora_hub.catalogue.tasks import catalogue
+from lora_hub.core.schema import BaseModel
+from lora_hub.hub import TaskRegion
+from lora_hub.regions.placing import nearest, own_distance, unit, whitening
+from lora_hub.regions.states import base_name, read_states
+
+if TYPE_CHECKING:
+    from lora_hub.answering.stack import AdapterStack
+
+# Questions that are read, drawn with a seed: more say little more, and a large base takes time for each.
+MOST_TRAINED, MOST_VALIDATED = 320, 64
+CENTERS, ROUNDS = 16, 20
+# A mean of fewer questions would be nearly one of them.
+FEWEST_IN_CENTER = 5
+# This share of the validation questions is within the limit.
+WITHIN = 0.99
+GENERIC_TEXTS = 40
+
+
+def make_region(
+    stack: "AdapterStack",
+    tokenizer: Any,
+    base: BaseModel,
+    trained: Sequence[str],
+    validated: Sequence[str],
+    seed: int = 0,
+) -> TaskRegion | None:
+    """The region of a task's questions; None where they are too few, or none differs from another."""
+    trained, validated = (sorted({text for text in texts if text.strip()}) for texts in (trained, validated))
+    if len(trained) < 2 * FEWEST_IN_CENTER:
+        return None
+    pick = random.Random(seed)
+    trained = pick.sample(trained, min(MOST_TRAINED, len(trained)))
+    validated = pick.sample(validated, min(MOST_VALIDATED, len(validated))) or trained
+    origin = read_states(stack, tokenizer, generic_texts())[0].mean(axis=0)
+    states, tokens = read_states(stack, tokenizer, trained)
+    checked, checked_tokens = read_states(stack, tokenizer, validated)
+    return fit_region(states, tokens, checked, checked_tokens, origin, base_name(base), seed)
+
+
+def fit_region(
+    states: Any, tokens: Any, checked: Any, checked_tokens: Any, origin: Any, base: str, seed: int = 0
+) -> TaskRegion | None:
+    """`make_region` from vectors."""
+    import numpy
+
+    spread = numpy.cov(states.T)
+    if not (numpy.diag(spread) > 0).any():
+        return None
+    group = _groups(unit((states - origin) @ whitening(spread)), seed)
+    centers = numpy.stack([states[group == one].mean(axis=0) for one in numpy.unique(group)])
+    shortest, longest = numpy.quantile(tokens, [0.01, 0.99])
+    region = TaskRegion(centers, spread, origin, float(shortest), float(longest), 1.0, len(states), base)
+    limit = float(numpy.quantile(own_distance(checked, checked_tokens, region), WITHIN))
+    return TaskRegion(centers, spread, origin, float(shortest), float(longest), max(limit, 1e-6), len(states), base)
+
+
+def generic_texts() -> list[str]:
+    """Some texts of every sample of the catalogue: what questions of all kinds have in common lies in their mean."""
+    from lora_hub.data.read import read
+
+    found: list[str] = []
+    samples = [path for task in catalogue.list_tasks() if (path := catalogue.sample_file(task))]
+    for path in samples:
+        frame = read.read_table(path).frame
+        rows = frame.head(GENERIC_TEXTS // len(samples)).drop("row", strict=False).iter_rows()
+        found += [str(row[0]) for row in rows]
+    return found
+
+
+def _groups(points: Any, seed: int) -> Any:
+    """The group of each point, none with fewer than `FEWEST_IN_CENTER`."""
+    import numpy
+
+    draw = numpy.random.default_rng(seed)
+    count = max(1, min(CENTERS, len(points) // (2 * FEWEST_IN_CENTER)))
+    centers = points[[draw.integers(len(points))]]
+    still = numpy.zeros(points.shape[1])
+    same = numpy.eye(points.shape[1])
+    for _ in range(count - 1):
+        far = numpy.maximum(nearest(points, centers, still, same), 0)
+        if far.sum() <= 0:
+            break
+        centers = numpy.vstack([centers, points[draw.choice(len(points), p=far / far.sum())]])
+    for _ in range(ROUNDS):
+        group = (points @ unit(centers).T).argmax(axis=1)
+        centers = numpy.stack(
+            [points[group == one].mean(axis=0) if (group == one).any() else centers[one] for one in range(len(centers))]
+        )
+    sizes = numpy.bincount(group, minlength=len(centers))
+    kept = numpy.flatnonzero(sizes >= FEWEST_IN_CENTER)
+    kept = kept if len(kept) else numpy.array([int(sizes.argmax())])
+    return (points @ unit(centers[kept]).T).argmax(axis=1)

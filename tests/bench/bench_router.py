@@ -1,0 +1,99 @@
+"""The router on real rows: `python tests/bench/bench_router.py DATA [BASE] [ROWS]`
+
+DATA: the folder of the real data sets. BASE: a folder or `built-in`. ROWS: of a task (default 480; of SmolLM2-135M on
+two cores, 150 take some minutes). Of each task two thirds are trained on (the region), an eighth validates and the
+rest is routed: all tasks there, and each left out in turn. Tasks whose questions may be any sentence (translation,
+instructions, half of the SMS) are measured beside the others, because nothing in a bare sentence says whether it is to
+be translated.
+"""
+
+import csv
+import json
+import random
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from lora_hub import regions  # noqa: E402
+from lora_hub.answering import loading  # noqa: E402
+from lora_hub.answering.stack import AdapterStack  # noqa: E402
+from lora_hub.catalogue import bases  # noqa: E402
+from lora_hub.regions.fitting import fit_region, generic_texts  # noqa: E402
+
+OWN = ("sentiment", "intent", "maths", "sql", "sentiment-fa", "dialogues")
+ANY = ("sms",)
+
+
+def read_tasks(data: Path, rows: int) -> dict[str, list[str]]:
+    """The questions of each task, without its own words around them, none twice, in an order drawn with a seed."""
+
+    def json_lines(path: str, key: str) -> list[str]:
+        return [json.loads(line)[key] for line in (data / path).read_text(encoding="utf-8").splitlines()]
+
+    def table(path: str, column: int, delimiter: str = ",", encoding: str = "utf-8") -> list[str]:
+        with (data / path).open(encoding=encoding, newline="") as file:
+            quoting = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
+            return [row[column] for row in csv.reader(file, delimiter=delimiter, quoting=quoting) if row][1:]
+
+    found = {
+        "sentiment": table("classification/sst2/sst2_train.tsv", 0, "\t"),
+        "intent": table("classification/banking77/train.csv", 0),
+        "maths": json_lines("qa/gsm8k_train.jsonl", "question"),
+        "sql": json_lines("text2sql/wikisql_train_5000.jsonl", "question"),
+        "sentiment-fa": json_lines("classification/parsinlu_sentiment/movie_train.jsonl", "review"),
+        "dialogues": json_lines("summarization/dialogsum.dev.jsonl", "dialogue"),
+        "sms": table("spam/spam.csv", 1, encoding="windows-1252"),
+    }
+    drawn = {}
+    for name, texts in found.items():
+        one = sorted({text.strip() for text in texts if text.strip()})
+        random.Random(0).shuffle(one)
+        drawn[name] = one[:rows]
+    return drawn
+
+
+def measure(data: Path, name: str = "built-in", rows: int = 480) -> dict[str, dict[str, tuple[float, float, float]]]:
+    """{"own" or "any": {task: (nearest is right, routed right, refused while absent)}}, as shares of its rows."""
+    base = bases.get_base(name)
+    stack, tokenizer = AdapterStack(loading.load_base(base), base), loading.load_tokenizer(base)
+    origin = regions.read_states(stack, tokenizer, generic_texts())[0].mean(axis=0)
+    fitted, asked = {}, {}
+    for task, texts in read_tasks(data, rows).items():
+        states, tokens = regions.read_states(stack, tokenizer, texts)
+        first, second = int(len(texts) * 0.67), int(len(texts) * 0.79)
+        fitted[task] = fit_region(
+            states[:first], tokens[:first], states[first:second], tokens[first:second], origin, base.id
+        )
+        asked[task] = states[second:], tokens[second:]
+    found: dict[str, dict[str, tuple[float, float, float]]] = {}
+    for which, tasks in (("own", OWN), ("any", OWN + ANY)):
+        found[which] = {}
+        for task in tasks:
+            there = regions.place_all(*asked[task], {one: fitted[one] for one in tasks})
+            absent = regions.place_all(*asked[task], {one: fitted[one] for one in tasks if one != task})
+            count = len(there)
+            found[which][task] = (
+                sum(one[0].name == task for one in there) / count,
+                sum(one[0].name == task and one[0].fits for one in there) / count,
+                sum(not one[0].fits for one in absent) / count,
+            )
+    return found
+
+
+def main() -> None:
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    base = sys.argv[2] if len(sys.argv) > 2 else "built-in"
+    found = measure(Path(sys.argv[1]), base, int(sys.argv[3]) if len(sys.argv) > 3 else 480)
+    for which, told in found.items():
+        print(f"{base}, {len(told)} tasks" + (" (one may be any sentence)" if which == "any" else ""))
+        print("  nearest right   routed right   refused while absent")
+        for task, shares in told.items():
+            print(f"  {shares[0]:13.1%}  {shares[1]:13.1%}  {shares[2]:13.1%}   {task}")
+        means = [sum(one[place] for one in told.values()) / len(told) for place in range(3)]
+        print(f"  {means[0]:13.1%}  {means[1]:13.1%}  {means[2]:13.1%}   mean")
+
+
+if __name__ == "__main__":
+    main()
