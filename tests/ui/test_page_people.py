@@ -12,6 +12,7 @@ from playwright import sync_api as playwright
 from test_local_hub import Server, start_server
 from test_page import App, Visit, browser, free_port, open_tab, visiting, wait_for_text  # noqa: F401  browser: a fixture
 from test_page_access import faults
+from test_page_tasks import set_steps
 
 SECRET = "the-secret-of-the-app"
 PEOPLE = {"ada": "admin", "will": "write", "cora": "contributor", "rita": "read", "sam": ""}
@@ -136,6 +137,8 @@ def will_trains(page: object) -> str:
         page, "#lh-roles", "'label' is a usual name for it, and it holds 2 different short values (ham, spam)"
     )
     page.locator("#lh-effort input[value=quick]").check()
+    set_steps(page, 8)  # what it learns is not asked here
+    wait_for_text(page, "#lh-plan", "Steps8")
     expect(page.locator("#lh-train")).to_be_enabled()
     page.locator("#lh-train").click()
     page.wait_for_url(re.compile("run=spam"))
@@ -221,6 +224,10 @@ def ada_cancels_wills_run_and_will_deletes_his(ada: object, will: object, place:
     expect(will.locator("#lh-policy")).to_be_hidden()
     open_tab(will, "Fine-tune")
     will.locator("#lh-effort input[value=thorough]").check()
+    steps = will.locator("#lh-set-steps :is(input, textarea)")
+    steps.fill("")
+    steps.press("Enter")
+    expect(will.locator("#lh-plan")).not_to_contain_text("Steps8")
     expect(will.locator("#lh-train")).to_be_enabled()
     will.locator("#lh-train").click()
     will.wait_for_url(lambda url: "run=spam" in url and run not in url)
