@@ -68,6 +68,9 @@ SHAPES = {
 }
 
 
+# Against the base's own batch, by the shape's width.
+GOALS = {512: ">= 0.8x", 768: ">= 0.9x"}
+
 # On a busy machine: CPU seconds of this process, with OMP_NUM_THREADS=1, instead of the clock on the wall.
 now = time.process_time if "--cpu-seconds" in sys.argv else time.perf_counter
 
@@ -172,7 +175,7 @@ def bench_generate(
         (
             f"generate N={n} vs the base's own batch (generate)",
             seconds["generate, base alone"] / mine,
-            ">= 0.87x",
+            GOALS.get(model.config.hidden_size, ""),
             f"{seconds['generate, base alone']:.2f} s",
         ),
         (
