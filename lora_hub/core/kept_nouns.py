@@ -25,8 +25,8 @@ class Comparison(Noun):
     """A question with the answers to it, as it is kept.
 
     owner: who asked; "local": whoever sits at the machine. at: UTC seconds. visibility: "organization": its members may
-    open it, too. task: the id of the first adapter's task, "" without one. base: id of the base model, where it is
-    known. answers: in the order of the panes, without token ids and tasks. order: for a blind comparison the pane at
+    open it, too. task: the id of the first adapter's task, "" without one. answers: in the order of the panes, without
+    token ids and tasks. order: for a blind comparison the pane at
     each place of the page, drawn by the server; empty: the names were shown from the beginning.
     """
 
@@ -36,7 +36,6 @@ class Comparison(Noun):
     visibility: Literal["private", "organization"] = "private"
     question: Question
     task: str = ""
-    base: str = ""
     answers: tuple[PaneAnswer, ...]
     order: tuple[int, ...] = ()
 
@@ -65,10 +64,9 @@ class Comparison(Noun):
         """What a vote for this answer is a vote for: an adapter at a commit, a run, or a base by its id."""
         name, _, version = answer.name.partition("@")
         if answer.name in (BASE, BASE_EXAMPLES):
-            return f"{answer.name}:{self.base}" if self.base else answer.name
-        strength = self.question.strengths.get(answer.name, 1.0)
+            return f"{answer.name}:{answer.base}" if answer.base else answer.name
         commit = answer.revision[:12] or version
-        return (f"{name}@{commit}" if commit else name) + ("" if strength == 1.0 else f"*{strength:g}")
+        return (f"{name}@{commit}" if commit else name) + ("" if answer.strength == 1 else f"*{answer.strength:g}")
 
 
 class Vote(Noun):

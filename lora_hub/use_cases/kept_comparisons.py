@@ -37,8 +37,6 @@ def keep_comparison(
     person: Person,
     question: Question,
     answers: Sequence[PaneAnswer],
-    *,
-    base: str = "",
     order: Sequence[int] = (),
 ) -> Comparison | None:
     """Keeps a question with its answers for the person who asked it. order: of a blind comparison, the pane at each
@@ -46,7 +44,7 @@ def keep_comparison(
     DataError if it is too large."""
     if not person.role or not answers:
         return None
-    one = kept.new_comparison(person.id, question, answers, base=base, order=order if len(answers) > 1 else ())
+    one = kept.new_comparison(person.id, question, answers, order if len(answers) > 1 else ())
     _check_room(person, len(one.model_dump_json()))
     kept.keep_comparison(one)
     return one
@@ -77,8 +75,10 @@ def list_comparisons(person: Person, search: str = "", most: int = 50) -> list[C
 
 
 def _words_of(one: Comparison) -> str:
-    texts = [one.id, one.task, one.base, *one.question.texts]
-    return "\n".join([*texts, *(part for view in one.answers for part in (view.name, view.answer.text))]).casefold()
+    texts = [one.id, one.task, *one.question.texts]
+    for view in one.answers:
+        texts += [view.name, view.base, *(drawn.text for drawn in view.answers)]
+    return "\n".join(texts).casefold()
 
 
 @use_case(Action.COMPARE)

@@ -176,7 +176,7 @@ def test_as_markdown_it_shows_and_does_nothing() -> None:
     hostile = "](javascript:x) <img src=x onerror=y> `|` # http://e.vil"
     one = keep(WILL, HOSTILE, HOSTILE, HOSTILE)
     answers = [view.model_copy(update={"name": hostile}) for view in one.answers]
-    kept = one.model_copy(update={"answers": tuple(answers), "task": hostile, "base": hostile})
+    kept = one.model_copy(update={"answers": tuple(answers), "task": hostile})
     from lora_hub.compare.kept import comparison_markdown
 
     for language in ("en", "fa"):

@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from lora_hub.core import settings, store
 from lora_hub.core.errors import DataError
 from lora_hub.core.messages import _
-from lora_hub.core.schema import COMPARISON_ID, Comparison, PaneAnswer, Question
+from lora_hub.core.schema import COMPARISON_ID, Answer, Comparison, PaneAnswer, Question
 from lora_hub.people import LOCAL
 
 logger = logging.getLogger("lora_hub.compare")
@@ -36,10 +36,9 @@ def folder_of(owner: str) -> Path:
 
 
 def new_comparison(
-    owner: str, question: Question, answers: Sequence[PaneAnswer], *, base: str = "", order: Sequence[int] = ()
+    owner: str, question: Question, answers: Sequence[PaneAnswer], order: Sequence[int] = ()
 ) -> Comparison:
-    """A comparison that is not stored yet. base: id of the base model, if it is known. order: for a blind comparison
-    the pane at each place of the page."""
+    """A comparison that is not stored yet. order: for a blind comparison the pane at each place of the page."""
     first = next((one.task for one in answers if one.task is not None), None)
     return Comparison(
         id=secrets.token_hex(8),
@@ -47,13 +46,18 @@ def new_comparison(
         at=time.time(),
         question=question,
         task=first.id if first is not None else "",
-        base=base,
         answers=tuple(
-            one.model_copy(update={"task": None, "answer": one.answer.model_copy(update={"ids": ()})})
+            one.model_copy(
+                update={"task": None, "answer": _without_ids(one.answer), "more": (*map(_without_ids, one.more),)}
+            )
             for one in answers
         ),
         order=tuple(order),
     )
+
+
+def _without_ids(answer: Answer) -> Answer:
+    return answer.model_copy(update={"ids": ()})
 
 
 def keep_comparison(one: Comparison) -> None:

@@ -26,7 +26,6 @@ def comparison_json(one: Comparison) -> dict[str, Any]:
         "owner": one.owner,
         "visibility": one.visibility,
         "task": one.task,
-        "base": one.base,
         "blind": one.is_blind,
         "question": one.question.model_dump(mode="json", exclude_defaults=True),
         "answers": [{"model": one.model_of(answer), **answer.to_json()} for answer in one.placed],
@@ -54,7 +53,11 @@ def comparison_markdown(one: Comparison, language: str) -> str:
     parts.append(f"## {told(_('Answers'))}")
     for answer in one.placed:
         name = told(BASES[answer.name]) if answer.name in BASES else hub.escape_markdown(answer.name)
-        parts += [f"### {name}", *([_of(answer)] if _of(answer) else []), _block(answer.answer.text)]
+        parts += [
+            f"### {name}",
+            *([_of(answer)] if _of(answer) else []),
+            *(_block(drawn.text) for drawn in answer.answers),
+        ]
     return "\n\n".join(parts) + "\n"
 
 
@@ -64,12 +67,16 @@ def _block(text: str) -> str:
 
 def _facts(one: Comparison) -> str:
     at = datetime.fromtimestamp(one.at, UTC).strftime("%Y-%m-%d %H:%M UTC")
-    named = [hub.escape_markdown(part) for part in (one.owner, one.task, one.base) if part]
+    named = [hub.escape_markdown(part) for part in (one.owner, one.task, *_bases_of(one)) if part]
     settings = one.question.model_dump(
         mode="json", include={"temperature", "top_p", "seed", "samples", "strengths"}, exclude_defaults=True
     )
     set_so = [hub.escape_markdown(json.dumps(settings, ensure_ascii=False), 2000)] if settings else []
     return " · ".join([at, *named, *set_so])
+
+
+def _bases_of(one: Comparison) -> list[str]:
+    return list(dict.fromkeys(answer.base for answer in one.answers if answer.base))
 
 
 def _of(answer: PaneAnswer) -> str:

@@ -15,7 +15,7 @@ from lora_hub.ui.frame.page import Page
 from lora_hub.ui.render import render, render_panes, render_strengths
 from lora_hub.ui.render.render_table import role_name
 from lora_hub.ui.render.text import between, t
-from lora_hub.ui.tabs import compare_question
+from lora_hub.ui.tabs import compare_blind, compare_history, compare_question
 from lora_hub.ui.tabs.compare_kept import AskedOnce, Chats, Stops
 from lora_hub.ui.tabs.compare_question import Typed, keep_right
 
@@ -99,6 +99,7 @@ class Asking:
         goes_on: bool,
         system: str,
         chat: str,
+        is_blind: bool,
         kept_right: str,
         roles_named: str,
         *values: str,
@@ -136,7 +137,10 @@ class Asking:
         titles = compare_question.run_lines(person, names, language)
         views = [PaneAnswer(pane=place, name=name) for place, name in enumerate(question.pane_names(names))]
         once = AskedOnce(person.id, names, question, typed.text, titles, views)
-        yield from self._answered(once, language, person, "")
+        if is_blind:
+            yield from compare_blind.answered(self, once, language, person)
+        else:
+            yield from self._answered(once, language, person, "")
 
     def answer_again(self, language: str, which: str, *, person: Person) -> Iterator[list[Any]]:
         """The same for one pane of a question that was asked: which says the question's name, the pane's, and when it
@@ -181,7 +185,8 @@ class Asking:
             self.asked.keep(shown_as, once)
             chat = once.chat_after() if question.is_chat else gr.skip()
             # what was compared with the first answer before that was there
-            yield [gr.skip() if only else all_panes(views), *idle, chat, told(views) if only else ""]
+            whole = "" if only else all_panes(views) + compare_history.keep(person, question, views, language)
+            yield [whole or gr.skip(), *idle, chat, told(views) if only else ""]
         except BaseException as error:
             # The buttons are always restored, and what was answered so far stays.
             some = [view for view in views if view.answer.text]

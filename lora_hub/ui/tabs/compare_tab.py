@@ -9,6 +9,7 @@ from lora_hub.core.messages import _
 from lora_hub.core.schema import MOST_EXAMPLES, MOST_SAMPLES
 from lora_hub.ui.frame import page as shared
 from lora_hub.ui.frame.page import LIGHT, Labels, Page, told, told_stream
+from lora_hub.ui.tabs import compare_blind, compare_history
 from lora_hub.ui.tabs.compare_asking import ROLE_SLOTS, Asking
 
 # Questions running at once. Each occupies one of the server's threads (app.py's MOST_THREADS), mostly waiting.
@@ -37,7 +38,9 @@ def build(page: Page, tab: gr.Tab) -> None:
         answers = shared.html(elem_id="lh-answers")
         # What changes of the panes while they answer: compare.js puts it in its place.
         told = shared.html(elem_id="lh-told", elem_classes="lh-out-of-sight")
-    page.choices += [fields.with_base, fields.free_text, fields.goes_on, fields.apart]
+        compare_history.build(page, answers)
+    compare_blind.wire(page, answers)
+    page.choices += [fields.with_base, fields.free_text, fields.goes_on, fields.apart, fields.blind]
     _wire(page, tab, fields, answers, told)
 
 
@@ -66,6 +69,12 @@ class Fields:
                 label=words(_("Go on as a chat")),
                 info=words(_("Each pane goes on from its own answers.")),
                 elem_id="lh-goes-on",
+            )
+            self.blind = gr.Checkbox(
+                False,
+                label=words(_("Blind")),
+                info=words(_("Names are hidden and shuffled until you have voted.")),
+                elem_id="lh-blind",
             )
         self.prompt = gr.Textbox(
             label=words(_("Prompt")),
@@ -97,6 +106,7 @@ class Fields:
     def _how(self, words: Labels) -> None:
         self.sliders = shared.html(elem_id="lh-sliders")
         self.system = gr.Textbox(
+            "",
             label=words(_("System prompt")),
             info=words(_("Makes the question a chat.")),
             lines=2,
@@ -164,6 +174,7 @@ class Fields:
                 elem_id="lh-examples-count",
             )
         self.typed_examples = gr.Textbox(
+            "",
             label=words(_("Examples of your own")),
             info=words(_("A line each: input => answer. Empty: the adapter's own.")),
             lines=2,
@@ -180,7 +191,7 @@ def _wire(page: Page, tab: gr.Tab, fields: Fields, answers: gr.HTML, told_of: gr
     asks = [fields.ask.click, fields.prompt.submit]
     gr.on(asks, inputs=names, js=FRESH, **in_browser)
     numbers = [fields.most, fields.temperature, fields.seed, fields.top_p, fields.samples, fields.examples]
-    chatting = [fields.goes_on, fields.system, fields.chat]
+    chatting = [fields.goes_on, fields.system, fields.chat, fields.blind]
     how = [fields.with_base, fields.free_text, fields.prompt, *numbers, fields.typed_examples, fields.strengths]
     answering: dict[str, Any] = {
         "outputs": [answers, fields.ask, fields.stop, fields.asking, fields.chat, told_of],
@@ -230,7 +241,7 @@ def _wire(page: Page, tab: gr.Tab, fields: Fields, answers: gr.HTML, told_of: gr
     gr.on([fields.asked_anew.change, names.change], **checking)
     # Answers belong to the question as it was asked; they are marked as outdated as soon as any part of it changes.
     # compare.js listens to typing in the fields.
-    changed = [one.input for one in (fields.with_base, fields.free_text, fields.goes_on, *numbers)]
+    changed = [one.input for one in (fields.with_base, fields.free_text, fields.goes_on, fields.blind, *numbers)]
     taken = [one.click for one in (fields.example, fields.example_next, fields.example_before)]
     gr.on([*changed, *taken], js=STALE, **in_browser)
     names.change(inputs=names, js=OTHERS, **in_browser)
