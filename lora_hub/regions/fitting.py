@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core.schema import BaseModel
 from lora_hub.hub import TaskRegion
-from lora_hub.regions.placing import nearest, own_distance, unit, whitening
+from lora_hub.regions.placing import OWN_SHRINK, nearest, own_distance, unit, whitening
 from lora_hub.regions.states import base_name, read_states
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def fit_region(
     spread = numpy.cov(states.T)
     if not (numpy.diag(spread) > 0).any():
         return None
-    group = _groups(unit((states - origin) @ whitening(spread)), seed)
+    group = _groups(unit((states - origin) @ whitening(spread, OWN_SHRINK)), seed)
     centers = numpy.stack([states[group == one].mean(axis=0) for one in numpy.unique(group)])
     shortest, longest = numpy.quantile(tokens, [0.01, 0.99])
     region = TaskRegion(centers, spread, origin, float(shortest), float(longest), 1.0, len(states), base)

@@ -1,9 +1,9 @@
 """Whose region a question lies in. numpy alone; nothing here knows a model.
 
 The adapter of the nearest center is chosen (hard top-1), in a space in which all directions vary alike within the
-tasks: half the task's own covariance, half the mean of all that are asked about, shrunk. The base answers instead where
-the question is farther than the chosen task's own limit, in that task's own space, or where another task is about as
-near.
+tasks: a fifth the task's own covariance, the rest the mean of all that are asked about, shrunk. The base answers
+instead where the question is farther than the chosen task's own limit, in that task's own space, or where another task
+is about as near.
 """
 
 from collections.abc import Mapping
@@ -12,11 +12,14 @@ from typing import Any
 
 from lora_hub.hub import TaskRegion
 
-SHRINK = 0.1
+# Correlations are shrunk by so much: of many tasks together little, of one task, known from few questions, more.
+SHRINK, OWN_SHRINK = 0.1, 0.4
+# In the space of the choice, the part of what varies within all tasks; the rest is the task's own.
+SHARED = 0.8
 # A mean over few tokens lies farther off by chance: as if so many more were missing.
 FEW_TOKENS = 3.0
 # The next task has to be so much farther. Chosen with the built-in base, and then measured with another.
-CLEARLY_NEARER = 0.94
+CLEARLY_NEARER = 0.93
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ def place_all(states: Any, tokens: Any, regions: Mapping[str, TaskRegion]) -> li
     middle = numpy.mean([of for one in regions.values() for of in (one.centers.mean(0), one.origin)], axis=0)
     near, within = [], []
     for region in regions.values():
-        spread = whitening((region.spread + shared) / 2)
+        spread = whitening((1 - SHARED) * region.spread + SHARED * shared)
         odd = _oddly_long(region, tokens)
         near.append(nearest(states, region.centers, middle, spread) * odd)
         within.append(own_distance(states, tokens, region) * odd / region.limit)
@@ -65,7 +68,7 @@ def place_all(states: Any, tokens: Any, regions: Mapping[str, TaskRegion]) -> li
 
 def own_distance(states: Any, tokens: Any, region: TaskRegion) -> Any:
     """Squared distances [questions] to a task's nearest center in its own space, without the penalty for lengths."""
-    far = nearest(states, region.centers, region.origin, whitening(region.spread))
+    far = nearest(states, region.centers, region.origin, whitening(region.spread, OWN_SHRINK))
     return far / (1 + FEW_TOKENS / tokens)
 
 
@@ -88,12 +91,12 @@ def unit(states: Any) -> Any:
     return states / numpy.maximum(numpy.linalg.norm(states, axis=1, keepdims=True), 1e-9)
 
 
-def whitening(covariance: Any) -> Any:
+def whitening(covariance: Any, shrink: float = SHRINK) -> Any:
     """The matrix W for which x W has the same variance in every direction, of a covariance whose correlations are
     shrunk towards none."""
     import numpy
 
     scale = numpy.sqrt(numpy.maximum(numpy.diag(covariance), 1e-9))
     values, vectors = numpy.linalg.eigh(covariance / scale[:, None] / scale[None])
-    values = (1 - SHRINK) * numpy.maximum(values, 0) + SHRINK
+    values = (1 - shrink) * numpy.maximum(values, 0) + shrink
     return (vectors / numpy.sqrt(values)) / scale[:, None]
