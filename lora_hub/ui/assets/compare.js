@@ -72,7 +72,8 @@
       const pane = document.querySelector(`#lh-answers [data-asked="${CSS.escape(part.dataset.asked)}"] [data-place="${CSS.escape(part.dataset.to)}"]`);
       if (!pane) continue;
       waiting.delete(key);
-      pane.querySelector(".lh-live").innerHTML = part.innerHTML;
+      const live = pane.querySelector(".lh-live");
+      if (live.innerHTML !== part.innerHTML) live.innerHTML = part.innerHTML; // what is selected in it stays selected
       if ("busy" in part.dataset) pane.setAttribute("aria-busy", "true"); else pane.removeAttribute("aria-busy");
     }
   };
