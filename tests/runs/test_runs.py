@@ -114,7 +114,7 @@ def test_the_exam_the_panes_a_test_set_and_the_cards_code_give_one_answer(finish
     """The same rows, four ways: the exam wrote them down; panes and test set answer again, base and adapter; the card's
     code is plain transformers and PEFT on an untouched base."""
     folder = store.run_folder(finished) / "adapter"
-    assert {"adapter_config.json", "adapter_model.safetensors", "lora_hub.json"} <= {
+    assert {"adapter_config.json", "adapter_model.safetensors", "lora_hub.json", "router.safetensors"} <= {
         file.name for file in folder.iterdir()
     }
     rows = runs.read_held_out(finished).rows[:12]
