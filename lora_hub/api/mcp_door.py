@@ -4,7 +4,9 @@ Tools have no uploads: data is given as text, or as a dataset of the Hub. A tool
 the client sends (`Authorization: Bearer hf_...`), and may what they may on the page.
 """
 
+import asyncio
 import contextlib
+import functools
 import inspect
 import threading
 from collections.abc import Callable
@@ -116,12 +118,14 @@ def _as_tool(function: Callable, who_asks: Callable[[dict[str, Any]], Person]) -
 
     async def tool(*, context: Context, **named: Any) -> dict[str, Any]:
         request, gone = context.request_context.request, threading.Event()
-        async with anyio.create_task_group() as tasks:
-            if is_stream:
-                tasks.start_soon(_watch, request, gone)
-            found = await run_in_threadpool(answer, request.scope, named, gone)
-            tasks.cancel_scope.cancel()
-        return found
+        answering = functools.partial(run_in_threadpool, answer, request.scope, named, gone)
+        if not is_stream:
+            return await answering()
+        watching = asyncio.create_task(_watch(request, gone))  # no task group: it would wrap the error in its own
+        try:
+            return await answering()
+        finally:
+            watching.cancel()
 
     context = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=Context)
     tool.__signature__ = inspect.Signature([*asked, context], return_annotation=dict[str, Any])

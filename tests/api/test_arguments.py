@@ -6,7 +6,7 @@ from lora_hub.api import NAMES, Arguments, Endpoints
 from lora_hub.api.arguments import MOST_FIELDS, MOST_MENDS, MOST_NAME
 from lora_hub.core.errors import SpecError
 
-NEEDED = {"dataset": "0123456789abcdef/a.csv", "run": "x", "adapters": ["a/b"]}
+NEEDED = {"dataset": "0123456789abcdef/a.csv", "run": "x", "adapters": ["a/b"], "text": "x"}
 
 
 def said(name: str, given: dict) -> str:

@@ -149,6 +149,7 @@ def test_nothing_without_a_token_or_with_a_wrong_one(place: Place, published: st
         "cancel": {"run": "x"},
         "publish": {"run": "x"},
         "compare": {"adapters": [published], "prompt": "x"},
+        "route": {"text": "x"},
     }
     for name in NAMES:
         with pytest.raises(AppError, match="nobody is signed in"):

@@ -22,7 +22,7 @@ from test_page_wiring import Held
 expect = playwright.expect
 __all__ = ["browser"]
 CONTRAST = (Path(__file__).parent / "contrast.js").read_text(encoding="utf-8")
-TABS = ("finetune", "runs", "adapters", "compare", "tests", "data")
+TABS = ("finetune", "runs", "adapters", "compare", "tests", "matrix", "data")
 DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 # Of what is found only what is wrong: to tell the rest takes longer than to find it. Colours are the same on a phone,
 # and contrast.js measures them there, too.
@@ -308,7 +308,7 @@ def test_two_runs_of_one_task_are_told_apart_and_a_new_version_is_told_before_it
         wait_for_text(page, "#lh-planned", "new version v2")
         page.locator("#lh-show").get_by_text("adapter not fully right").click()
         # An example that is taken before the adapter's own field is drawn stands in it when it is.
-        drawing = Held(visit, lambda body: len(body["data"]) == 3 and isinstance(body["data"][1], list))
+        drawing = Held(visit, lambda body: len(body["data"]) == 4 and isinstance(body["data"][3], str))
         page.locator("#lh-run-compare").click()
         page.locator("#lh-ask").wait_for()
         page.locator("#lh-example").click()
@@ -326,7 +326,7 @@ def test_two_runs_of_one_task_are_told_apart_and_a_new_version_is_told_before_it
         expect(page.locator("#lh-answers article header .lh-badge")).to_have_count(2)  # both are judged
 
         # What is typed while an example is on its way is not written over, and is no example.
-        coming = Held(visit, lambda body: len(body["data"]) == 2 and isinstance(body["data"][1], list))
+        coming = Held(visit, lambda body: len(body["data"]) == 4 and isinstance(body["data"][3], bool))
         page.locator("#lh-example").click()
         own.fill("typed meanwhile")
         coming.let_go()

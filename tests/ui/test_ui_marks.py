@@ -85,3 +85,10 @@ def test_what_the_browser_keeps_is_read_as_anything() -> None:
     assert [turn.content for turn in later.earlier["base"]] == ["x", "said"] and list(later.earlier) == ["base"]
     shown = typed(values=("x",), roles="text", examples=2, typed_examples="a => b => ham\n\nc=>spam").question().shown
     assert [(one.inputs, one.answer) for one in shown] == [({"text": "a => b"}, "ham"), ({"text": "c"}, "spam")]
+
+
+def test_a_field_that_was_never_drawn_is_empty() -> None:
+    empty = dict.fromkeys(("prompt", "typed_examples", "strengths", "system", "chat", "kept_right"))
+    drawn = typed(**empty, values=("x", None), roles="text\ncontext")
+    assert drawn.text == "x" and drawn.question().inputs == {"text": "x", "context": ""}
+    assert typed(**empty, values=(None,), roles=None).text == ""

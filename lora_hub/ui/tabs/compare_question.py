@@ -10,7 +10,7 @@ import json
 import random
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from lora_hub import use_cases
@@ -192,7 +192,7 @@ def read_strengths(kept: str) -> dict[str, float]:
 @dataclass(frozen=True)
 class Typed:
     """The fields of the tab as they stand when a question is asked: what widgets and hidden fields of the browser
-    sent."""
+    sent. A field that the page has never drawn (the prompt of a task with fields) sends nothing, which is empty."""
 
     names: list[str]
     base: bool
@@ -212,6 +212,12 @@ class Typed:
     system: str
     chat: str
     kept_right: str
+
+    def __post_init__(self) -> None:
+        for one in fields(self):
+            if one.type in (str, "str") and getattr(self, one.name) is None:
+                object.__setattr__(self, one.name, "")
+        object.__setattr__(self, "values", [value or "" for value in self.values])
 
     @property
     def inputs(self) -> dict[str, str] | None:
