@@ -148,7 +148,7 @@ def will_trains(page: object) -> str:
 
 
 def rita_sees_nothing_of_it(page: object, place: Place, run: str) -> None:
-    assert tabs_of(page) == ["اجراها", "آداپتورها", "مقایسه", "سازمان"]
+    assert tabs_of(page) == ["اجراها", "آداپتورها", "مقایسه", "ماتریس", "سازمان"]
     wait_for_text(page, ".lh-me", "عضو خواننده")
     page.goto(f"{place.app.url}/?lang=fa&tab=runs&run={run}")
     wait_for_text(page, "#lh-run", "نیست")
@@ -212,7 +212,7 @@ def ada_opens_the_door(ada: object, stranger: object, place: Place, run: str, re
     kept = json.loads((place.app.home / "organization.json").read_text())
     assert kept == {"strangers": "compare", "hours": 2.0, "upload_mb": 0.02, "rows": 100_000}
     stranger.reload()
-    assert tabs_of(stranger) == ["Runs", "Adapters", "Compare"]
+    assert tabs_of(stranger) == ["Runs", "Adapters", "Compare", "Matrix"]
     stranger.goto(f"{place.app.url}/?tab=runs&run={run}")
     wait_for_text(stranger, "#lh-run", "There is no run")
     ask(stranger, place, repo, "en")

@@ -42,7 +42,7 @@
   const forget = ([store, names]) => { for (const name of names) store.removeItem(name); };
   let leaving = false; // signing out: nothing is kept any more
   const person = window.loraHubPerson;
-  const mayNot = (tab) => ["finetune", "data"].includes(tab) && Boolean(person) && /\bbrowse\b/.test(person.may) && !/\btrain\b/.test(person.may);
+  const mayNot = (tab) => ["finetune", "tests", "data"].includes(tab) && Boolean(person) && /\bbrowse\b/.test(person.may) && !/\btrain\b/.test(person.may);
   if (person) {
     for (const kept of person.id ? keeps() : []) {
       const whose = kept[0].getItem(whoseKey);
