@@ -56,7 +56,7 @@ def make_version(seed: int, *, task: Task | None = None, name: str = "", answers
     spec = spec.model_copy(update={"name": name})
     run_id = store.create_run(spec)
     folder = store.run_folder(run_id)
-    _save(folder / "adapter", seed)
+    save(folder / "adapter", seed)
     record = make_record(spec, task, run_id, SCORES, {"train_rows": 160, "eval_rows": rows}, 10)
     (folder / "adapter" / "lora_hub.json").write_text(json.dumps(record))
     log = events.EventLog(store.events_file(run_id), "worker-7-1")
@@ -80,7 +80,7 @@ def make_version(seed: int, *, task: Task | None = None, name: str = "", answers
     return run_id
 
 
-def _save(folder: Path, seed: int, strength: float = 0.3) -> None:
+def save(folder: Path, seed: int, strength: float = 0.3) -> None:
     torch.manual_seed(seed)
     made = get_peft_model(
         copy.deepcopy(_base()), LoraConfig(r=4, lora_alpha=8, target_modules="all-linear", task_type="CAUSAL_LM")

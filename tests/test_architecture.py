@@ -69,6 +69,7 @@ DOORS_OF_NAMES = {
     "api": {"mcp_door": "imports mcp, which takes half a second"},
     "cli": {},
     "compare": {
+        "composing": "composing.Composed, composing.Left: names of its own",
         "kept": "kept comparisons: kept.list_kept",
         "matrix": "matrix.Cell, matrix.Matrix: names of its own",
         "routing": "routing.route and its use case have one name",

@@ -140,6 +140,14 @@ def label_likelihoods(
     )
 
 
+def answer_likelihoods(stack: AdapterStack, tokenizer: Any, asked: list[Asked], answers: list[str]) -> list[float]:
+    """For each question in free text the log likelihood of this one answer, its end included, in nats a token."""
+    ids = template.encode_answers(tokenizer, answers)
+    rows = [LabelRow(one.ids, one.adapter, [answer]) for one, answer in zip(asked, ids, strict=True)]
+    scored = score_labels(stack, rows, tokenizer.pad_token_id) or []
+    return [log / len(answer) for (log,), answer in zip(scored, ids, strict=True)]
+
+
 def choose(asked: Asked, logs: list[float], seconds: float = 0.0) -> Answer:
     """The label of the highest probability, the first of equal ones."""
     chances = probabilities(logs, asked.calibration)

@@ -105,6 +105,11 @@ class AdapterStack:
         gets the new weights. Raises AdapterError: unreadable, not stackable, too large, or made for another base."""
         return self._places.put(name, *self._read(folder, name)).slot
 
+    def put(self, name: str, layers: dict[str, LayerWeights]) -> Attached:
+        """An adapter of these tensors under this name, in the place of an earlier one. They lie beside the base's
+        layers as those of an attached one do, and are not written again."""
+        return self._places.put(name, layers, sum(w.a.nbytes + w.b.nbytes for w in layers.values()))
+
     @contextmanager
     def hold(
         self,

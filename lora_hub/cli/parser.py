@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 from lora_hub import __version__
 from lora_hub.cli.commands import compare, list_bases, list_tasks, manage_runs, publish
+from lora_hub.cli.compose import add_composing, compose, show_composed
 from lora_hub.cli.deploy import deploy
 from lora_hub.cli.language import OPTION
 from lora_hub.cli.matrix import add_matrix, show_matrix, show_or_fill
@@ -190,6 +191,10 @@ def make_parser(screen: Screen | None = None) -> argparse.ArgumentParser:
     add_shelf_commands(add, say)
 
     add_routing(add("route", route, show_route, _("find the adapter that a question is for")), say)
+    add_composing(
+        add("compose", compose, show_composed, _("make an adapter from a few examples, as a weighted sum of others")),
+        say,
+    )
     add_promoting(add("promote", promote, show_promoted, _("put a version of an adapter into production")), say)
 
     command = add("compare", compare, show_comparison, _("put one question, or a file, to a base and its adapters"))

@@ -10,6 +10,7 @@ __all__ = [
     "base_key",
     "borrow",
     "check_one_base",
+    "composing",
     "find_here",
     "kept",
     "matrix",

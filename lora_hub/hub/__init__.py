@@ -21,6 +21,7 @@ from lora_hub.hub.collection import (
     read_collection,
     remove_from_collection,
 )
+from lora_hub.hub.composition import Composition, Ingredient
 from lora_hub.hub.dataset import fetch_dataset, is_dataset_id
 from lora_hub.hub.deleting import Deletion, delete_adapter, plan_deletion
 from lora_hub.hub.dependents import Dependents, find_dependents
@@ -77,8 +78,10 @@ __all__ = [
     "read_matrix_file",
     "write_matrix_file",
     "Collection",
+    "Composition",
     "Deletion",
     "Dependents",
+    "Ingredient",
     "ProjectFiles",
     "REGION_FILE",
     "SpacePlan",

@@ -23,6 +23,7 @@ from lora_hub.use_cases.adapters import (
 )
 from lora_hub.use_cases.collecting import collect_unused, keep_clean
 from lora_hub.use_cases.comparing import ask, resolve, score_file
+from lora_hub.use_cases.composing import Composition, compose
 from lora_hub.use_cases.datasets import (
     add_dataset,
     add_text,
@@ -87,6 +88,7 @@ from lora_hub.use_cases.watching import list_runs, read_held_out, read_log, refr
 
 __all__ = [
     "Boards",
+    "Composition",
     "Disk",
     "OpenedComparison",
     "OwnData",
@@ -107,6 +109,7 @@ __all__ = [
     "check_test",
     "clean_disk",
     "collect_unused",
+    "compose",
     "delete_adapter",
     "delete_comparison",
     "delete_data",

@@ -57,6 +57,7 @@ MAY = {
     "check_matrix": THOSE_WHO_TRAIN,
     "check_owner": MEMBERS,
     "clean_disk": ("admin", "local"),
+    "compose": THOSE_WHO_TRAIN,
     "delete_adapter": THOSE_WHO_TRAIN,
     "delete_comparison": MEMBERS,
     "delete_data": THOSE_WHO_TRAIN,

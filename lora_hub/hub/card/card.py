@@ -13,7 +13,7 @@ from lora_hub.core import verdicts
 from lora_hub.core.schema import ADAPTER, BASE, BaseModel, HeldOutRow, PairedComparison, Score, TrainSpec
 from lora_hub.evaluation import metrics
 from lora_hub.hub import snippet
-from lora_hub.hub.card import reproduce
+from lora_hub.hub.card import composed_part, reproduce
 from lora_hub.hub.card.card_metadata import (
     Facts,
     adapter_metadata,
@@ -58,14 +58,29 @@ def render_card(
         _first_line(facts),
         "## Use it\n\n" + _usage(facts),
         "## Results\n\n" + _results(facts),
-        "## What it was trained on\n\n" + _data(facts),
-        "## Hyperparameters\n\n" + _hyperparameters(facts.spec),
-        "## How to reproduce it\n\n" + _reproduce(facts),
+        *_making(facts),
         "## Licence and limits\n\n" + _limits(facts.spec),
     ]
     if facts.examples and facts.spec.share_rows:
         parts.insert(4, "## Held-out examples\n\n" + _examples(facts.examples))
     return front_matter(adapter_metadata(facts)) + "\n\n".join(parts) + "\n"
+
+
+def _making(facts: Facts) -> list[str]:
+    """How it came about: by a training, or as the sum of others."""
+    composition = composed_part.composition_of(facts.record)
+    if composition is None:
+        return [
+            "## What it was trained on\n\n" + _data(facts),
+            "## Hyperparameters\n\n" + _hyperparameters(facts.spec),
+            "## How to reproduce it\n\n" + _reproduce(facts),
+        ]
+    again = fence(composed_part.command(facts, composition), "sh")
+    return [
+        "## What it is made of\n\n" + composed_part.recipe(composition),
+        "## The examples\n\n" + _data(facts).replace("| Trained on |", "| Weights found on |"),
+        f"## How to reproduce it\n\n{again}\n\nThe whole recipe is in `lora_hub.json`.",
+    ]
 
 
 def render_base_card(base: BaseModel, repo_id: str) -> str:

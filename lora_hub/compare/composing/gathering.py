@@ -1,0 +1,82 @@
+"""The adapters that a sum can be made of: those that were named, or the organization's of a base, as far as a stack
+holds them.
+
+panes, left = gather_adapters(bases, base, org="lora-hub")
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lora_hub import hub
+from lora_hub.compare.composing.composed import MOST_ADAPTERS
+from lora_hub.compare.loaded_bases import LoadedBases
+from lora_hub.compare.panes import Pane, base_key, check_one_base, resolve_adapter
+from lora_hub.core import settings, store
+from lora_hub.core.errors import AdapterError, HubUnreachableError
+from lora_hub.core.messages import Message, _
+from lora_hub.core.schema import BaseModel
+from lora_hub.hub.adapter_config import CONFIG_FILE
+
+
+@dataclass(frozen=True)
+class Left:
+    """An adapter of the organization that is no part of the search, and why."""
+
+    adapter: str
+    said: Message
+
+
+def gather_adapters(bases: LoadedBases, base: BaseModel, org: str = "") -> tuple[list[Pane], list[Left]]:
+    """The organization's adapters of this base, the last changed first, and those that are left out: a stranger's may
+    be of a kind that cannot be summed. Raises AdapterError where there are fewer than two, HubError, BaseError."""
+    refs = hub.list_adapters(org or settings.organization(), base=base.id)
+    given = f"{base.id}@{base.revision}" if base.revision else base.id  # an adapter may name another place of its base
+    panes: list[Pane] = []
+    left: list[Left] = []
+    for ref in refs:
+        if len(panes) == MOST_ADAPTERS:
+            said = _("A sum is of at most {most} adapters; name this one with --adapter.", most=MOST_ADAPTERS)
+            left.append(Left(ref.repo_id, said))
+            continue
+        try:
+            pane = replace(resolve_adapter(f"{ref.repo_id}@{ref.revision}", given), name=ref.repo_id)
+            if base_key(pane.base) != base_key(base):
+                raise AdapterError(_("It was made for other weights of the base."), _("Train it again."))
+            with bases.hold([pane]):
+                panes.append(pane)
+        except HubUnreachableError:
+            raise
+        except AdapterError as error:
+            left.append(Left(ref.repo_id, error.said))
+    if len(panes) < 2:
+        raise AdapterError(
+            _("{organization} has {count} adapters of {base} that can be summed, and a sum takes two."),
+            _("Publish more of them, or name some with --adapter."),
+            organization=org or settings.organization(),
+            count=len(panes),
+            base=base.id,
+        )
+    return panes, left
+
+
+def name_publicly(panes: Sequence[Pane]) -> list[Pane]:
+    """The panes under names that may be published: of a folder its own name and not the path to it, of a repo without
+    the revision, which a pane has apart. Raises AdapterError where they do not share one base."""
+    check_one_base(panes)
+    names: Counter[str] = Counter()
+    named = []
+    for pane in panes:
+        is_folder = (Path(pane.name).expanduser() / CONFIG_FILE).is_file()
+        name = _folder_name(Path(pane.name)) if is_folder else pane.name.partition("@")[0]
+        names[name] += 1
+        unique = name if names[name] == 1 else f"{name} ({names[name]})"
+        named.append(replace(pane, name=unique, revision=pane.revision if "/" in name else ""))
+    return named
+
+
+def _folder_name(folder: Path) -> str:
+    """A run keeps its adapter in a folder that is called as everybody's is."""
+    whole = folder.expanduser().resolve()
+    return whole.parent.name if whole.name == store.ADAPTER else whole.name

@@ -1,0 +1,55 @@
+"""What the card of a weighted sum of adapters tells instead of a training: its parts, how their weights were found, and
+the command that finds them again.
+
+    composition = composition_of(record)        None where the adapter was trained
+"""
+
+import shlex
+from typing import Any
+
+from lora_hub.core import verdicts
+from lora_hub.evaluation import metrics
+from lora_hub.hub.card.card_metadata import Facts, is_hub_id, short_name
+from lora_hub.hub.card.markdown import escape, plain
+from lora_hub.hub.composition import Composition
+
+
+def composition_of(record: dict[str, Any]) -> Composition | None:
+    """Raises pydantic's ValidationError where the record's recipe is none."""
+    return Composition.model_validate(record["composition"]) if record.get("composition") else None
+
+
+def recipe(composition: Composition) -> str:
+    """The adapters with their weights, and how those were found and judged."""
+    lines = ["| adapter | commit | weight | rank |", "|---|---|---|---|"]
+    lines += [
+        f"| {escape(part.adapter)} | {escape(part.revision or '–', 60)} | {part.weight:+.4f} | {part.rank} |"
+        for part in composition.parts
+    ]
+    found = composition.single
+    return "\n".join(
+        [
+            "It was not trained: it is the sum of these adapters' changes of the base, each times its weight. The sum "
+            "is exact: its matrices are those of the adapters side by side, so its rank is the sum of their ranks.",
+            "",
+            *lines,
+            "",
+            f"The weights were found by CMA-ES on {composition.fitted} examples: {composition.evaluations} evaluations "
+            f"of the loss of their answers, with an L1 penalty (arXiv 2307.13269), over {composition.tried} adapters. "
+            f"It was judged on {composition.judged} other examples. {escape(metrics.title_of(found.metric).en)} there, "
+            f"against the best single adapter ({escape(found.against)}): {found.adapter:.1f} against {found.base:.1f}. "
+            f"{verdicts.describe(found).en}",
+        ]
+    )
+
+
+def command(facts: Facts, composition: Composition) -> str:
+    """A line for a shell, to be run where the examples lie."""
+    spec = facts.spec
+    base = spec.base.id if is_hub_id(spec.base) or spec.base.id == "built-in" else f"FOLDER_OF_{short_name(spec.base)}"
+    words = ["python", "-m", "lora_hub", "compose", plain(spec.dataset.name), "--task", spec.task.id, "--base", base]
+    for part in composition.parts:
+        words += ["--adapter", f"{plain(part.adapter)}@{part.revision}" if part.revision else plain(part.adapter)]
+    if spec.test_dataset:
+        words += ["--test", plain(spec.test_dataset.name)]
+    return " ".join(map(shlex.quote, [*words, "--seed", str(composition.seed)]))

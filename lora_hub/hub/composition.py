@@ -1,0 +1,37 @@
+"""The recipe of an adapter that is the weighted sum of others; it stands in `lora_hub.json` as `composition`.
+
+Composition.model_validate(record["composition"])
+"""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from lora_hub.core.noun import Noun
+from lora_hub.core.schema import PairedComparison
+
+MOST_PARTS = 64
+
+
+class Ingredient(Noun):
+    """An adapter of the sum. revision: its commit, empty for one of this machine. weight: the factor on its change of
+    the base (1: as it was trained). rank: the largest of its layers."""
+
+    adapter: Annotated[str, Field(max_length=300)]
+    revision: Annotated[str, Field(max_length=100)] = ""
+    weight: Annotated[float, Field(allow_inf_nan=False)]
+    rank: int
+
+
+class Composition(Noun):
+    """parts: the adapters of the sum. fitted: examples on which the weights were found; judged: those that decided
+    whether it is offered. evaluations: of the loss, at most so many. tried: adapters that the search could use. seed:
+    of the split and the search. single: the sum against the best single adapter, on the judged examples."""
+
+    parts: Annotated[tuple[Ingredient, ...], Field(max_length=MOST_PARTS)]
+    fitted: int
+    judged: int
+    evaluations: int
+    tried: int
+    seed: int
+    single: PairedComparison
