@@ -29,6 +29,7 @@ from lora_hub.api.arguments import (
     Tokens,
 )
 from lora_hub.api.plain import in_english
+from lora_hub.api.training_call import TrainingAsked, takes_training
 from lora_hub.catalogue.tasks import catalogue
 from lora_hub.compare import routing
 from lora_hub.core import settings, store
@@ -82,39 +83,17 @@ class Endpoints:
         seen = self._inspected(person, kept, _task(task, own_task), columns, mends, use_cases.find_base(person, base))
         return {"dataset": _id_of(kept), **in_english(seen.to_json())}
 
-    def plan(
-        self,
-        person: Person,
-        dataset: Name,
-        task: Name = "",
-        own_task: Fields | None = None,
-        columns: Columns | None = None,
-        mends: Mends | None = None,
-        base: Name = "built-in",
-        effort: Name = "balanced",
-        overrides: Fields | None = None,
-        test_dataset: Name = "",
-        hardware: Name = "",
-    ) -> Json:
+    @takes_training
+    def plan(self, person: Person, asked: TrainingAsked) -> Json:
         """What a training would be: every setting with its reason, the time and memory it takes, and what stands
         against it. Nothing is trained.
 
         Args:
-            dataset: the data's id from `inspect`, or owner/name of a dataset on the Hub.
-            task: a task's id, such as spam; empty: proposed from the columns.
-            own_task: a task of your own as its fields: title, instruction, inputs, output, labels.
-            columns: role -> column; the others are proposed.
-            mends: what is to be mended in the data, as `inspect` offers it.
-            base: the base model: built-in, or a Hub id.
-            effort: quick, balanced or thorough.
-            overrides: settings to choose yourself, such as {"epochs": 3, "lora.r": 16}.
-            test_dataset: the id of data to score on; empty: a part of the data is held out.
             hardware: also what it would cost as a job of the Hub on this hardware, such as t4-small.
         """
-        kept = self._kept(person, None, "", "", dataset)
-        chosen = _task(task, own_task)
-        made = self._planned(person, kept, chosen, columns, mends, base, effort, overrides, test_dataset)
-        hired = use_cases.hire(person, made.spec, made.estimate.tokens_row, hardware) if hardware else None
+        kept = self._kept(person, None, "", "", asked.dataset)
+        made = self._planned(person, kept, asked)
+        hired = _hire(person, made, asked.hardware)
         from lora_hub.training import recipe
 
         explained = recipe.explain(made.spec)
@@ -128,50 +107,27 @@ class Endpoints:
             "hired": in_english(hired) if hired else None,
         }
 
+    @takes_training
     def train(
-        self,
-        person: Person,
-        dataset: Name,
-        task: Name = "",
-        own_task: Fields | None = None,
-        columns: Columns | None = None,
-        mends: Mends | None = None,
-        base: Name = "built-in",
-        effort: Name = "balanced",
-        overrides: Fields | None = None,
-        test_dataset: Name = "",
-        adapter: Name = "",
-        publish: bool = False,
-        private: bool = False,
-        hardware: Name = "",
+        self, person: Person, asked: TrainingAsked, adapter: Name = "", publish: bool = False, private: bool = False
     ) -> Json:
         """Starts a training and answers with its run at once; `run` tells how it goes.
 
         Args:
-            dataset: the data's id from `inspect`, or owner/name of a dataset on the Hub.
-            task: a task's id, such as spam; empty: proposed from the columns.
-            own_task: a task of your own as its fields: title, instruction, inputs, output, labels.
-            columns: role -> column; the others are proposed.
-            mends: what is to be mended in the data, as `inspect` offers it.
-            base: the base model: built-in, or a Hub id.
-            effort: quick, balanced or thorough.
-            overrides: settings to choose yourself, such as {"epochs": 3, "lora.r": 16}.
-            test_dataset: the id of data to score on; empty: a part of the data is held out.
             adapter: the adapter's name; empty: made from task and base.
             publish: publish the adapter to the organization as soon as it is scored.
             private: only the organization sees what is published.
             hardware: train as a job of the Hub on hardware such as t4-small, at your own cost; empty: on this machine.
         """
-        kept = self._kept(person, None, "", "", dataset)
+        kept = self._kept(person, None, "", "", asked.dataset)
         where = {
             "name": adapter,
             "publish_to": settings.organization() if publish else "",
             "publish_private": private,
         }
-        chosen = _task(task, own_task)
-        made = self._planned(person, kept, chosen, columns, mends, base, effort, overrides, test_dataset, **where)
+        made = self._planned(person, kept, asked, **where)
         made.check()
-        hired = use_cases.hire(person, made.spec, made.estimate.tokens_row, hardware) if hardware else None
+        hired = _hire(person, made, asked.hardware)
         started = use_cases.start_run(person, made.spec, room=self.room, hired=hired)
         return {"dataset": _id_of(kept), **self.run(person, started.id)}
 
@@ -332,36 +288,30 @@ class Endpoints:
             person, self.looker, kept, task, columns, mends=parsed, base=base, name=kept.name
         )
 
-    def _planned(
-        self,
-        person: Person,
-        kept: Path,
-        task: Task | None,
-        columns: dict[str, str] | None,
-        mends: list[str] | None,
-        base: str,
-        effort: str,
-        overrides: dict[str, Any] | None,
-        test_dataset: str,
-        **where: Any,
-    ) -> Any:
+    def _planned(self, person: Person, kept: Path, asked: TrainingAsked, **where: Any) -> Any:
         """where: the adapter's name, and where it is published."""
         from lora_hub.training import recipe
 
-        model, given = use_cases.find_base(person, base), dict(overrides or {})
+        task = _task(asked.task, asked.own_task)
+        model, given = use_cases.find_base(person, asked.base), dict(asked.overrides or {})
         use_cases.check_base(person, model)
         task = recipe.with_language(task, given) if task is not None else None
         return use_cases.plan_inspected(
             person,
-            self._inspected(person, kept, task, columns, mends, model),
+            self._inspected(person, kept, task, asked.columns, asked.mends, model),
             model,
-            mapping=columns,
-            effort=effort,
+            mapping=asked.columns,
+            effort=asked.effort,
             overrides=given,
-            test_file=use_cases.open_dataset(person, test_dataset) if test_dataset else None,
+            test_file=use_cases.open_dataset(person, asked.test_dataset) if asked.test_dataset else None,
             inspector=self.looker,
             **where,
         )
+
+
+def _hire(person: Person, made: Any, hardware: str) -> Any:
+    """The hardware that a plan's training would be hired on; None: this machine's."""
+    return use_cases.hire(person, made.spec, made.estimate.tokens_row, hardware) if hardware else None
 
 
 def _task(task: str, own_task: dict[str, Any] | None) -> Task | None:

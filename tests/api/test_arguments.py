@@ -1,9 +1,12 @@
 """What programs send is checked before anything is done with it, by one rule for every function."""
 
+import inspect
+from typing import get_type_hints
+
 import pytest
 
 from lora_hub.api import NAMES, Arguments, Endpoints
-from lora_hub.api.arguments import MOST_FIELDS, MOST_MENDS, MOST_NAME
+from lora_hub.api.arguments import MOST_FIELDS, MOST_MENDS, MOST_NAME, Fields, Name
 from lora_hub.core.errors import SpecError
 
 NEEDED = {"dataset": "0123456789abcdef/a.csv", "run": "x", "adapters": ["a/b"], "text": "x"}
@@ -34,8 +37,22 @@ def test_each_function_says_what_it_takes(name: str) -> None:
 
 
 def needed(name: str) -> dict:
-    code = getattr(Endpoints, name).__code__
-    return {one: value for one, value in NEEDED.items() if one in code.co_varnames[: code.co_argcount]}
+    takes = inspect.signature(getattr(Endpoints, name)).parameters
+    return {one: value for one, value in NEEDED.items() if one in takes}
+
+
+def test_functions_about_a_training_take_the_same_and_say_so() -> None:
+    shared = "dataset task own_task columns mends base effort overrides test_dataset".split()
+    for name, own in (("plan", []), ("train", ["adapter", "publish", "private"])):
+        function = getattr(Endpoints, name)
+        signature, hints = inspect.signature(function), get_type_hints(function, include_extras=True)
+        assert list(signature.parameters) == ["self", "person", *shared, *own, "hardware"]
+        assert hints["dataset"] == Name and hints["own_task"] == Fields | None and hints["hardware"] == Name
+        assert signature.parameters["dataset"].default is inspect.Parameter.empty
+        assert signature.parameters["effort"].default == "balanced"
+        told = inspect.getdoc(function).partition("Args:\n")[2].splitlines()
+        assert [line.strip().partition(":")[0] for line in told] == [*shared, *own, "hardware"]
+        assert ("also what it would cost" if name == "plan" else "train as a job") in told[-1]
 
 
 @pytest.mark.parametrize(
