@@ -173,15 +173,15 @@ def check_upload(person: Person, name: str, size: int, mine: int, everybodys: in
 
 
 def check_question(person: Person, panes: int, tokens: int, characters: int) -> int:
-    """The maximum number of tokens in an answer; 0: the task's own. panes: models asked. tokens: requested, 0 for the
-    task's own. characters: of all texts in the question. Raises AccessError."""
+    """The maximum number of tokens in an answer; 0: the task's own. panes: answers asked for, of all models
+    together. tokens: requested, 0 for the task's own. characters: of all texts in the question. Raises AccessError."""
     if person.is_local:
         return 0
     allowed = policy.read()
     if panes > allowed.panes:
         raise AccessError(
-            _("{panes} models are asked at once, and {most} may be here."),
-            _("Remove some."),
+            _("{panes} answers are asked for at once, and {most} may be here."),
+            _("Ask fewer models, or for fewer answers of each."),
             panes=panes,
             most=allowed.panes,
         )

@@ -73,8 +73,13 @@ class Policy(Noun):
         Setting(_("Unused files are kept (days)"), _("A file that no run uses is removed then.")),
     ] = 7.0
     panes: Annotated[
-        int, Field(ge=1, le=64), Setting(_("Models that one question goes to"), _("The base among them."))
-    ] = 5
+        int,
+        Field(ge=1, le=64),
+        Setting(
+            _("Answers to one question"),
+            _("The base's among them; a model that answers several times counts as often."),
+        ),
+    ] = 16  # all ten panes of a comparison, or base and adapter with eight answers each
     answer_tokens: Annotated[
         int, Field(ge=1, le=100_000), Setting(_("Tokens of an answer"), _("At most, of each model."))
     ] = 512

@@ -19,7 +19,7 @@ from lora_hub import use_cases
 from lora_hub.compare import Comparer
 from lora_hub.core import settings, store
 from lora_hub.core.errors import AccessError, AdapterError, BaseError, DataError, LoraHubError, RunError, SpecError
-from lora_hub.core.schema import Question
+from lora_hub.core.schema import MOST_ADAPTERS, Question, ShownExample
 from lora_hub.hub import client
 from lora_hub.people import LOCAL, STRANGER, Person, limits, policy
 from lora_hub.people.pace import Pace
@@ -119,6 +119,7 @@ MAY = {
     "unpublish_adapter": THOSE_WHO_TRAIN,
     "cancel_test": THOSE_WHO_TRAIN,
     "check_test": MEMBERS,
+    "choose_judge": THOSE_WHO_TRAIN,
     "delete_test": THOSE_WHO_TRAIN,
     "list_tests": MEMBERS,
     "read_test": MEMBERS,
@@ -463,7 +464,7 @@ def test_limits_are_told_before_they_are_met(tmp_path: Path) -> None:
     big.write_text("a,b\n" + "x,y\n" * 500)
     with refused(AccessError, match="big.csv is 0.0 MB, and a file may have 0.001 MB here"):
         use_cases.add_dataset(EVE, big)
-    with refused(AccessError, match="3 models are asked at once, and 2 may be here"):
+    with refused(AccessError, match="3 answers are asked for at once, and 2 may be here"):
         list(use_cases.ask(EVE, comparer, ["a/b", "c/d"], Question(prompt="x")))
     with refused(AccessError, match="101 characters long, and 100 are allowed"):
         list(use_cases.ask(EVE, comparer, ["a/b"], Question(prompt="x" * 101)))
@@ -473,6 +474,17 @@ def test_limits_are_told_before_they_are_met(tmp_path: Path) -> None:
         list(use_cases.ask(LOCAL, comparer, ["a/b", "c/d", "e/f"], Question(prompt="x" * 999, max_new_tokens=9999)))
         == []
     )
+
+
+def test_a_whole_comparison_is_within_the_limits_of_everybody() -> None:
+    """Eight adapters, the base, and the base with examples; or two models with as many answers as there may be."""
+    comparer = SimpleNamespace(resolve=lambda names: [], stream=lambda *a, **b: iter(()))
+    most, shown = [f"a/{number}" for number in range(MOST_ADAPTERS)], (ShownExample(inputs={"text": "x"}, answer="y"),)
+    whole = Question(prompt="x", examples=1, shown=shown)
+    assert list(use_cases.ask(EVE, comparer, most, whole)) == []
+    assert list(use_cases.ask(EVE, comparer, ["a/b"], Question(prompt="x", samples=8, temperature=1.0))) == []
+    with refused(AccessError, match="20 answers are asked for at once, and 16 may be here"):
+        list(use_cases.ask(EVE, comparer, most, whole.model_copy(update={"samples": 2, "temperature": 1.0})))
 
 
 def test_an_answer_is_no_longer_than_allowed_whatever_its_task_says() -> None:

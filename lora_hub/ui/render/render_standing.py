@@ -39,7 +39,7 @@ def standing(told: Any, language: str) -> str:
         return card("plain", sentence(who))
     allowed = told.allowed
     asking = [
-        (_("Models that one question goes to"), allowed.panes),
+        (_("Answers to one question"), allowed.panes),
         (_("Tokens of an answer"), allowed.answer_tokens),
         (_("Characters of a question"), allowed.prompt_characters),
         (_("Requests a minute"), allowed.requests_a_minute),
