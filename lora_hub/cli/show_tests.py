@@ -4,7 +4,7 @@ from typing import Any
 
 from lora_hub.cli.screen import Indented, Part, Table
 from lora_hub.cli.text import rows_of, score_table, units_of
-from lora_hub.compare.test_sets import describe_pair
+from lora_hub.compare.test_sets import describe_agreement, describe_first, describe_judged, describe_pair
 from lora_hub.core.messages import Message, _, _n, read_message
 from lora_hub.core.schema import RunState
 from lora_hub.runs import run_states
@@ -50,4 +50,15 @@ def _found(result: dict[str, Any]) -> list[Part]:
     if result["few_shot"]["reason"]:
         reason = read_message(result["few_shot"], "reason")
         told.append(_("The base was not asked with examples: {reason}.", reason=reason))
+    return told + _judged(result)
+
+
+def _judged(result: dict[str, Any]) -> list[Part]:
+    if "judge" not in result:
+        return []
+    told: list[Part] = [_("Judge: {name}", name=result["judge"]["name"])]
+    if result["judge"]["trouble"]:
+        told.append(read_message(result["judge"], "trouble"))
+    if found := result.get("judged"):
+        told += [*map(describe_judged, found["pairs"]), describe_first(found), describe_agreement(found)]
     return told

@@ -23,6 +23,7 @@ PHASES = {
     "waiting": _("waiting for another test to end"),
     "reading": _("reading the rows"),
     "answering": _("answering"),
+    "judging": _("the judge compares answers"),
     "scoring": _("scoring"),
 }
 
@@ -58,6 +59,20 @@ def add_arguments(command: argparse.ArgumentParser, say: Callable[[Message], str
     command.add_argument("--map", default="", metavar="ROLE=COLUMN,...", help=say(_("which column is what")))
     command.add_argument(
         "--max-rows", type=int, default=0, metavar="N", help=say(_("of run: the first rows only; 0 (the default): all"))
+    )
+    command.add_argument(
+        "--judge",
+        default="",
+        metavar="MODEL|URL",
+        help=say(
+            _("of run: a base, an adapter or an OpenAI-compatible address that says which of two answers is better")
+        ),
+    )
+    command.add_argument(
+        "--judge-model", default="", metavar="NAME", help=say(_("of run: the judge's model at its address"))
+    )
+    command.add_argument(
+        "--judge-http", action="store_true", help=say(_("of run: the judge's address may be http on another machine"))
     )
     command.add_argument("--no-wait", dest="wait", action="store_false", help=say(_("of run: do not wait for its end")))
     command.add_argument("--format", choices=FORMATS, default="csv", help=say(_("of export (default: csv)")))
@@ -101,7 +116,7 @@ def manage_tests(options: argparse.Namespace) -> Result:
 
 def _run(options: argparse.Namespace) -> Result:
     from lora_hub import use_cases
-    from lora_hub.compare import Comparer
+    from lora_hub.compare import Comparer, test_sets
     from lora_hub.core import store
 
     if not options.adapter:
@@ -113,9 +128,14 @@ def _run(options: argparse.Namespace) -> Result:
     with connected_hub(options.screen):
         held_out = not Path(options.name).exists() and options.name in store.list_run_ids()
         rows = {"run": options.name} if held_out else {"file": fetch_named(options.name, options.screen)}
+        comparer = Comparer(options.base_of)
+        judging = {"plain_http": options.judge_http}
+        if options.judge:
+            judge = use_cases.choose_judge(LOCAL, comparer, options.judge, model=options.judge_model, **judging)
+            options.screen.say(test_sets.describe_sending(judge))
         state = use_cases.start_test(
             LOCAL,
-            Comparer(options.base_of),
+            comparer,
             options.adapter,
             **rows,
             mapping=read_mapping(options.map),
@@ -123,6 +143,9 @@ def _run(options: argparse.Namespace) -> Result:
             examples=options.examples,
             max_rows=options.max_rows,
             base_of=options.base_of,
+            judge=options.judge,
+            judge_model=options.judge_model,
+            **judging,
         )
     options.screen.say(_("test {test_id}", test_id=state.id))
     return _wait(options, state.id) if options.wait else test_row(state)
@@ -221,6 +244,7 @@ def test_details(state: Any) -> Result:
     found = test_sets.read_result(folder) if state.state is RunState.SUCCEEDED else None
     if found is not None:
         result |= {key: found[key] for key in ("rows", "clusters", "metric", "metrics", "pairs", "few_shot")}
+        result |= {key: found[key] for key in ("judge", "judged") if key in found}
         result["problems"] = [problem.to_json() for problem in test_sets.read_problems(folder)]
     return result
 

@@ -25,6 +25,8 @@ Functions that read the environment when called, so that a test isolates everyth
 | LORA_HUB_STATE | dataset repo in which an app without a lasting disk keeps its runs and files | |
 | LORA_HUB_STATE_KEY | the key that they are encrypted with there: any text of 32 characters or more | |
 | LORA_HUB_SERVICE_TOKEN | the Space's own token, if people sign in and the Space publishes for them | |
+| LORA_HUB_JUDGE_URL, LORA_HUB_JUDGE_MODEL | an OpenAI-compatible address and its model, a judge of test sets | |
+| LORA_HUB_JUDGE_KEY | the key for it; never written anywhere, and sent to no other address if there is one | |
 | OAUTH_CLIENT_ID | turns sign-in on; a Space with `hf_oauth: true` sets it and its three companions | |
 | OAUTH_CLIENT_SECRET, OAUTH_SCOPES, OPENID_PROVIDER_URL | the companions of OAUTH_CLIENT_ID | |
 """
@@ -49,8 +51,10 @@ NAMESPACE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9])?")
 SERVICE_TOKEN = "LORA_HUB_SERVICE_TOKEN"
 # The secret with which what the app stores is encrypted where it is kept in a repo.
 STATE_KEY = "LORA_HUB_STATE_KEY"
+# The secret that goes to an OpenAI-compatible address that judges test sets.
+JUDGE_KEY = "LORA_HUB_JUDGE_KEY"
 # The app's variables that no run's process or other child process receives.
-SECRETS = (SERVICE_TOKEN, STATE_KEY, "OAUTH_CLIENT_SECRET")
+SECRETS = (SERVICE_TOKEN, STATE_KEY, JUDGE_KEY, "OAUTH_CLIENT_SECRET")
 
 ROOT_PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+")
 HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")

@@ -8,7 +8,7 @@ from itertools import combinations
 from typing import Any
 
 from lora_hub.core.schema import PairedComparison
-from lora_hub.evaluation import statistics
+from lora_hub.evaluation import intervals, statistics
 from lora_hub.evaluation.metrics import METRICS, References
 
 
@@ -31,3 +31,12 @@ def compare_pairs(
             name, tables[a], tables[b], metric.value, (each[a], each[b]), clusters=clusters, against=b
         )
     return dict(zip(found, statistics.adjust_for_several(list(found.values())), strict=True))
+
+
+def sign_test(won: Sequence[int], clusters: Any = None) -> float:
+    """Two-sided p of the exact sign test of rows that one of two models won (1), lost (-1) or neither (0), if each
+    cluster could as well have gone the other way. clusters: as in `compare_pairs`."""
+    import numpy as np
+
+    each = np.asarray(won, dtype=np.float64)
+    return statistics.sign_flip_p(intervals.cluster_sums(each, intervals.numbered(clusters, len(each))))

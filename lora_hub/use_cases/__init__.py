@@ -34,6 +34,7 @@ from lora_hub.use_cases.datasets import (
 )
 from lora_hub.use_cases.disk import Disk, clean_disk, measure_disk
 from lora_hub.use_cases.filling import check_matrix, fill_matrix, read_matrix, start_filling
+from lora_hub.use_cases.judging import choose_judge
 from lora_hub.use_cases.keeping import start_keeping
 from lora_hub.use_cases.kept_comparisons import (
     OpenedComparison,
@@ -107,6 +108,7 @@ __all__ = [
     "check_matrix",
     "check_owner",
     "check_test",
+    "choose_judge",
     "clean_disk",
     "collect_unused",
     "compose",

@@ -34,6 +34,12 @@ def resolved(person: Person, comparer: Comparer, adapters: list[str | Pane]) -> 
     return panes
 
 
+def commit_of(pane: Pane) -> str:
+    """Which version of an adapter of the Hub a pane is; "" for what lies on this machine, whatever it was published
+    as."""
+    return pane.revision if pane.revision and pane.name not in store.list_run_ids() else ""
+
+
 @use_case(Action.COMPARE, counted=True)
 def ask(
     person: Person,

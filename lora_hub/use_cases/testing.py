@@ -1,5 +1,6 @@
 """Test sets: rows that many models answer in a process of its own, and what that says of them."""
 
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from typing import Any
 
 from lora_hub.compare import Comparer, Pane, test_sets
 from lora_hub.compare.test_sets import TestRow, TestSpec, TestState
-from lora_hub.core import store
+from lora_hub.core import settings, store
 from lora_hub.core.errors import AccessError, AdapterError, RunError, SpecError
 from lora_hub.core.messages import _
 from lora_hub.core.schema import DatasetInfo, Problem
@@ -17,7 +18,8 @@ from lora_hub.people.rules import Action
 from lora_hub.runs import list_runs
 from lora_hub.use_cases import datasets, training
 from lora_hub.use_cases.case import use_case
-from lora_hub.use_cases.comparing import resolved
+from lora_hub.use_cases.comparing import commit_of, resolved
+from lora_hub.use_cases.judging import check_fits, chosen_judge
 from lora_hub.use_cases.watching import check_sees
 
 
@@ -47,10 +49,14 @@ def start_test(
     examples: bool = True,
     max_rows: int = 0,
     base_of: str = "",
+    judge: str = "",
+    judge_model: str = "",
+    plain_http: bool = False,
 ) -> TestState:
     """Starts a test of adapters of one base and task on the rows of a file of this person's, or on those that a run
     held out. max_rows: 0 for all. base_of: the base where it lies elsewhere than the adapters say, for whoever sits at
-    the machine. The file is read before anything starts. Raises SpecError, DataError, AdapterError, BaseError,
+    the machine. judge, judge_model, plain_http: as `choose_judge`, for a task that is answered in text; empty: none.
+    The file is read before anything starts. Raises SpecError, DataError, AdapterError, BaseError,
     RunError, and AccessError where it exceeds a limit."""
     if (file is None) == (not run):
         raise SpecError(_("A test has one set of rows."), _("Choose a file, or a run whose held-out rows are asked."))
@@ -63,6 +69,10 @@ def start_test(
         )
     panes = resolved(person, comparer, [*adapters])
     asked = test_sets.ask_panes(panes, base=base, examples=examples)
+    judged_by = None
+    if judge.strip():
+        check_fits(asked.task)
+        judged_by = chosen_judge(person, comparer, judge, model=judge_model, plain_http=plain_http)
     info, name = None, run
     if file is not None:
         datasets.check_own(person, file)
@@ -88,20 +98,23 @@ def start_test(
         mapping=mapping or {},
         mends=asked.mends,
         adapters=tuple(pane.name for pane in panes),
-        commits=tuple(pane.revision if _is_of_hub(pane) else "" for pane in panes),
+        commits=tuple(map(commit_of, panes)),
         base_of=base_of if person.is_local else "",
         base=base,
         examples=examples,
         max_rows=max_rows,
+        judge=judged_by,
     )
     with training.counting(person):
         _check_start(person)
-        return test_sets.start_test(spec, training.child_environment(person))
+        return test_sets.start_test(spec, _environment(person, spec))
 
 
-def _is_of_hub(pane: Pane) -> bool:
-    """A run's adapter lies on this machine, whatever it was published as."""
-    return bool(pane.revision) and pane.name not in store.list_run_ids()
+def _environment(person: Person, spec: TestSpec) -> dict[str, str]:
+    """A test's process has the key of its judge; no other has."""
+    key = os.environ.get(settings.JUDGE_KEY, "")
+    asks = {settings.JUDGE_KEY: key} if key and spec.judge is not None and spec.judge.url else {}
+    return {**training.child_environment(person), **asks}
 
 
 def _check_rows(person: Person, name: str, rows: int) -> None:
@@ -164,10 +177,10 @@ def cancel_test(person: Person, test_id: str) -> TestState:
 @use_case(Action.TRAIN, counted=True)
 def resume_test(person: Person, test_id: str) -> TestState:
     """Goes on with a test that did not end well. Raises RunError, AccessError."""
-    _owned(person, test_id)
+    spec = _owned(person, test_id).spec
     with training.counting(person):
         _check_start(person)
-        return test_sets.resume_test(test_id, training.child_environment(person))
+        return test_sets.resume_test(test_id, _environment(person, spec))
 
 
 @use_case(Action.TRAIN, counted=True)

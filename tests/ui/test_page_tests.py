@@ -4,6 +4,7 @@ English and Persian, saved as pictures and tables, and asked again in Compare.""
 import csv
 import io
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,6 +52,15 @@ def adapters(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return made
 
 
+def of_text(adapter: Path, folder: Path) -> Path:
+    """The same adapter, for a task that is answered in text."""
+    shutil.copytree(adapter, folder)
+    record = json.loads((folder / "lora_hub.json").read_text())
+    record["task"] |= {"output": "text", "labels": [], "metrics": ["chrf"]}
+    (folder / "lora_hub.json").write_text(json.dumps(record))
+    return folder
+
+
 def saved(page: object, button: object) -> bytes:
     with page.expect_download() as told:
         button.click()
@@ -70,6 +80,23 @@ def test_a_test_set_from_a_dropped_file_to_a_question(
         for folder in adapters:
             names.fill(str(folder))
             names.press("Enter")
+        # A task with labels needs no judge; one in text is offered it, and told what would go where before it does.
+        expect(page.locator("#lh-test-judging")).to_be_hidden()
+        names.fill(str(of_text(adapters[0], tmp_path / "writer")))
+        names.press("Enter")
+        page.locator("#lh-test-judging button").first.click()
+        judge = page.locator("#lh-test-judge input")
+        judge.fill("http://10.0.0.1/v1")
+        judge.press("Enter")
+        wait_for_text(page, "#lh-test-judge-told", "could read what is sent")
+        expect(page.locator("#lh-test-judge-agreed input")).to_be_hidden()
+        page.locator("#lh-test-judge-model input, #lh-test-judge-model textarea").fill("<b>big</b>")
+        judge.fill("http://127.0.0.1:1/v1")
+        judge.press("Enter")
+        wait_for_text(page, "#lh-test-judge-told", "goes to 127.0.0.1:1, for its model <b>big</b>")
+        expect(page.locator("#lh-test-judge-agreed input")).to_be_visible()
+        names.press("Backspace")
+        expect(page.locator("#lh-test-judging")).to_be_hidden()
         page.locator("#lh-test-start").click()
         wait_for_text(page, "#lh-test-result", "20 rows")
         wait_for_text(page, "#lh-test-head", "succeeded")

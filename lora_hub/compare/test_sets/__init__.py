@@ -17,9 +17,12 @@ from lora_hub.compare.test_sets.folders import (
     read_rows,
     tests_dir,
 )
+from lora_hub.compare.test_sets.judge import describe_sending
+from lora_hub.compare.test_sets.judge_wire import check_url, own_model, own_url
+from lora_hub.compare.test_sets.judged import describe_agreement, describe_first, describe_judged
 from lora_hub.compare.test_sets.kept_answers import answers_dir, forget
 from lora_hub.compare.test_sets.looking import list_tests, look
-from lora_hub.compare.test_sets.nouns import MOST_ADAPTERS, TestRow, TestSpec, TestState
+from lora_hub.compare.test_sets.nouns import MOST_ADAPTERS, JudgeSpec, TestRow, TestSpec, TestState
 from lora_hub.compare.test_sets.panes_asked import ask_panes
 from lora_hub.compare.test_sets.reading import read_file, read_held_out_rows
 from lora_hub.compare.test_sets.results import describe_pair, disagree, judge_rows
@@ -27,6 +30,7 @@ from lora_hub.compare.test_sets.score_file import score_file
 
 __all__ = [
     "MOST_ADAPTERS",
+    "JudgeSpec",
     "TestRow",
     "TestSpec",
     "TestState",
@@ -35,8 +39,13 @@ __all__ = [
     "ask_panes",
     "cancel_test",
     "check_test",
+    "check_url",
     "delete_test",
+    "describe_agreement",
+    "describe_first",
+    "describe_judged",
     "describe_pair",
+    "describe_sending",
     "disagree",
     "figures",
     "fingerprint_adapter",
@@ -46,6 +55,8 @@ __all__ = [
     "list_tests",
     "look",
     "new_id",
+    "own_model",
+    "own_url",
     "read_answers",
     "read_file",
     "read_held_out_rows",

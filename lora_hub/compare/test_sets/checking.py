@@ -38,7 +38,7 @@ def check_test(test_id: str) -> list[Checked]:
     stored, rows = folders.read_result(folder), folders.read_rows(folder)
     if stored is None or rows is None:
         raise RunError(_("The test {test_id} has no result yet."), _("Wait until it has succeeded."), test_id=test_id)
-    again = compute_result(spec.task, rows, folders.read_answers(folder, len(rows)))
+    again = compute_result(spec.task, rows, folders.read_answers(folder, len(rows)), folders.read_verdicts(folder))
     told = dict(_flat({key: stored.get(key) for key in again}))
     computed = dict(_flat(again))
     return [Checked(what, told.get(what), computed.get(what)) for what in {**computed, **told}]

@@ -1,8 +1,8 @@
 """The folder of a test: `$LORA_HUB_HOME/tests/<id>/{spec.json, events.jsonl, lock, log.txt, rows.jsonl, problems.json,
-answers/, result.json}`. The only file of this room that knows where those lie.
+answers/, verdicts.jsonl, result.json}`. The only file of this room that knows where those lie.
 
 rows.jsonl holds the rows as they were asked, `answers/<number>.jsonl` what the pane of that number answered, a line for
-each row; `result.json` is computed from them and can be computed again (`checking`).
+each row, verdicts.jsonl what a judge said; `result.json` is computed from them and can be computed again (`checking`).
 """
 
 import json
@@ -16,7 +16,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from lora_hub.compare.test_sets.nouns import TestRow, TestSpec
+from lora_hub.compare.test_sets.nouns import TestRow, TestSpec, Verdict
 from lora_hub.core import settings, store
 from lora_hub.core.errors import RunError
 from lora_hub.core.messages import _
@@ -143,6 +143,23 @@ def read_answers(folder: Path, rows: int) -> dict[str, list[Answer]]:
         if len(answers) != rows:
             raise _damaged(path)
     return found
+
+
+def write_verdicts(folder: Path, verdicts: Iterable[Verdict]) -> None:
+    store.write_jsonl(
+        folder / "verdicts.jsonl", [one.model_dump(mode="json", exclude_defaults=True) for one in verdicts]
+    )
+
+
+def read_verdicts(folder: Path) -> list[Verdict] | None:
+    """What the judge said; None without one. Raises RunError where that is damaged."""
+    path = folder / "verdicts.jsonl"
+    try:
+        return (
+            [Verdict.model_validate_json(line) for line in path.read_bytes().splitlines()] if path.is_file() else None
+        )
+    except ValidationError as error:
+        raise _damaged(path) from error
 
 
 def read_result(folder: Path) -> dict[str, Any] | None:

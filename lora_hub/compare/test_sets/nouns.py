@@ -9,11 +9,24 @@ from lora_hub.core.schema import Answer, DatasetInfo, Failure, Judgement, Mend, 
 MOST_ADAPTERS, MOST_COLUMNS = 32, 20
 
 
+class JudgeSpec(Noun):
+    """Who judges answers in text. name: a base's id, an adapter's name, or the model at `url`. commit: which version of
+    an adapter, "" for what is on this machine. url: an OpenAI-compatible address; "": it answers here. is_base: the
+    name is a base's. plain_http: the person allows http to an address of another machine."""
+
+    name: str
+    commit: str = ""
+    url: str = ""
+    is_base: bool = False
+    plain_http: bool = False
+
+
 class TestSpec(Noun):
     """What a test asks of whom; written once. owner: "local" or who signed in. name: what people call its rows.
     dataset: the stored file; None: the held-out rows of `run`. adapters: as they were named. commits: which version of
     each is asked, "" for what is on this machine. base_of: the base, where it lies elsewhere than the adapters say.
-    base: ask it as it is; examples: and with examples in its prompt. max_rows: 0 for all."""
+    base: ask it as it is; examples: and with examples in its prompt. max_rows: 0 for all. judge: of answers in text, if
+    one was wanted."""
 
     __test__ = False  # pytest takes its name for a test's
 
@@ -32,6 +45,7 @@ class TestSpec(Noun):
     base: bool = True
     examples: bool = True
     max_rows: int = 0
+    judge: JudgeSpec | None = None
 
 
 class TestState(Noun):
@@ -82,3 +96,15 @@ class TestRow(Noun):
     columns: dict[str, str] = {}
     answers: dict[str, Answer] = {}
     judgements: dict[str, Judgement] = {}
+
+
+class Verdict(Noun):
+    """What the judge said of a match. forward: with a's answer first; backward: with b's. "a", "b" or "tie"; "same":
+    the answers are one text and were not shown; "unread": the reply is no verdict."""
+
+    row: int = 0
+    vote: str = ""
+    a: str
+    b: str
+    forward: str
+    backward: str

@@ -9,7 +9,8 @@ A result is made of rows and answers alone, whoever computes it.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lora_hub.compare.test_sets.nouns import TestRow
+from lora_hub.compare.test_sets.judged import compute_judged
+from lora_hub.compare.test_sets.nouns import TestRow, Verdict
 from lora_hub.compare.test_sets.reading import to_examples
 from lora_hub.core.messages import Message, _, _n
 from lora_hub.core.schema import Answer, Task
@@ -17,10 +18,16 @@ from lora_hub.core.schema import Answer, Task
 VERSION = 1
 
 
-def compute_result(task: Task, rows: Sequence[TestRow], answers: Mapping[str, list[Answer]]) -> dict[str, Any]:
+def compute_result(
+    task: Task,
+    rows: Sequence[TestRow],
+    answers: Mapping[str, list[Answer]],
+    verdicts: Sequence[Verdict] | None = None,
+) -> dict[str, Any]:
     """{version, rows, clusters, task, metric, metrics: {pane: {metric: Score}}, pairs: [...]}, as JSON. A pair: a, b
     (a scores higher), metric, difference (a minus b, points), low, high (its 95 % interval), p (adjusted for the number
-    of pairs), better (a's name, or None where it can be chance), rows, changed, test, verdict."""
+    of pairs), better (a's name, or None where it can be chance), rows, changed, test, verdict. verdicts: a judge's, if
+    one was asked; what they say is `judged` (`judged.compute_judged`)."""
     from lora_hub.data.prompts.split import cluster_examples
     from lora_hub.evaluation import exam
     from lora_hub.evaluation.pairs import compare_pairs
@@ -38,7 +45,12 @@ def compute_result(task: Task, rows: Sequence[TestRow], answers: Mapping[str, li
         "clusters": len(set(map(int, clusters))),
         "metrics": {pane: {name: score.model_dump() for name, score in of.items()} for pane, of in scores.items()},
         "pairs": [pair_json(a, b, one) for (a, b), one in found.items()],
+        **({"judged": compute_judged(verdicts, _numbers(rows, clusters))} if verdicts is not None else {}),
     }
+
+
+def _numbers(rows: Sequence[TestRow], clusters: Any) -> dict[int, int]:
+    return {row.row: int(number) for row, number in zip(rows, clusters, strict=True)}
 
 
 def pair_json(a: str, b: str, found: Any) -> dict[str, Any]:

@@ -14,13 +14,14 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from typing import Any
 
 from lora_hub.catalogue import bases
 from lora_hub.compare.loaded_bases import LoadedBases
-from lora_hub.compare.panes import find_here, resolve_adapter
-from lora_hub.compare.test_sets import folders, reading
+from lora_hub.compare.panes import Pane, find_here, resolve_adapter
+from lora_hub.compare.test_sets import folders, judge, reading
 from lora_hub.compare.test_sets.answering import load_tokenizers
-from lora_hub.compare.test_sets.nouns import TestSpec
+from lora_hub.compare.test_sets.nouns import JudgeSpec, TestRow, TestSpec
 from lora_hub.compare.test_sets.panes_asked import (
     AskedPanes,
     answer_test,
@@ -31,8 +32,10 @@ from lora_hub.compare.test_sets.panes_asked import (
 from lora_hub.compare.test_sets.results import compute_result
 from lora_hub.core import file_lock, processes, run_lock, store
 from lora_hub.core.crash import explain_crash
+from lora_hub.core.errors import LoraHubError
 from lora_hub.core.events import EventLog
-from lora_hub.core.schema import RunState
+from lora_hub.core.messages import joined
+from lora_hub.core.schema import Answer, RunState
 from lora_hub.hub import endpoint
 
 # What the page draws from is told so often; and how long a test waits before it looks again whether it is its turn.
@@ -51,7 +54,6 @@ class Worker:
         self.spec: TestSpec = folders.read_spec(test_id)
         self.log = EventLog(self.folder / "events.jsonl", f"worker-{os.getpid()}-{time.time_ns()}")
         self._ended = False
-        self._began, self._first, self._told = 0.0, 0, 0.0
 
     def end(self, *_: object) -> None:
         """The handler of a signal."""
@@ -79,6 +81,9 @@ class Worker:
     def _answer(self) -> None:
         # The Hub's client reads its address when it is imported, so what is asked of the Hub is known before.
         here = [None if commit else find_here(name, self.spec.base_of) for name, commit in self._named()]
+        asked = self.spec.judge
+        if asked is not None and not asked.url:
+            here.append(None if asked.is_base or asked.commit else find_here(asked.name, self.spec.base_of))
         is_local = all(pane is not None and bases.folder_of(pane.base) is not None for pane in here)
         with nullcontext() if is_local else endpoint.connected():
             self._answer_connected()
@@ -94,30 +99,72 @@ class Worker:
             rows = reading.to_rows(asked.task, read)
             folders.write_problems(self.folder, read.problems)
             folders.write_rows(self.folder, rows)
-        self._began = time.monotonic()
-        owner = "" if self.spec.owner == "local" else self.spec.owner
+        loaded = LoadedBases()
         answers = answer_test(
-            LoadedBases(),
+            loaded,
             asked,
             reading.to_examples(rows),
-            owner=owner,
+            owner=self._owner,
             tokenizers=tokenizers,
-            progress=self._progress,
+            progress=self._counting("answering"),
             cancelled=self.cancelled,
         )
         if self.cancelled() or any(one.finish == "cancelled" for of in answers.values() for one in of):
             raise Cancelled
+        judged_by = self._judge(loaded, rows, answers)
         self._phase("scoring")
         few_shot = few_shot_of(asked, answers)
         folders.write_answers(self.folder, answers)
         # From the files, so that whoever reads them finds the same.
         kept = folders.read_answers(self.folder, len(rows))
-        found = compute_result(asked.task, rows, kept)
+        found = compute_result(asked.task, rows, kept, folders.read_verdicts(self.folder))
+        if judged_by is not None:
+            found["judge"] = judged_by
         about = {
             pane.name: {"revision": pane.revision, "base": pane.base.id} for pane in asked.panes if pane.name in kept
         }
         told = few_shot["reason"].model_dump(mode="json") if few_shot["reason"] else None
         folders.write_result(self.folder, {**found, "panes": about, "few_shot": {**few_shot, "reason": told}})
+
+    def _judge(
+        self, loaded: LoadedBases, rows: list[TestRow], answers: dict[str, list[Answer]]
+    ) -> dict[str, Any] | None:
+        """Asks the judge and writes its verdicts: {name, url, trouble}. A judge that cannot be asked leaves the scores
+        as they are, and says why."""
+        spec = self.spec.judge
+        if spec is None:
+            return None
+        self._phase("judging")
+        told = {"name": spec.name, "url": spec.url, "trouble": None}
+        try:
+            verdicts = judge.judge_matches(
+                loaded,
+                spec,
+                None if spec.url else self._judging_pane(spec),
+                judge.plan_matches(rows, answers) + judge.voted_matches(self.spec.owner, self.spec.task.id),
+                owner=self._owner,
+                progress=self._counting("judging"),
+                cancelled=self.cancelled,
+            )
+        except LoraHubError as error:
+            trouble = joined(error.said, error.advice)
+            return told | {"trouble": trouble.model_dump(mode="json")}
+        if self.cancelled():
+            raise Cancelled
+        folders.write_verdicts(self.folder, verdicts)
+        return told
+
+    def _judging_pane(self, spec: JudgeSpec) -> Pane:
+        if spec.is_base:
+            base = bases.get_base(spec.name)
+            return Pane(spec.name, base, base.revision)
+        name = f"{spec.name.partition('@')[0]}@{spec.commit}" if spec.commit else spec.name
+        return resolve_adapter(name, self.spec.base_of)
+
+    @property
+    def _owner(self) -> str:
+        """For whom answers are kept."""
+        return "" if self.spec.owner == "local" else self.spec.owner
 
     def _named(self) -> list[tuple[str, str]]:
         """(name, commit) of each adapter."""
@@ -143,16 +190,22 @@ class Worker:
         print(f"[{time.strftime('%H:%M:%S')}] {name}", flush=True)
         self.log.append("progress", phase=name, step=0, total=0, eta=None)
 
-    def _progress(self, done: int, total: int) -> None:
-        now = time.monotonic()
-        if not self._told:
-            self._first = done  # kept from before: they took no time
-        if done < total and now - self._told < TELL_SECONDS:
-            return
-        self._told = now
-        answered = done - self._first
-        eta = (now - self._began) / answered * (total - done) if answered else None
-        self.log.append("progress", phase="answering", step=done, total=total, eta=eta)
+    def _counting(self, phase: str) -> Callable[[int, int], None]:
+        """What tells in the events how far a phase is."""
+        began, told, first = time.monotonic(), 0.0, 0
+
+        def tell(done: int, total: int) -> None:
+            nonlocal told, first
+            now = time.monotonic()
+            if not told:
+                first = done  # kept from before: they took no time
+            if done < total and now - told < TELL_SECONDS:
+                return
+            told = now
+            eta = (now - began) / (done - first) * (total - done) if done - first else None
+            self.log.append("progress", phase=phase, step=done, total=total, eta=eta)
+
+        return tell
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from lora_hub.compare.test_sets import TestRow, TestState
 from lora_hub.core.errors import LoraHubError
 from lora_hub.core.messages import Message, _, _n, read_message
 from lora_hub.core.schema import BASE, BASE_EXAMPLES, RunState, Score
+from lora_hub.ui.render import render_judged
 from lora_hub.ui.render.render import badge, card, cell, empty, error_card, escape, note, pager, sentence, table
 from lora_hub.ui.render.render_data import WHO, metric_title
 from lora_hub.ui.render.render_held_out import inputs_cell
@@ -27,6 +28,7 @@ PHASES = {
     "waiting": _("waiting for another test to end"),
     "reading": _("reading the rows"),
     "answering": _("answering"),
+    "judging": _("the judge compares answers"),
     "scoring": _("scoring"),
 }
 
@@ -69,7 +71,7 @@ def head(state: TestState, language: str) -> str:
         return told
     share = 100 * state.done / state.total if state.total else 0.0
     words = [escape(t(PHASES.get(state.phase, STATES[state.state]), language))]
-    if state.eta is not None and state.phase == "answering":
+    if state.eta is not None and state.phase in ("answering", "judging"):
         words.append(escape(t(_("{time} left"), language, time=duration(state.eta, language))))
     done = (
         escape(
@@ -115,7 +117,7 @@ def result(found: dict[str, Any], problems: Sequence[Any], language: str) -> str
     if found["few_shot"]["reason"]:
         reason = read_message(found["few_shot"], "reason").in_language(language)
         told.append(note(t(_("The base was not asked with examples: {reason}."), language, reason=reason)))
-    return "".join(told)
+    return "".join(told) + render_judged.judged(found, pane_name, language)
 
 
 def _score(score: dict[str, Any] | None, language: str) -> str:

@@ -55,6 +55,24 @@ class NewTest:
             self.examples = gr.Checkbox(
                 True, label=words(_("The base with examples in its prompt")), elem_id="lh-test-examples"
             )
+            with gr.Accordion(
+                words(_("A judge of the answers")), open=False, visible=False, elem_id="lh-test-judging"
+            ) as self.judging:
+                self.judge = gr.Dropdown(
+                    [],
+                    value=None,
+                    label=words(_("Judge")),
+                    info=words(_("A base, an adapter or an OpenAI-compatible address; empty: nobody judges")),
+                    allow_custom_value=True,
+                    elem_id="lh-test-judge",
+                )
+                self.model = gr.Textbox(
+                    "", label=words(_("Its model at the address")), max_lines=1, elem_id="lh-test-judge-model"
+                )
+                self.told = shared.html(elem_id="lh-test-judge-told")
+                self.agreed = gr.Checkbox(
+                    False, label=words(_("Send it there")), visible=False, elem_id="lh-test-judge-agreed"
+                )
             self.start = gr.Button(words(_("Start")), variant="primary", size="md", elem_id="lh-test-start")
 
 
@@ -123,7 +141,17 @@ def _wire(page: Page, tab: gr.Tab, new: NewTest, listed: gr.HTML, shown: ShownTe
     gr.on([*changed, shown.plot.input, shown.pane.input], **after, trigger_mode="always_last")
     shown.timer.tick(**{**after, "concurrency_id": "tests tick"})
     new.file.upload(told(testing.upload), [language, new.file], [new.rows, new.file], **slow)
-    starting = [language, new.rows, new.adapters, new.base, new.examples]
+    offered = {"inputs": [language, new.adapters, new.judge], "outputs": [new.judging, new.judge]}
+    gr.on([tab.select, new.adapters.change], told(testing.offer_judge), **offered, **slow)
+    gr.on(
+        [new.judge.change, new.model.blur],
+        told(testing.tell_judge),
+        [language, new.judge, new.model],
+        [new.told, new.agreed],
+        **slow,
+        trigger_mode="always_last",
+    )
+    starting = [language, new.rows, new.adapters, new.base, new.examples, new.judge, new.model, new.agreed]
     new.start.click(
         told(testing.start),
         starting,

@@ -22,6 +22,7 @@ from lora_hub.ui.frame.page import Page, asks_again, inform, not_pressed
 from lora_hub.ui.render import render, render_tests, test_plots
 from lora_hub.ui.render.render_data import metric_title
 from lora_hub.ui.render.text import digits, t
+from lora_hub.ui.tabs import test_sets_judge
 from lora_hub.ui.tabs.compare_question import choices
 
 # What a choice of rows begins with: a stored file, or a run whose held-out rows are asked; else a dataset of the Hub.
@@ -59,9 +60,26 @@ class Testing:
         name = f"{FILE}{kept.parent.name}/{kept.name}"
         return gr.Dropdown(choices=[(kept.name, name)], value=name), None
 
+    def offer_judge(self, language: str, adapters: list[str], judge: str | None, *, person: Person) -> Any:
+        return test_sets_judge.offer(self.page, language, adapters or [], judge, person)
+
+    def tell_judge(self, language: str, judge: str | None, model: str, *, person: Person) -> Any:
+        return test_sets_judge.tell(self.page, language, judge, model, person)
+
     def start(
-        self, language: str, rows: str | None, adapters: list[str], base: bool, examples: bool, *, person: Person
+        self,
+        language: str,
+        rows: str | None,
+        adapters: list[str],
+        base: bool,
+        examples: bool,
+        judge: str | None,
+        model: str,
+        agreed: bool,
+        *,
+        person: Person,
     ) -> Any:
+        judging = test_sets_judge.check(judge, model, agreed)
         rows = (rows or "").strip()
         if not rows:
             raise DataError(_("No rows were chosen."), _("Choose a file, or a run whose held-out rows are asked."))
@@ -70,7 +88,9 @@ class Testing:
             named = {"file": use_cases.open_dataset(person, rows.removeprefix(FILE))}
         elif not rows.startswith(RUN):
             named = {"file": use_cases.fetch_dataset(person, rows)}
-        state = use_cases.start_test(person, self.page.comparer, adapters or [], base=base, examples=examples, **named)
+        state = use_cases.start_test(
+            person, self.page.comparer, adapters or [], base=base, examples=examples, **judging, **named
+        )
         return state.id
 
     def look(
