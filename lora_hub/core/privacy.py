@@ -13,7 +13,8 @@ from lora_hub.core import settings
 
 USER_ALONE = 0o077  # the rights that are taken from everything that is written
 # Everything that may lie in our folder. LORA_HUB_HOME may name one that holds other things too; those stay as they are.
-OURS = ("datasets", "people", "runs", "comparisons", "hub", "cache", "organization.json", "kept.json", "errors.log")
+OURS = ("datasets", "people", "runs", "tests", "comparisons", "composed", "matrix", "hub", "cache", "organization.json")
+OURS += ("kept.json", "errors.log")
 
 
 def keep_private() -> int:

@@ -33,7 +33,13 @@ def tell(home: Path) -> str:
 
 def make(home: Path) -> None:
     """A home as it was written before."""
-    for name in ("runs/a/events.jsonl", "people/will/datasets/1/rows.csv", "cache/hub/blob", "errors.log"):
+    for name in (
+        "runs/a/events.jsonl",
+        "tests/a/rows.jsonl",
+        "people/will/datasets/1/rows.csv",
+        "cache/hub/blob",
+        "errors.log",
+    ):
         (home / name).parent.mkdir(parents=True, exist_ok=True)
         (home / name).write_text("x")
     (home / "cache/hub/link").symlink_to(home / "cache/hub/blob")
@@ -46,8 +52,8 @@ def make(home: Path) -> None:
 
 def test_an_older_home_is_closed_once_and_that_is_told_once(home: Path) -> None:
     make(home)
-    assert len(open_to_others(home)) == 14
-    assert f"note: 14 files and folders in {home} could be read by others" in tell(home)
+    assert len(open_to_others(home)) == 17
+    assert f"note: 17 files and folders in {home} could be read by others" in tell(home)
     assert open_to_others(home) == [] and stat.S_IMODE((home / "runs/a/tool").stat().st_mode) == 0o700
     assert tell(home) == ""
     (home / "people/will/datasets/1/rows.csv").chmod(0o644)  # nobody gets there: it is not looked for again
