@@ -217,7 +217,8 @@ class Endpoints:
         """The answers of a base and its adapters to one question, side by side, as they grow: the last one is complete.
 
         Args:
-            adapters: 1 to 8 repositories (owner/name, owner/name@version) or runs.
+            adapters: 1 to 8 repositories (owner/name, owner/name@version) or runs; auto: the organization's adapter
+                that the prompt is for, or the base where none fits (the answer's note says why).
             prompt: the question; of a task with several inputs give inputs instead.
             inputs: role -> text.
             with_base: answer with the base, too.

@@ -17,7 +17,7 @@ from lora_hub.cli.options import (
 from lora_hub.cli.train import wait
 from lora_hub.core.errors import SpecError
 from lora_hub.core.messages import _
-from lora_hub.core.schema import MOST_ADAPTERS, Question, ask_question
+from lora_hub.core.schema import AUTO, MOST_ADAPTERS, Question, ask_question
 from lora_hub.core.verdicts import BASE_WAYS
 from lora_hub.evaluation.minimum import parse_minimum
 from lora_hub.people import LOCAL
@@ -149,12 +149,17 @@ def compare(options: argparse.Namespace) -> Result:
             _("For example: {command}"),
             command="--test more.csv --min accuracy=90",
         )
+    if options.test and AUTO in options.adapter:
+        raise SpecError(
+            _("{auto} finds the adapter for one question, not for a file.", auto=AUTO),
+            _("Name the adapters that are to be tested."),
+        )
     question = None if options.test else question_of(options)
     from lora_hub import use_cases
     from lora_hub.catalogue import bases
     from lora_hub.compare import Comparer, find_here
 
-    here = [find_here(name, options.base) for name in options.adapter]
+    here = [find_here(name, options.base) if name != AUTO else None for name in options.adapter]
     adapters = [pane or name for pane, name in zip(here, options.adapter, strict=True)]
     # No Hub is needed if every adapter and its base are on this machine.
     is_local = all(pane is not None and bases.folder_of(pane.base) is not None for pane in here)

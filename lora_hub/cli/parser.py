@@ -203,7 +203,7 @@ def make_parser(screen: Screen | None = None) -> argparse.ArgumentParser:
         action="append",
         required=True,
         metavar="A",
-        help=say(_("repo id, repo@revision, run id or PEFT folder; may be repeated")),
+        help=say(_("repo id, repo@revision, run id, PEFT folder or auto; may be repeated")),
     )
     command.add_argument(
         "--base",

@@ -32,6 +32,7 @@ class AskedPane:
 
     def view(self, **told: Any) -> PaneAnswer:
         pane = self.pane
+        told = {"note": pane.note, **told}
         return PaneAnswer(
             pane=self.place,
             name=pane.name,

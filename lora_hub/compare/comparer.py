@@ -28,13 +28,13 @@ class Comparer:
         base: str = "",
         elsewhere: Elsewhere | None = None,
     ) -> None:
-        self._base, self._elsewhere = base, elsewhere
+        self.base, self._elsewhere = base, elsewhere
         self.bases = LoadedBases()
 
     def resolve(self, adapters: Sequence[str | Pane]) -> list[Pane]:
         """The panes of these names: a run's id, a PEFT folder, a repo id or repo@revision. An item that is already a
         pane is returned unchanged. Raises AdapterError if one cannot be found."""
-        return [one if isinstance(one, Pane) else resolve_adapter(one, self._base) for one in adapters]
+        return [one if isinstance(one, Pane) else resolve_adapter(one, self.base) for one in adapters]
 
     def stream(
         self,
@@ -45,7 +45,8 @@ class Comparer:
         most_new_tokens: int = 0,
         cancelled: Callable[[], bool] | None = None,
     ) -> Iterator[PaneAnswer]:
-        """Yields the answers of all panes as they grow, in the places of `question.pane_names`. The panes of one base
+        """Yields the answers of all panes as they grow, in the places of `question.pane_names`; of the base alone where
+        `Pane(BASE, base)` stands in the adapters' place. The panes of one base
         answer in one batch, those of other bases after it, each base as memory allows. only: the name of the one pane
         that is asked, each pane keeping its place.
 

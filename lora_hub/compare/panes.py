@@ -26,7 +26,8 @@ class Pane:
     as it was trained, 0: the base. run: that it says it was trained in. folder: PEFT's files, None for the base. task:
     None if the adapter was made elsewhere. mends: applied to its training data (labels renamed, for instance), and so
     to a file that it is scored on. calibrations: the exam's corrections of label likelihoods, by model. shown: the
-    examples that the exam gave the base, if the run is here; missing: why they can no longer be read, in words."""
+    examples that the exam gave the base, if the run is here; missing: why they can no longer be read, in words. note:
+    why it is asked, where the router chose it."""
 
     name: str
     base: BaseModel
@@ -40,6 +41,7 @@ class Pane:
     calibrations: dict[str, Calibration] = field(default_factory=dict)
     shown: tuple[tuple[dict[str, Any], str], ...] = ()
     missing: Message | None = None
+    note: Message | None = None
 
     @property
     def calibration(self) -> Calibration | None:
@@ -164,9 +166,14 @@ def base_pane(first: Pane, name: str = BASE) -> Pane:
 
 
 def panes_of(question: Question, adapters: Sequence[Pane]) -> list[Pane]:
-    """All that answer a question, in the order of `question.pane_names`; adapters as strongly as it says."""
-    first = adapters[0]
-    bases_asked = [base_pane(first)] if question.base else []
+    """All that answer a question, in the order of `question.pane_names`; adapters as strongly as it says. A pane of the
+    base itself may stand among the adapters, for one that was looked for and not found."""
+    itself = next((one for one in adapters if one.folder is None), None)
+    adapters = [one for one in adapters if one.folder is not None]
+    first = adapters[0] if adapters else itself
+    bases_asked = []
+    if question.base or itself is not None:
+        bases_asked.append(replace(base_pane(first), note=itself.note if itself is not None else None))
     if question.examples:
         bases_asked.append(replace(base_pane(first, BASE_EXAMPLES), shown=first.shown, missing=first.missing))
     return [*bases_asked, *(replace(one, strength=question.strength_of(one.name)) for one in adapters)]

@@ -9,6 +9,9 @@ from lora_hub.core.task_nouns import Task
 # Who answers: the base with the plain prompt, the base with few-shot examples, or an adapter. The scores, answers and
 # calibrations of a run use these as keys.
 BASE, BASE_EXAMPLES, ADAPTER = "base", "base_examples", "adapter"
+# Stands among the adapters of a question for the one that the router chooses. No run and no repo has this name: a run's
+# id begins with its task, and a repo called auto is owner/auto.
+AUTO = "auto"
 # Nats. Below this, the adapter's distribution differs from the base's only by the order of summation.
 SAME_KL = 1e-6
 
@@ -81,7 +84,7 @@ class PaneAnswer(Noun):
     first_seconds: from the question to the first text. divergence: of an adapter's complete answer, from the base asked
     with that adapter's own task. judgement: of a complete answer, if the right answer is known and belongs to the
     pane's task. task: the task that the prompt was rendered with; None: the prompt as typed. examples: how many the
-    prompt showed. note: where they are from, or why there are none.
+    prompt showed. note: where they are from, or why there are none; of a pane that the router chose: why.
     """
 
     pane: int

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from lora_hub.core.answer_nouns import (
     ADAPTER,
+    AUTO,
     BASE,
     BASE_EXAMPLES,
     Answer,
@@ -40,6 +41,7 @@ from lora_hub.core.train_spec import EFFORTS, SPEC_VERSION, LoraSpec, TrainSpec,
 
 __all__ = [
     "ADAPTER",
+    "AUTO",
     "BASE",
     "BASE_EXAMPLES",
     "Answer",

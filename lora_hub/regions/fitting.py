@@ -4,6 +4,7 @@ mean."""
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lora_hub.catalogue.tasks import catalogue
@@ -20,8 +21,13 @@ MOST_TRAINED, MOST_VALIDATED = 320, 64
 CENTERS, ROUNDS = 16, 20
 # A mean of fewer questions would be nearly one of them.
 FEWEST_IN_CENTER = 5
-# This share of the validation questions is within the limit.
+# This share of the task's own questions is within the limit.
 WITHIN = 0.99
+# Fewer validation questions than this say little of how far the task's own ones lie. Training questions join them, each
+# as far as it lies from a region that is made without it.
+FEW_VALIDATED, FOLDS = 16, 5
+# Of fewer numbers than this a quantile at WITHIN is one of the outermost.
+FEW = 100
 GENERIC_TEXTS = 40
 
 
@@ -39,10 +45,10 @@ def make_region(
         return None
     pick = random.Random(seed)
     trained = pick.sample(trained, min(MOST_TRAINED, len(trained)))
-    validated = pick.sample(validated, min(MOST_VALIDATED, len(validated))) or trained
+    validated = pick.sample(validated, min(MOST_VALIDATED, len(validated)))
     origin = read_states(stack, tokenizer, generic_texts())[0].mean(axis=0)
     states, tokens = read_states(stack, tokenizer, trained)
-    checked, checked_tokens = read_states(stack, tokenizer, validated)
+    checked, checked_tokens = read_states(stack, tokenizer, validated) if validated else (states[:0], tokens[:0])
     return fit_region(states, tokens, checked, checked_tokens, origin, base_name(base), seed)
 
 
@@ -52,15 +58,56 @@ def fit_region(
     """`make_region` from vectors."""
     import numpy
 
-    spread = numpy.cov(states.T)
-    if not (numpy.diag(spread) > 0).any():
+    region = _unlimited(states, tokens, origin, base, seed)
+    if not (numpy.diag(region.spread) > 0).any():
         return None
+    far = own_distance(checked, checked_tokens, region)
+    if len(far) >= FEW_VALIDATED:
+        limit = float(numpy.quantile(far, WITHIN))
+    else:
+        more = _left_out_distances(states, tokens, origin, seed)
+        limit = upper_bound(numpy.concatenate([far, more[: MOST_VALIDATED - len(far)]]), MOST_VALIDATED)
+    return replace(region, limit=max(limit, 1e-6))
+
+
+def _unlimited(states: Any, tokens: Any, origin: Any, base: str, seed: int) -> TaskRegion:
+    """The region whose limit is not known yet."""
+    import numpy
+
+    spread = numpy.cov(states.T)
     group = _groups(unit((states - origin) @ whitening(spread, OWN_SHRINK)), seed)
     centers = numpy.stack([states[group == one].mean(axis=0) for one in numpy.unique(group)])
-    shortest, longest = numpy.quantile(tokens, [0.01, 0.99])
-    region = TaskRegion(centers, spread, origin, float(shortest), float(longest), 1.0, len(states), base)
-    limit = float(numpy.quantile(own_distance(checked, checked_tokens, region), WITHIN))
-    return TaskRegion(centers, spread, origin, float(shortest), float(longest), max(limit, 1e-6), len(states), base)
+    longest = numpy.exp(upper_bound(numpy.log(tokens), FEW))
+    shortest = numpy.exp(-upper_bound(-numpy.log(tokens), FEW))
+    return TaskRegion(centers, spread, origin, float(shortest), float(longest), 1.0, len(states), base)
+
+
+def _left_out_distances(states: Any, tokens: Any, origin: Any, seed: int) -> Any:
+    """How far each training question lies from the region of those in the other folds, in an order drawn with the
+    seed."""
+    import numpy
+
+    order = numpy.random.default_rng(seed).permutation(len(states))
+    far = numpy.zeros(len(states))
+    for out in numpy.array_split(order, FOLDS):
+        rest = numpy.setdiff1d(order, out)
+        region = _unlimited(states[rest], tokens[rest], origin, "", seed)
+        far[out] = own_distance(states[out], tokens[out], region)
+    return far[order]
+
+
+def upper_bound(seen: Any, enough: int) -> float:
+    """What nearly all numbers like those that were seen lie below: their quantile, or where they are fewer than enough
+    and it is higher, what a further one lies below with the same probability. That is the upper end of the prediction
+    interval of a normal sample (Student's t), wider the fewer they are."""
+    import numpy
+    from scipy.special import stdtrit
+
+    highest = float(numpy.quantile(seen, WITHIN))
+    if len(seen) >= enough:
+        return highest
+    error = seen.std(ddof=1) * numpy.sqrt(1 + 1 / len(seen))
+    return max(highest, float(seen.mean() + stdtrit(len(seen) - 1, WITHIN) * error))
 
 
 def generic_texts() -> list[str]:

@@ -18,7 +18,7 @@ SHRINK, OWN_SHRINK = 0.1, 0.4
 SHARED = 0.8
 # A mean over few tokens lies farther off by chance: as if so many more were missing.
 FEW_TOKENS = 3.0
-# The next task has to be so much farther. Chosen with the built-in base, and then measured with another.
+# The next task has to be so much farther. Chosen, as all numbers here, with the tasks of tests/bench/bench_router.py.
 CLEARLY_NEARER = 0.93
 
 

@@ -22,7 +22,7 @@ from lora_hub.use_cases.adapters import (
     unpublish_adapter,
 )
 from lora_hub.use_cases.collecting import collect_unused, keep_clean
-from lora_hub.use_cases.comparing import ask, resolve, score_file
+from lora_hub.use_cases.comparing import Chosen, ask, choose_adapter, resolve, score_file
 from lora_hub.use_cases.composing import Composition, compose
 from lora_hub.use_cases.datasets import (
     add_dataset,
@@ -90,6 +90,7 @@ from lora_hub.use_cases.watching import list_runs, read_held_out, read_log, refr
 __all__ = [
     "Boards",
     "Composition",
+    "Chosen",
     "Disk",
     "OpenedComparison",
     "OwnData",
@@ -109,6 +110,7 @@ __all__ = [
     "check_owner",
     "check_test",
     "choose_judge",
+    "choose_adapter",
     "clean_disk",
     "collect_unused",
     "compose",

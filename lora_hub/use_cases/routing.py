@@ -1,7 +1,10 @@
 """Which adapter a bare question is for."""
 
+from collections.abc import Callable
+
 from lora_hub import runs
 from lora_hub.compare import Comparer, routing
+from lora_hub.core.schema import BaseModel
 from lora_hub.people import Person, limits
 from lora_hub.people.rules import Action
 from lora_hub.use_cases.case import use_case
@@ -12,9 +15,20 @@ from lora_hub.use_cases.training import check_allowed, find_base
 def route(person: Person, comparer: Comparer, text: str, base: str = "built-in", org: str = "") -> routing.Routed:
     """The organization's adapter of this base that a question is for, as `compare.routing.route`. Raises AccessError
     where the question exceeds a limit, DataError, BaseError, HubError."""
+    return routed(person, comparer, text, find_base(person, base), org)
+
+
+def routed(
+    person: Person,
+    comparer: Comparer,
+    text: str,
+    base: BaseModel,
+    org: str = "",
+    cancelled: Callable[[], bool] | None = None,
+) -> routing.Routed:
+    """`route` within another use case."""
     limits.check_question(person, 1, 0, len(text))
-    chosen = find_base(person, base)
-    check_allowed(person, chosen)
+    check_allowed(person, base)
     if not person.is_local:
-        runs.check_base(chosen)
-    return routing.route(comparer.bases, text, chosen, org)
+        runs.check_base(base)
+    return routing.route(comparer.bases, text, base, org, cancelled)

@@ -1,7 +1,8 @@
-"""The router on real rows: `python tests/bench/bench_router.py DATA [BASE] [ROWS]`
+"""The router on real rows: `python tests/bench/bench_router.py DATA [BASE] [ROWS] [FEW]`
 
 DATA: the folder of the real data sets. BASE: a folder or `built-in`. ROWS: of a task (default 480; of SmolLM2-135M on
-two cores, 150 take some minutes). Of each task two thirds are trained on (the region), an eighth validates and the
+two cores, 150 take some minutes). FEW: as many rows of a task instead are all that is trained on and validated with, an
+eighth of them for the latter. Of each task two thirds are trained on (the region), an eighth validates and the
 rest is routed: all tasks there, and each left out in turn. Tasks whose questions may be any sentence (translation,
 instructions, half of the SMS) are measured beside the others, because nothing in a bare sentence says whether it is to
 be translated.
@@ -53,7 +54,9 @@ def read_tasks(data: Path, rows: int) -> dict[str, list[str]]:
     return drawn
 
 
-def measure(data: Path, name: str = "built-in", rows: int = 480) -> dict[str, dict[str, tuple[float, float, float]]]:
+def measure(
+    data: Path, name: str = "built-in", rows: int = 480, few: int = 0
+) -> dict[str, dict[str, tuple[float, float, float]]]:
     """{"own" or "any": {task: (nearest is right, routed right, refused while absent)}}, as shares of its rows."""
     base = bases.get_base(name)
     stack, tokenizer = AdapterStack(loading.load_base(base), base), loading.load_tokenizer(base)
@@ -62,8 +65,11 @@ def measure(data: Path, name: str = "built-in", rows: int = 480) -> dict[str, di
     for task, texts in read_tasks(data, rows).items():
         states, tokens = regions.read_states(stack, tokenizer, texts)
         first, second = int(len(texts) * 0.67), int(len(texts) * 0.79)
+        trained, validated = slice(0, first), slice(first, second)
+        if few:
+            trained, validated = slice(0, few - few // 8), slice(few - few // 8, few)
         fitted[task] = fit_region(
-            states[:first], tokens[:first], states[first:second], tokens[first:second], origin, base.id
+            states[trained], tokens[trained], states[validated], tokens[validated], origin, base.id
         )
         asked[task] = states[second:], tokens[second:]
     found: dict[str, dict[str, tuple[float, float, float]]] = {}
@@ -85,7 +91,8 @@ def main() -> None:
     if len(sys.argv) < 2:
         sys.exit(__doc__)
     base = sys.argv[2] if len(sys.argv) > 2 else "built-in"
-    found = measure(Path(sys.argv[1]), base, int(sys.argv[3]) if len(sys.argv) > 3 else 480)
+    rows, few = (int(sys.argv[place]) if len(sys.argv) > place else default for place, default in ((3, 480), (4, 0)))
+    found = measure(Path(sys.argv[1]), base, rows, few)
     for which, told in found.items():
         print(f"{base}, {len(told)} tasks" + (" (one may be any sentence)" if which == "any" else ""))
         print("  nearest right   routed right   refused while absent")

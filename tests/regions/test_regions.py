@@ -14,16 +14,19 @@ from sample_adapters import make_folder, make_spec, publish
 
 from lora_hub import hub as hubs
 from lora_hub import regions
-from lora_hub.answering import loading
 from lora_hub.answering.stack import AdapterStack
 from lora_hub.catalogue import bases
 from lora_hub.catalogue.tasks.catalogue import FOLDER, get_task
-from lora_hub.compare import Comparer, routing
+from lora_hub.compare import Comparer, Pane, routing
 from lora_hub.core.errors import AdapterError, DataError
+from lora_hub.core.schema import BASE as BASE_PANE
 from lora_hub.hub.task_region import REGION_FILE, TaskRegion, read_region, write_region
-from lora_hub.regions.fitting import fit_region
+from lora_hub.regions.fitting import fit_region, generic_texts, upper_bound
+from lora_hub.regions.placing import own_distance
 
 BASE = bases.get_base("built-in")
+SAMPLES = ("spam.csv", "sentiment-fa.csv", "topic.csv", "question-answering.jsonl", "translation-en-fa.csv")
+ROWS = 140
 
 
 def texts_of(name: str) -> list[str]:
@@ -37,21 +40,39 @@ def texts_of(name: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def read() -> Iterator[tuple[AdapterStack, Any]]:
-    stack = AdapterStack(loading.load_base(BASE), BASE)
-    yield stack, loading.load_tokenizer(BASE)
-    stack.close()
+def comparer() -> Comparer:
+    return Comparer()
 
 
 @pytest.fixture(scope="module")
-def tasks(read: tuple[AdapterStack, Any]) -> dict[str, tuple[TaskRegion, Any, Any]]:
+def read(comparer: Comparer) -> Iterator[tuple[AdapterStack, Any]]:
+    with comparer.bases.hold([Pane(BASE_PANE, BASE)]) as (loaded, _names):
+        yield loaded.stack, loaded.tokenizer
+
+
+@pytest.fixture(scope="module")
+def states_of(read: tuple[AdapterStack, Any]) -> dict[str, tuple[Any, Any]]:
+    """The first rows of each sample as (states, tokens), and those of all kinds ("")."""
+    texts = {name: texts_of(name)[:ROWS] for name in SAMPLES} | {"": generic_texts()}
+    states, tokens = regions.read_states(*read, [text for of in texts.values() for text in of])
+    found, place = {}, 0
+    for name, of in texts.items():
+        found[name] = (states[place : place + len(of)], tokens[place : place + len(of)])
+        place += len(of)
+    return found
+
+
+@pytest.fixture(scope="module")
+def tasks(states_of: dict[str, tuple[Any, Any]]) -> dict[str, tuple[TaskRegion, Any, Any]]:
     """Of each sample: its region from 100 rows and 20 validation rows, and 20 other rows as (states, tokens)."""
-    found = {}
-    for name in ("spam.csv", "sentiment-fa.csv", "topic.csv", "question-answering.jsonl", "translation-en-fa.csv"):
-        texts = texts_of(name)
-        region = regions.make_region(*read, BASE, texts[:100], texts[100:120])
+    origin, found = states_of[""][0].mean(axis=0), {}
+    for name in SAMPLES:
+        states, tokens = states_of[name]
+        region = fit_region(
+            states[:100], tokens[:100], states[100:120], tokens[100:120], origin, regions.base_name(BASE)
+        )
         assert region is not None
-        found[name] = (region, *regions.read_states(*read, texts[120:140]))
+        found[name] = (region, states[120:], tokens[120:])
     return found
 
 
@@ -70,10 +91,12 @@ def test_questions_go_to_their_own_task_and_those_of_an_absent_one_to_the_base(
 
 
 def test_a_region_holds_no_single_question_and_travels_as_vectors_alone(
-    tmp_path: Path, tasks: dict[str, tuple[TaskRegion, Any, Any]], read: tuple[AdapterStack, Any]
+    tmp_path: Path, states_of: dict[str, tuple[Any, Any]], read: tuple[AdapterStack, Any]
 ) -> None:
-    region = tasks["spam.csv"][0]
-    states, _tokens = regions.read_states(*read, texts_of("spam.csv")[:100])
+    texts = texts_of("spam.csv")
+    region = regions.make_region(*read, BASE, texts[:100], texts[100:110])
+    assert region is not None
+    states, _tokens = states_of["spam.csv"]
     nearest = numpy.abs(region.centers[:, None] - states[None]).max(axis=2).min()
     assert nearest > 1e-3 and len(region.centers) <= 10
     path = write_region(tmp_path, region)
@@ -124,15 +147,48 @@ def test_few_or_equal_questions_have_no_region(read: tuple[AdapterStack, Any]) -
     assert fit_region(same, numpy.ones(20), same, numpy.ones(20), numpy.zeros(8), "x") is None
 
 
+@pytest.mark.parametrize("validated", [0, 6])
+def test_few_questions_make_a_region_that_holds_others_of_the_task(
+    validated: int, states_of: dict[str, tuple[Any, Any]], read: tuple[AdapterStack, Any]
+) -> None:
+    """Of 54 rows in all; their own distances would be a limit far too tight."""
+    (states, tokens), first = states_of["spam.csv"], 54 - validated
+    origin = states_of[""][0].mean(axis=0)
+    region = fit_region(states[:first], tokens[:first], states[first:54], tokens[first:54], origin, "x")
+    assert region is not None
+    trained = numpy.quantile(own_distance(states[:first], tokens[:first], region), 0.99)
+    within = own_distance(states[54:], tokens[54:], region) <= region.limit
+    assert region.limit > 1.1 * trained and within.mean() >= 0.95, (region.limit, trained, within.mean())
+    found = regions.place_all(states[54:], tokens[54:], {"spam": region})
+    assert numpy.mean([one[0].fits for one in found]) >= 0.95, "also by their lengths"
+    asked, length = regions.read_states(*read, ["You won a prize! Call now"])  # shorter than any of them
+    assert regions.place(asked[0], float(length[0]), {"spam": region})[0].share <= 1.05
+    other, lengths = states_of["sentiment-fa.csv"]
+    assert not any(one[0].fits for one in regions.place_all(other, lengths, {"spam": region}))
+
+
+def test_the_limit_of_few_holds_a_further_question_as_often_as_it_says() -> None:
+    draw = numpy.random.default_rng(0)
+    for few in (5, 12, 40):
+        rows = draw.normal(1.2, 0.1, (2000, few + 1))
+        held = numpy.mean([one[-1] <= upper_bound(one[:-1], 64) for one in rows])
+        assert 0.98 <= held <= 0.998, (few, held)
+    many = draw.normal(1.2, 0.1, 64)
+    assert upper_bound(many, 64) == numpy.quantile(many, 0.99)
+
+
 def test_the_organizations_adapters_are_routed_to(
-    hub: Any, tmp_path: Path, tasks: dict[str, tuple[TaskRegion, Any, Any]], monkeypatch: pytest.MonkeyPatch
+    hub: Any,
+    tmp_path: Path,
+    tasks: dict[str, tuple[TaskRegion, Any, Any]],
+    comparer: Comparer,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     everything = hubs.list_adapters  # other tests publish, too
     monkeypatch.setattr(
         "lora_hub.hub.list_adapters",
         lambda *given, **named: [one for one in everything(*given, **named) if "/routed-" in one.repo_id],
     )
-    comparer = Comparer()
     assert routing.route(comparer.bases, "hello", BASE).adapter == ""
     names = {"spam.csv": "routed-spam", "topic.csv": "routed-news", "question-answering.jsonl": "routed-answers"}
     for seed, (file, name) in enumerate(names.items()):

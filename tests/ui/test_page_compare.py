@@ -26,7 +26,17 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
 def test_one_question_in_all_its_ways(app: App, browser: object, adapters: list[str], tmp_path: Path) -> None:  # noqa: F811
     names = [adapters[0], adapters[2]]
     with visiting(browser, tmp_path) as visit:
-        page = visit.open(f"{app.url}/?tab=compare&adapters={','.join(names)}")
+        # The router, in an organization without adapters: the base alone answers, and its pane says why.
+        page = visit.open(f"{app.url}/?tab=compare&adapters=auto")
+        page.locator("#lh-names input").click()
+        expect(page.get_by_role("option", name="Auto: the adapter that the question is for")).to_be_visible()
+        page.locator("#lh-prompt textarea").fill("hello")
+        page.locator("#lh-ask").click()
+        alone = page.locator("#lh-answers article:not([aria-busy])")
+        expect(alone).to_have_count(1)
+        expect(alone).to_contain_text("The base answers: 0 adapters of built-in are there")
+
+        page.goto(f"{app.url}/?tab=compare&adapters={','.join(names)}")
         page.get_by_text("How they answer").click()
         page.locator("#lh-most-tokens input").fill("12")
         page.locator("#lh-sliders [data-strength]").nth(1).fill("0.5")

@@ -120,6 +120,7 @@ MAY = {
     "cancel_test": THOSE_WHO_TRAIN,
     "check_test": MEMBERS,
     "choose_judge": THOSE_WHO_TRAIN,
+    "choose_adapter": MEMBERS,
     "delete_test": THOSE_WHO_TRAIN,
     "list_tests": MEMBERS,
     "read_test": MEMBERS,

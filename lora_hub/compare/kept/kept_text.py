@@ -56,6 +56,7 @@ def comparison_markdown(one: Comparison, language: str) -> str:
         parts += [
             f"### {name}",
             *([_of(answer)] if _of(answer) else []),
+            *([hub.escape_markdown(told(answer.note), 2000)] if answer.note else []),
             *(_block(drawn.text) for drawn in answer.answers),
         ]
     return "\n\n".join(parts) + "\n"

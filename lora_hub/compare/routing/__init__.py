@@ -1,5 +1,5 @@
 """A bare question brought to the organization's adapter whose task it is of."""
 
-from lora_hub.compare.routing.router import Candidate, Routed, route, said
+from lora_hub.compare.routing.router import Candidate, Routed, most_used_base, reason, route, said
 
-__all__ = ["Candidate", "Routed", "route", "said"]
+__all__ = ["Candidate", "Routed", "most_used_base", "reason", "route", "said"]

@@ -7,21 +7,25 @@ Only means of training questions are compared, which each adapter brings in its 
 """
 
 import contextvars
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePath
 
 from lora_hub import hub, regions
+from lora_hub.catalogue import bases as known_bases
 from lora_hub.compare.loaded_bases import LoadedBases
 from lora_hub.compare.panes import Pane
 from lora_hub.core import settings
 from lora_hub.core.errors import DataError, HubUnreachableError, LoraHubError
-from lora_hub.core.messages import Message, _, _n
+from lora_hub.core.messages import Message, _, _n, joined, several
 from lora_hub.core.noun import Noun
 from lora_hub.core.schema import BASE, AdapterRef, BaseModel
 
 # Adapters of one base that are looked at, the last changed first.
 MOST_CANDIDATES = 64
+# Those whose distances are told to people, the nearest first.
+MOST_TOLD = 5
 
 
 class Candidate(Noun):
@@ -93,6 +97,19 @@ def route(
     )
 
 
+def most_used_base(org: str = "") -> str:
+    """The name, as `bases.get_base` reads it, of the base that most of the organization's adapters are of: the built-in
+    one or a Hub's; the built-in one where there are none. Raises HubError."""
+    own = f"{org or settings.organization()}/"
+    counts: Counter[str] = Counter()
+    for ref in hub.list_adapters(org or settings.organization()):
+        if ref.base.removeprefix(own) == known_bases.BUILT_IN:
+            counts[known_bases.BUILT_IN] += 1
+        elif known_bases.HUB_ID.fullmatch(ref.base) and not ref.base.startswith(own):  # that is a folder's name
+            counts[ref.base] += 1
+    return counts.most_common(1)[0][0] if counts else known_bases.BUILT_IN
+
+
 def _region_of(ref: AdapterRef, base: BaseModel) -> hub.TaskRegion | None:
     """None where the adapter brings none, one that is damaged, or one of other weights: it is no reason not to ask the
     others."""
@@ -111,6 +128,26 @@ def _is_other(named: str, base: BaseModel) -> bool:
     """A fingerprint is compared with a fingerprint; a Hub's base has none, and the list is of its id."""
     is_print = len(named) == 64 and not set(named) - set("0123456789abcdef")
     return bool(is_print and base.fingerprint and named != base.fingerprint)
+
+
+def reason(found: Routed) -> Message:
+    """`said`, and how far the question lies from each task."""
+    if not found.candidates:
+        return said(found)
+    tasks = several(
+        (
+            _(
+                "{adapter} {distance:.2f} ({share:.0%} of its limit)",
+                adapter=one.adapter,
+                distance=one.distance,
+                share=one.share,
+            )
+            for one in found.candidates
+        ),
+        ";",
+        most=MOST_TOLD,
+    )
+    return joined(said(found), _("Distances: {tasks}.", tasks=tasks))
 
 
 def said(found: Routed) -> Message:

@@ -9,13 +9,13 @@ import gradio as gr
 from lora_hub import use_cases
 from lora_hub.core.errors import AdapterError, DataError, LoraHubError
 from lora_hub.core.messages import _
-from lora_hub.core.schema import MOST_ADAPTERS, PaneAnswer
+from lora_hub.core.schema import AUTO, MOST_ADAPTERS, PaneAnswer
 from lora_hub.people import Person
 from lora_hub.ui.frame.page import Page
 from lora_hub.ui.render import render, render_panes, render_strengths
 from lora_hub.ui.render.render_table import role_name
 from lora_hub.ui.render.text import between, t
-from lora_hub.ui.tabs import compare_blind, compare_history, compare_question
+from lora_hub.ui.tabs import compare_auto, compare_blind, compare_history, compare_question
 from lora_hub.ui.tabs.compare_kept import AskedOnce, Chats, Stops
 from lora_hub.ui.tabs.compare_question import Typed, keep_right
 
@@ -46,8 +46,10 @@ class Asking:
         """
         trouble, tasks = "", []
         try:
-            panes = use_cases.resolve(person, self.page.comparer, (names or [])[:MOST_ADAPTERS])
-            tasks = [pane.task for pane in panes]
+            named = [name for name in (names or [])[:MOST_ADAPTERS] if name != AUTO]
+            panes = use_cases.resolve(person, self.page.comparer, named)
+            # which task the router will choose, nobody knows before the question: it is one prompt
+            tasks = [pane.task for pane in panes] if len(named) == len((names or [])[:MOST_ADAPTERS]) else []
         except LoraHubError as error:
             trouble = render.error_card(error, language)
         task = tasks[0] if tasks and all(one is not None and one.inputs == tasks[0].inputs for one in tasks) else None
@@ -74,6 +76,12 @@ class Asking:
 
     def _example(self, language: str, names: list[str], kept: str, apart: bool, step: int, person: Person) -> list[str]:
         _check_chosen(names, language)
+        names = [name for name in names if name != AUTO]
+        if not names:
+            raise DataError(
+                t(_("Examples are an adapter's, and none was chosen."), language),
+                t(_("Choose one by its name, or type a question."), language),
+            )
         inputs, answer, origin, row = compare_question.take_example(
             person, self.page, names[0], language, kept=kept, step=step, apart=apart
         )
@@ -134,9 +142,14 @@ class Asking:
             raise DataError(
                 t(_("There is nothing to ask."), language), t(_("Fill in the input, or take an example."), language)
             )
-        titles = compare_question.run_lines(person, names, language)
+        titles, adapters = compare_question.run_lines(person, names, language), names
+        if AUTO in names:
+            chosen = yield from compare_auto.choose(self, names, question, is_blind, language, person)
+            if chosen is None:
+                return
+            adapters, question, names = chosen.adapters, chosen.question, chosen.names
         views = [PaneAnswer(pane=place, name=name) for place, name in enumerate(question.pane_names(names))]
-        once = AskedOnce(person.id, names, question, typed.text, titles, views)
+        once = AskedOnce(person.id, adapters, question, typed.text, titles, views)
         if is_blind:
             yield from compare_blind.answered(self, once, language, person)
         else:

@@ -11,6 +11,7 @@ import threading
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 
+from lora_hub.compare import Pane
 from lora_hub.core.schema import PaneAnswer, Question
 
 # Questions that are remembered, of everybody: the oldest is forgotten first.
@@ -44,10 +45,11 @@ class Stops:
 
 @dataclass
 class AskedOnce:
-    """A question as it was asked, and its panes. name: under which it is remembered."""
+    """A question as it was asked, and its panes. names: of the adapters, or their panes. name: under which it is
+    remembered."""
 
     person: str
-    names: list[str]
+    names: list[str | Pane]
     question: Question
     text: str
     titles: dict[str, str]

@@ -19,6 +19,7 @@ from lora_hub.core.errors import DataError
 from lora_hub.core.messages import _
 from lora_hub.core.schema import (
     ADAPTER,
+    AUTO,
     BASE,
     BASE_EXAMPLES,
     MOST_ADAPTERS,
@@ -84,9 +85,10 @@ def _plain(text: Any) -> str:
 
 
 def choices(person: Person, page: Page, language: str, names: list[str]) -> list[tuple[str, str]]:
-    """Adapters of the organization, then finished unpublished runs, then names that were typed."""
+    """The router, adapters of the organization, then finished unpublished runs, then names that were typed."""
     found = use_cases.list_adapters(person, org=page.organization)
-    offered = [(ref.repo_id, ref.repo_id) for ref in found]
+    offered = [(t(_("Auto: the adapter that the question is for"), language), AUTO)]
+    offered += [(ref.repo_id, ref.repo_id) for ref in found]
     named = name_runs(use_cases.list_runs(person, page.runs))
     offered += [
         (_run_line(name, language), run_id)
@@ -104,7 +106,7 @@ def _run_line(name: RunName, language: str) -> str:
 
 def run_lines(person: Person, names: list[str], language: str) -> dict[str, str]:
     """For names that are runs: the line that people recognize the run by."""
-    wanted = {name.partition("@")[0] for name in names if "/" not in name}
+    wanted = {name.partition("@")[0] for name in names if "/" not in name and name != AUTO}
     named = name_runs(use_cases.list_runs(person)) if wanted else {}
     return {run_id: named[run_id].line(language) for run_id in wanted if run_id in named}
 
@@ -239,8 +241,9 @@ class Typed:
             base=self.base,
             examples=examples,
             shown=self._shown() if examples else (),
-            prompt=self.text if is_chat else self.prompt,
-            inputs=None if is_chat else inputs,
+            # the router reads one text, also where fields of a task are still shown
+            prompt=self.text if is_chat or AUTO in self.names else self.prompt,
+            inputs=None if is_chat or AUTO in self.names else inputs,
             system=self.system,
             earlier=self._earlier() if self.goes_on else {},
             max_new_tokens=int(self.most or 0),
@@ -274,7 +277,10 @@ class Typed:
         """The turns so far of each pane that is asked again."""
         panes = {BASE, BASE_EXAMPLES, *self.names}
         turns: dict[str, tuple[Turn, ...]] = {}
-        for name, pairs in _example(self.chat).items():
+        kept = [*_example(self.chat).items()][: MOST_ADAPTERS + 2]
+        if AUTO in self.names:  # a chat goes on with the adapter that was chosen when it began
+            panes |= {name for name, _pairs in kept}
+        for name, pairs in kept:
             said = [
                 str(text)
                 for pair in (pairs if isinstance(pairs, list) else [])
