@@ -15,8 +15,6 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[2]), str(Path(__file__).resolve().parents[1])]
 
-import planted  # noqa: E402
-
 from lora_hub.catalogue import bases  # noqa: E402
 from lora_hub.compare.composing.composed import compose  # noqa: E402
 from lora_hub.compare.composing.splitting import halves_of  # noqa: E402
@@ -36,6 +34,8 @@ def answers_of(loaded: LoadedBases, pane: Pane, texts: list[str]) -> list[str]:
 
 
 def main() -> None:
+    import planted
+
     repeats = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     base = bases.get_base(sys.argv[2] if len(sys.argv) > 2 else bases.BUILT_IN)
     task, loaded = planted.task_of(), LoadedBases()

@@ -9,6 +9,7 @@ the answer's probability, by its number of tokens.
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from lora_hub.core.errors import DataError
@@ -21,7 +22,7 @@ def make_loss(stack: Any, tokenizer: Any, task: Task, examples: list[Any]) -> Ca
     from lora_hub.answering import questions
     from lora_hub.answering.calibration import probabilities
 
-    inputs = [one.inputs for one in examples]
+    questioned = questions.put(tokenizer, task, [one.inputs for one in examples])
     labels = questions.labels_of(task)
     if labels:
         places = {label: place for place, label in enumerate(labels)}
@@ -34,7 +35,7 @@ def make_loss(stack: Any, tokenizer: Any, task: Task, examples: list[Any]) -> Ca
         right = [places[one.answer] for one in examples]
 
         def of_labels(adapter: str) -> float:
-            asked = questions.put(tokenizer, task, inputs, adapter=adapter)
+            asked = [replace(one, adapter=adapter) for one in questioned]
             logs = questions.label_likelihoods(stack, tokenizer, asked) or []
             chances = [probabilities(of)[place] for of, place in zip(logs, right, strict=True)]
             return -sum(math.log(max(chance, 1e-12)) for chance in chances) / len(chances)
@@ -43,7 +44,7 @@ def make_loss(stack: Any, tokenizer: Any, task: Task, examples: list[Any]) -> Ca
     answers = [one.answer for one in examples]
 
     def of_texts(adapter: str) -> float:
-        asked = questions.put(tokenizer, task, inputs, adapter=adapter)
+        asked = [replace(one, adapter=adapter) for one in questioned]
         logs = questions.answer_likelihoods(stack, tokenizer, asked, answers)
         return -sum(logs) / len(logs)
 

@@ -8,6 +8,7 @@ a sum is never worse on the examples that it is fitted on than what there is.
 """
 
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -41,8 +42,11 @@ def find_weights(
 ) -> FoundWeights | None:
     """loss: mean loss of the examples' answers, in nats, for these weights. count: adapters, 2 or more. most:
     evaluations of it, beside those of the adapters alone. told: how many there were so far."""
-    import cma
     import numpy as np
+
+    with warnings.catch_warnings():  # it says at its import that it cannot plot
+        warnings.simplefilter("ignore")
+        import cma
 
     tried: list[tuple[float, float, tuple[float, ...]]] = []  # penalized, as it is, weights
 
