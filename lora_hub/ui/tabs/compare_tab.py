@@ -57,23 +57,28 @@ class Fields:
         self.chat = gr.Textbox("", visible="hidden")
         self.strengths = gr.Textbox("", visible="hidden", elem_id="lh-strengths")
         with gr.Row():
-            self.with_base = gr.Checkbox(True, label=words(_("Answer with the base, too")), elem_id="lh-with-base")
+            self.with_base = gr.Checkbox(
+                True, label=words(_("Answer with the base, too")), min_width=160, elem_id="lh-with-base"
+            )
             self.free_text = gr.Checkbox(
                 False,
                 label=words(_("Free text")),
                 info=words(_("Tasks with labels answer in their own words too, instead of with one of their labels.")),
+                min_width=160,
                 elem_id="lh-free-text",
             )
             self.goes_on = gr.Checkbox(
                 False,
                 label=words(_("Go on as a chat")),
                 info=words(_("Each pane goes on from its own answers.")),
+                min_width=160,
                 elem_id="lh-goes-on",
             )
             self.blind = gr.Checkbox(
                 False,
                 label=words(_("Blind")),
                 info=words(_("Names are hidden and shuffled until you have voted.")),
+                min_width=160,
                 elem_id="lh-blind",
             )
         self.prompt = gr.Textbox(

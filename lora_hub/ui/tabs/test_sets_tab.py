@@ -41,7 +41,7 @@ class NewTest:
                 allow_custom_value=True,
                 elem_id="lh-test-rows",
             )
-            self.file = gr.File(label=words(_("Or a new file")), height=110, elem_id="lh-test-upload")
+            self.file = gr.File(label=words(_("Or a new file")), height=132, elem_id="lh-test-upload")
             self.adapters = gr.Dropdown(
                 [],
                 value=[],
