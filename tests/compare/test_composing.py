@@ -16,14 +16,16 @@ from persian import refused
 from lora_hub import cli
 from lora_hub.answering.stack import AdapterStack
 from lora_hub.catalogue import bases
-from lora_hub.compare import Comparer
+from lora_hub.cli.compose import show_composed
+from lora_hub.cli.screen import Screen
+from lora_hub.compare import Comparer, composing
 from lora_hub.compare.composing.losses import make_loss
 from lora_hub.compare.composing.searching import NEAR_ZERO, find_weights
 from lora_hub.compare.composing.splitting import halves_of, split_few
 from lora_hub.compare.composing.summing import lay_out, save_sum
 from lora_hub.compare.panes import Pane
 from lora_hub.compare.test_sets import answer_panes
-from lora_hub.core.errors import AdapterError, DataError
+from lora_hub.core.errors import AdapterError, DataError, HubError
 from lora_hub.core.schema import Task, Text2
 from lora_hub.data.prompts.prepare import Example
 from lora_hub.hub import read_adapter_record
@@ -168,7 +170,11 @@ def test_a_sum_is_offered_only_where_it_is_better(hub, tmp_path: Path, home: Pat
     few_file, test_file = write_rows(tmp_path / "few.csv", rows[:30]), write_rows(tmp_path / "more.csv", rows[30:])
     command = ["compose", str(few_file), "--task", "spam", "--test", str(test_file), "--name", "the-sum", "--json"]
 
-    assert cli.main([*command, "--publish"]) == 0
+    made = []
+    compose_adapter = composing.compose_adapter
+    with monkeypatch.context() as patched:
+        patched.setattr(composing, "compose_adapter", lambda *a, **b: made.append(compose_adapter(*a, **b)) or made[0])
+        assert cli.main([*command, "--publish"]) == 0
     said = json.loads(capsys.readouterr().out)
     folder = Path(said["folder"])
     assert said["offered"] and said["against_single"]["verdict"] == said["against_base"]["verdict"] == "better"
@@ -184,6 +190,21 @@ def test_a_sum_is_offered_only_where_it_is_better(hub, tmp_path: Path, home: Pat
     assert "## What it is made of" in card and recipe["parts"][0]["revision"] in card
     assert "| Weights found on | 30 rows |" in card and "Hyperparameters" not in card
     assert "lora_hub compose few.csv --task spam --base built-in --adapter" in card
+    for language, published in (
+        ("en", "Published as v1 of local/the-sum:"),
+        ("fa", "«v1» از «local/the-sum» منتشر شد:"),
+    ):
+        text = Screen(language).tell_all(show_composed(said))
+        assert published in text and recipe["parts"][0]["revision"][:8] in text
+    # saved, though the Hub went away meanwhile
+    with monkeypatch.context() as patched:
+        patched.setattr(composing, "compose_adapter", lambda *a, **b: made[0])
+        patched.setattr(
+            "lora_hub.hub.publish_adapter", lambda *a, **b: (_ for _ in ()).throw(HubError("Gone.", "Wait."))
+        )
+        assert cli.main([*command, "--publish"]) == 3
+    told = json.loads(capsys.readouterr().out)
+    assert (told["folder"], told["adapter"], told["error"]["message"]) == (said["folder"], None, "Gone.")
     # it is asked as any other adapter is
     assert cli.main(["compare", "--adapter", f"{ORG}/the-sum", "--test", str(test_file), "--json"]) == 0
     again = json.loads(capsys.readouterr().out)["metrics"][f"{ORG}/the-sum"]["accuracy"]["value"]
