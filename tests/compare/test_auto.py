@@ -3,17 +3,21 @@ fits."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from persian import refused
 from sample_adapters import SCORES, make_folder, make_spec, write_log
+from test_cli import call
+from test_kept import WILL
 from tiny_bases import save_adapter
 
 from lora_hub import hub as hubs
 from lora_hub import regions, use_cases
 from lora_hub.answering import loading
+from lora_hub.api.endpoints import Endpoints
 from lora_hub.catalogue import bases
 from lora_hub.compare import Comparer, Pane, kept, routing
 from lora_hub.core.errors import DataError, SpecError
@@ -150,6 +154,26 @@ def test_what_auto_cannot_do_is_said(ask) -> None:
         ask([AUTO], prompt="", inputs={"text": "x"})
     with refused(DataError, match="The prompt is empty"):
         ask([AUTO], prompt=" ")
+
+
+def test_the_shell_and_the_endpoint_answer_alike(comparer: Comparer, home: Path) -> None:
+    asked = ("compare", "--adapter", AUTO, "--prompt", TEXTS[SPAM][0], "--max-new-tokens", "3")
+    shell = call(*asked, "--json", home=home)["answers"]
+    *_growing, there = Endpoints(comparer, None).compare(LOCAL, [AUTO], prompt=TEXTS[SPAM][0], max_new_tokens=3)
+    for answers in (shell, there["answers"]):
+        assert [one["adapter"] for one in answers] == [BASE, SPAM] and "lies nearest" in answers[1]["note"]
+    assert [one["text"] for one in shell] == [one["text"] for one in there["answers"]]
+    said = call("compare", "--adapter", AUTO, "--test", "more.csv", home=home, expect=2)
+    assert "auto finds the adapter for one question, not for a file" in said
+
+
+def test_who_signed_in_is_answered_by_it_too(comparer: Comparer, published: dict[str, AdapterRef]) -> None:
+    question = ask_question(prompt=TEXTS[SPAM][0], max_new_tokens=3)
+    will = replace(WILL, token="")  # reads as everybody does
+    chosen = use_cases.choose_adapter(will, comparer, [AUTO], question)
+    assert chosen is not None
+    done = [one for one in use_cases.ask(will, comparer, chosen.adapters, chosen.question) if one.done]
+    assert {(one.name, one.revision) for one in done} == {(BASE, ""), (SPAM, published[SPAM].revision)}
 
 
 def test_the_base_whose_adapters_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:

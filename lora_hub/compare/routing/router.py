@@ -164,6 +164,8 @@ def said(found: Routed) -> Message:
                 further=found.candidates[1].distance,
             )
         return _("{near} (distance {distance:.2f}).", near=near, distance=first.distance)
+    if not found.candidates and not found.silent:
+        return _("The base answers: the organization has no adapter of {base} yet.", base=PurePath(found.base).name)
     if not found.candidates:
         return _n(
             "The base answers: {count} adapter of {base} is there, and none says which questions are its own.",
