@@ -98,7 +98,7 @@ def ask(
         adapters, question = chosen.adapters, chosen.question
     panes = resolved(person, comparer, adapters)
     if question.examples and not question.shown:
-        panes[:1] = [_with_examples(person, pane) for pane in panes[:1]]
+        panes[:1] = [with_examples(person, pane) for pane in panes[:1]]
     yield from comparer.stream(panes, question, only=only, most_new_tokens=most, cancelled=cancelled)
 
 
@@ -109,7 +109,7 @@ def score_file(
     """As `test_sets.score_file`, from the shell: the file is on this machine."""
     if not person.is_local:
         raise LoraHubError(_("A test file is a path of the machine it is asked on."), _("Use the shell."))
-    panes = comparer.resolve(adapters)
+    panes = [with_examples(person, pane) for pane in comparer.resolve(adapters)]
     check_one_base(panes)
     return test_sets.score_file(comparer.bases, panes, file, *arguments, **named)
 
@@ -184,7 +184,7 @@ def _placed(adapters: list[str | Pane], others: list[Pane], question: Question, 
     )
 
 
-def _with_examples(person: Person, pane: Pane) -> Pane:
+def with_examples(person: Person, pane: Pane) -> Pane:
     """The pane of a published adapter with the examples of its run's exam, if that run is here and this person sees it:
     they are rows of its owner's. What names the run is a file that anybody may have written."""
     if pane.shown or not pane.run or pane.run not in store.list_run_ids():

@@ -18,7 +18,7 @@ from lora_hub.people.rules import Action
 from lora_hub.runs import list_runs
 from lora_hub.use_cases import datasets, training
 from lora_hub.use_cases.case import use_case
-from lora_hub.use_cases.comparing import commit_of, resolved
+from lora_hub.use_cases.comparing import commit_of, resolved, with_examples
 from lora_hub.use_cases.judging import check_fits, chosen_judge
 from lora_hub.use_cases.watching import check_sees
 
@@ -67,7 +67,7 @@ def start_test(
             count=len(adapters),
             most=test_sets.MOST_ADAPTERS,
         )
-    panes = resolved(person, comparer, [*adapters])
+    panes = [with_examples(person, pane) for pane in resolved(person, comparer, [*adapters])]
     asked = test_sets.ask_panes(panes, base=base, examples=examples)
     judged_by = None
     if judge.strip():
@@ -102,6 +102,7 @@ def start_test(
         base_of=base_of if person.is_local else "",
         base=base,
         examples=examples,
+        examples_of=next((pane.run for pane in panes if pane.shown and pane.run), ""),
         max_rows=max_rows,
         judge=judged_by,
     )

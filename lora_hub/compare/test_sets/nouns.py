@@ -25,7 +25,8 @@ class TestSpec(Noun):
     """What a test asks of whom; written once. owner: "local" or who signed in. name: what people call its rows.
     dataset: the stored file; None: the held-out rows of `run`. adapters: as they were named. commits: which version of
     each is asked, "" for what is on this machine. base_of: the base, where it lies elsewhere than the adapters say.
-    base: ask it as it is; examples: and with examples in its prompt. max_rows: 0 for all. judge: of answers in text, if
+    base: ask it as it is; examples: and with examples in its prompt. examples_of: the run whose examples those are, if
+    it is on this machine and an adapter from the Hub names it. max_rows: 0 for all. judge: of answers in text, if
     one was wanted."""
 
     __test__ = False  # pytest takes its name for a test's
@@ -44,6 +45,7 @@ class TestSpec(Noun):
     base_of: str = ""
     base: bool = True
     examples: bool = True
+    examples_of: str = ""
     max_rows: int = 0
     judge: JudgeSpec | None = None
 

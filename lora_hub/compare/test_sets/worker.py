@@ -18,7 +18,7 @@ from typing import Any
 
 from lora_hub.catalogue import bases
 from lora_hub.compare.loaded_bases import LoadedBases
-from lora_hub.compare.panes import Pane, find_here, resolve_adapter
+from lora_hub.compare.panes import Pane, find_here, resolve_adapter, with_examples_of
 from lora_hub.compare.test_sets import folders, judge, reading
 from lora_hub.compare.test_sets.answering import load_tokenizers
 from lora_hub.compare.test_sets.nouns import JudgeSpec, TestRow, TestSpec
@@ -175,6 +175,8 @@ class Worker:
         panes = []
         for name, commit in self._named():
             pane = resolve_adapter(f"{name.partition('@')[0]}@{commit}" if commit else name, self.spec.base_of)
+            if not pane.shown and pane.run and pane.run == self.spec.examples_of:
+                pane = with_examples_of(pane, pane.run)
             panes.append(replace(pane, name=name))
         return ask_panes(panes, base=self.spec.base, examples=self.spec.examples)
 
