@@ -29,8 +29,11 @@ from lora_hub.ui.frame.outside import Outside
 from lora_hub.ui.frame.page import LIGHT, Labels, Page
 from lora_hub.ui.frame.warm import warm_up
 from lora_hub.ui.render import render
-from lora_hub.ui.tabs import adapters_tab, compare_tab, data_tab, matrix_tab, organization_tab, runs_tab, test_sets_tab
+from lora_hub.ui.tabs import data_tab, matrix_tab, organization_tab, runs_tab
+from lora_hub.ui.tabs.compare import compare_tab
 from lora_hub.ui.tabs.finetune import finetune
+from lora_hub.ui.tabs.shelf import adapters_tab
+from lora_hub.ui.tabs.test_sets import test_sets_tab
 
 # In display order: the name in the address, the title, and the function that draws and wires the tab inside the current
 # context. The first tab opens if the address names none.

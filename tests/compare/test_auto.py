@@ -25,7 +25,7 @@ from lora_hub.core.schema import AUTO, BASE, AdapterRef, PaneAnswer, Turn, ask_q
 from lora_hub.hub.task_region import write_region
 from lora_hub.people import LOCAL
 from lora_hub.regions.fitting import fit_region
-from lora_hub.ui.tabs.compare_asking import Asking
+from lora_hub.ui.tabs.compare.compare_asking import Asking
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
 BUILT_IN = bases.get_base("built-in")

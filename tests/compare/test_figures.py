@@ -7,7 +7,7 @@ import pytest
 from lora_hub.compare.test_sets import TestRow, judge_rows
 from lora_hub.compare.test_sets.figures import by_column, by_label, by_length, calibration, columns_of, confusion
 from lora_hub.core.schema import Answer, Task, Text2
-from lora_hub.ui.render import test_plots
+from lora_hub.ui.render.test_sets import test_plots
 
 TASK = Task(
     id="tone",

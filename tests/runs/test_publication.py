@@ -19,7 +19,7 @@ from lora_hub.hub import record
 from lora_hub.people import LOCAL, Person
 from lora_hub.runs import publication
 from lora_hub.runs.publication import Difference
-from lora_hub.ui.render import render_publication
+from lora_hub.ui.render.runs import render_publication
 from lora_hub.ui.render.text import t
 from lora_hub.ui.tabs.runs_watch import Watch
 

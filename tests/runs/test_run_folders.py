@@ -23,7 +23,7 @@ from lora_hub.core.schema import DatasetInfo, Run, RunState, TrainSpec, Wait
 from lora_hub.runs import control, run_states, turns
 from lora_hub.runs.runners import local
 from lora_hub.training import recipe
-from lora_hub.ui.render import render_runs
+from lora_hub.ui.render.runs import render_runs
 
 ROOT = Path(__file__).parents[2]
 WORKER = "worker-7-1"

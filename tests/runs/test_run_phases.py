@@ -17,7 +17,7 @@ from lora_hub.cli.screen import Screen
 from lora_hub.core import run_lock, store
 from lora_hub.core.schema import BaseModel, Run, RunState, Wait
 from lora_hub.runs import run_json, run_phases, run_states
-from lora_hub.ui.render import render_runs
+from lora_hub.ui.render.runs import render_runs
 
 ROOT = Path(__file__).parents[2] / "lora_hub"
 LOCAL = BaseModel(id="somewhere", folder="/models/somewhere", parameters=135_000_000)

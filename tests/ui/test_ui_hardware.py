@@ -13,7 +13,7 @@ from lora_hub.core.errors import HubUnreachableError, LoraHubError
 from lora_hub.core.messages import _
 from lora_hub.core.schema import Hired, Run
 from lora_hub.people import LOCAL
-from lora_hub.ui.render import render_runs
+from lora_hub.ui.render.runs import render_runs
 from lora_hub.ui.tabs.finetune import finetune_start
 from lora_hub.ui.tabs.finetune.asked import Asked
 from lora_hub.ui.tabs.finetune.finetune_start import Start

@@ -7,8 +7,8 @@ from lora_hub.compare.test_sets.judged import compute_judged
 from lora_hub.compare.test_sets.nouns import Verdict
 from lora_hub.core.errors import SpecError
 from lora_hub.core.messages import _
-from lora_hub.ui.render import render_judged, render_tests
-from lora_hub.ui.tabs import test_sets_judge
+from lora_hub.ui.render.test_sets import render_judged, render_tests
+from lora_hub.ui.tabs.test_sets import test_sets_judge
 
 BY = {"name": "<b>big</b>", "url": "http://127.0.0.1:1/v1", "trouble": None}
 

@@ -6,8 +6,8 @@ from html import unescape
 import pytest
 
 from lora_hub.core.schema import Answer, PaneAnswer, Turn
-from lora_hub.ui.render import render_panes, word_marks
-from lora_hub.ui.tabs.compare_question import Typed, read_strengths
+from lora_hub.ui.render.compare import render_panes, word_marks
+from lora_hub.ui.tabs.compare.compare_question import Typed, read_strengths
 
 PERSIAN = "سلام دنیا، این یک متن است."
 

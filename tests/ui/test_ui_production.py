@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from lora_hub.core.messages import _
 from lora_hub.hub import Measured, Production, Promotion
 from lora_hub.hub.promotion import Promotions
-from lora_hub.ui.render import render_production
+from lora_hub.ui.render.shelf import render_production
 
 COMMIT = "a" * 40
 FOUND = Measured(

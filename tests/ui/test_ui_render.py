@@ -34,22 +34,11 @@ from lora_hub.data.mending.mends import Done
 from lora_hub.data.tables.table import Table
 from lora_hub.evaluation import metrics
 from lora_hub.ui.frame import early, page
-from lora_hub.ui.render import (
-    plot,
-    render,
-    render_adapters,
-    render_card,
-    render_data,
-    render_held_out,
-    render_panes,
-    render_plan,
-    render_problems,
-    render_runs,
-    render_shelf,
-    render_table,
-    text,
-)
-from lora_hub.ui.tabs.compare_question import keep_right, right_answer
+from lora_hub.ui.render import render, render_data, render_plan, render_problems, render_table, text
+from lora_hub.ui.render.compare import render_panes
+from lora_hub.ui.render.runs import plot, render_held_out, render_runs
+from lora_hub.ui.render.shelf import render_adapters, render_card, render_shelf
+from lora_hub.ui.tabs.compare.compare_question import keep_right, right_answer
 from lora_hub.ui.tabs.finetune.data_room import WHAT_IS_READ
 
 EVIL = "<img src=x onerror=alert(1)>\"'&\u202e"

@@ -12,10 +12,10 @@ from lora_hub.core.errors import HubError, HubUnreachableError
 from lora_hub.core.messages import as_message
 from lora_hub.core.schema import AdapterRef
 from lora_hub.data.inspector import Inspector
-from lora_hub.ui.render import render_shelf
-from lora_hub.ui.tabs import shelf_kept, shelf_picked
-from lora_hub.ui.tabs.adapters_tab import page_of
-from lora_hub.ui.tabs.shelf_kept import KeptListings
+from lora_hub.ui.render.shelf import render_shelf
+from lora_hub.ui.tabs.shelf import shelf_kept, shelf_picked
+from lora_hub.ui.tabs.shelf.adapters_tab import page_of
+from lora_hub.ui.tabs.shelf.shelf_kept import KeptListings
 
 
 def test_no_two_parts_of_the_page_have_the_same_id(monkeypatch: pytest.MonkeyPatch, hub) -> None:

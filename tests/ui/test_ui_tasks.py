@@ -17,8 +17,8 @@ from lora_hub.core.schema import Failure, Run, RunState
 from lora_hub.data.inspector import Inspector
 from lora_hub.people import LOCAL
 from lora_hub.runs import worker
-from lora_hub.ui.render import render_groups, render_runs
-from lora_hub.ui.render.run_names import name_runs
+from lora_hub.ui.render.runs import render_groups, render_runs
+from lora_hub.ui.render.runs.run_names import name_runs
 from lora_hub.ui.tabs.finetune import render_tasks, task_list
 from lora_hub.ui.tabs.finetune.asked import Asked
 from lora_hub.ui.tabs.finetune.task_list import Entry, read_entries

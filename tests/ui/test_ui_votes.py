@@ -10,8 +10,8 @@ from lora_hub import use_cases
 from lora_hub.core.errors import DataError
 from lora_hub.core.schema import Answer, PaneAnswer, Question, Turn
 from lora_hub.people import STRANGER, policy
-from lora_hub.ui.render import render_history, render_votes
-from lora_hub.ui.tabs import compare_blind, compare_history
+from lora_hub.ui.render.compare import render_history, render_votes
+from lora_hub.ui.tabs.compare import compare_blind, compare_history
 
 TELLING = re.compile(r"lora-hub/|spam-2026|[Bb]ase|0123456789|tokens|data-pane|data-place|\d s\b")
 

@@ -10,7 +10,7 @@ import gradio as gr
 from lora_hub.core.messages import _
 from lora_hub.ui.frame import page as shared
 from lora_hub.ui.frame.page import LIGHT, Labels, Page, told
-from lora_hub.ui.render.render_held_out import FILTERS, ORDERS
+from lora_hub.ui.render.runs.render_held_out import FILTERS, ORDERS
 from lora_hub.ui.tabs.runs_watch import Watch, shown_run
 
 TICK_SECONDS = 2

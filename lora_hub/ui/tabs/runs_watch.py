@@ -17,9 +17,10 @@ from lora_hub.people.rules import Action
 from lora_hub.runs import run_phases
 from lora_hub.ui.frame.asking import asked_by
 from lora_hub.ui.frame.page import Page, asks_again, inform, not_pressed
-from lora_hub.ui.render import render, render_data, render_groups, render_held_out, render_publication, render_runs
-from lora_hub.ui.render.plot import loss_plot
-from lora_hub.ui.render.run_names import name_runs
+from lora_hub.ui.render import render, render_data
+from lora_hub.ui.render.runs import render_groups, render_held_out, render_publication, render_runs
+from lora_hub.ui.render.runs.plot import loss_plot
+from lora_hub.ui.render.runs.run_names import name_runs
 from lora_hub.ui.render.text import t
 
 

@@ -18,9 +18,10 @@ from lora_hub.core.messages import _
 from lora_hub.core.schema import PaneAnswer, Question
 from lora_hub.people import Person
 from lora_hub.ui.frame.page import LIGHT, Page, told, warn
-from lora_hub.ui.render import render, render_panes, render_votes
+from lora_hub.ui.render import render
+from lora_hub.ui.render.compare import render_panes, render_votes
 from lora_hub.ui.render.text import t
-from lora_hub.ui.tabs import compare_question
+from lora_hub.ui.tabs.compare import compare_question
 from lora_hub.use_cases import OpenedComparison
 
 # How often blind panes are redrawn, all of them.

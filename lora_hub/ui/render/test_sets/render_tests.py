@@ -8,12 +8,12 @@ from lora_hub.compare.test_sets import TestRow, TestState
 from lora_hub.core.errors import LoraHubError
 from lora_hub.core.messages import Message, _, _n, read_message
 from lora_hub.core.schema import BASE, BASE_EXAMPLES, RunState, Score
-from lora_hub.ui.render import render_judged
 from lora_hub.ui.render.render import badge, card, cell, empty, error_card, escape, note, pager, sentence, table
 from lora_hub.ui.render.render_data import WHO, metric_title
-from lora_hub.ui.render.render_held_out import inputs_cell
-from lora_hub.ui.render.render_runs import STATES, state_kind
 from lora_hub.ui.render.render_table import direction_of
+from lora_hub.ui.render.runs.render_held_out import inputs_cell
+from lora_hub.ui.render.runs.render_runs import STATES, state_kind
+from lora_hub.ui.render.test_sets import render_judged
 from lora_hub.ui.render.text import age, digits, duration, number, percent, t
 
 SHOWN_ROWS = 25

@@ -8,8 +8,8 @@ from lora_hub.compare import test_sets
 from lora_hub.core.messages import _
 from lora_hub.ui.frame import page as shared
 from lora_hub.ui.frame.page import LIGHT, Labels, Page, told
-from lora_hub.ui.render import render_tests
-from lora_hub.ui.tabs.test_sets_watch import Testing
+from lora_hub.ui.render.test_sets import render_tests
+from lora_hub.ui.tabs.test_sets.test_sets_watch import Testing
 
 TICK_SECONDS = 2
 SAVE = "(told) => { window.loraHub.saveText(told); }"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from lora_hub.core.messages import _
 from lora_hub.core.schema import Run
 from lora_hub.ui.render.render import escape, filled
-from lora_hub.ui.render.run_names import RunName
+from lora_hub.ui.render.runs.run_names import RunName
 from lora_hub.ui.render.text import t
 
 

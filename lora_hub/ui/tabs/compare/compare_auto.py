@@ -13,9 +13,10 @@ from lora_hub.core.errors import LoraHubError
 from lora_hub.core.messages import _
 from lora_hub.core.schema import Question
 from lora_hub.people import Person
-from lora_hub.ui.render import render, render_panes
+from lora_hub.ui.render import render
+from lora_hub.ui.render.compare import render_panes
 from lora_hub.ui.render.text import t
-from lora_hub.ui.tabs import compare_blind
+from lora_hub.ui.tabs.compare import compare_blind
 
 
 def choose(

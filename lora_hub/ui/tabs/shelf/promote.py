@@ -15,7 +15,7 @@ from lora_hub.hub import LONGEST_REASON
 from lora_hub.people import Person, rules
 from lora_hub.people.rules import Action
 from lora_hub.ui.frame.page import LIGHT, Page, html, told
-from lora_hub.ui.render import render_production
+from lora_hub.ui.render.shelf import render_production
 from lora_hub.ui.render.text import t
 
 

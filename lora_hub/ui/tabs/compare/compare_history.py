@@ -14,9 +14,10 @@ from lora_hub.core.schema import PaneAnswer, Question
 from lora_hub.people import Person
 from lora_hub.ui.frame import page as shared
 from lora_hub.ui.frame.page import LIGHT, Page, inform, told, warn
-from lora_hub.ui.render import render, render_history, render_votes
+from lora_hub.ui.render import render
+from lora_hub.ui.render.compare import render_history, render_votes
 from lora_hub.ui.render.text import t
-from lora_hub.ui.tabs.compare_blind import show_opened
+from lora_hub.ui.tabs.compare.compare_blind import show_opened
 
 MOST_SHOWN = 50
 # An opened comparison is in the address, so that a reload shows it again.

@@ -15,7 +15,7 @@ from lora_hub.people import Person
 from lora_hub.ui.frame.page import Page
 from lora_hub.ui.render import render
 from lora_hub.ui.render.text import t
-from lora_hub.ui.tabs.compare_question import choices
+from lora_hub.ui.tabs.compare.compare_question import choices
 
 
 def offer(page: Page, language: str, adapters: list[str], judge: str | None, person: Person) -> list[Any]:

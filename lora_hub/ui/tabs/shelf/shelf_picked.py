@@ -16,7 +16,7 @@ from lora_hub.ui.frame import page as shared
 from lora_hub.ui.frame.page import LIGHT, Page
 from lora_hub.ui.render import render
 from lora_hub.ui.render.text import t
-from lora_hub.ui.tabs.shelf_kept import KeptListings
+from lora_hub.ui.tabs.shelf.shelf_kept import KeptListings
 
 MOST_PICKED = 200
 # Keeps the checked boxes in a hidden field, from which the server draws them again, and says how many there are.

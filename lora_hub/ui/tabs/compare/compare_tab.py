@@ -9,8 +9,8 @@ from lora_hub.core.messages import _
 from lora_hub.core.schema import MOST_EXAMPLES, MOST_SAMPLES
 from lora_hub.ui.frame import page as shared
 from lora_hub.ui.frame.page import LIGHT, Labels, Page, told, told_stream
-from lora_hub.ui.tabs import compare_blind, compare_history
-from lora_hub.ui.tabs.compare_asking import ROLE_SLOTS, Asking
+from lora_hub.ui.tabs.compare import compare_blind, compare_history
+from lora_hub.ui.tabs.compare.compare_asking import ROLE_SLOTS, Asking
 
 # Questions running at once. Each occupies one of the server's threads (app.py's MOST_THREADS), mostly waiting.
 MOST_QUESTIONS = 32

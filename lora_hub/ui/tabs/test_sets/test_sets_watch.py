@@ -19,11 +19,12 @@ from lora_hub.people import Person, rules
 from lora_hub.people.rules import Action
 from lora_hub.ui.frame.asking import has_sent
 from lora_hub.ui.frame.page import Page, asks_again, inform, not_pressed
-from lora_hub.ui.render import render, render_tests, test_plots
+from lora_hub.ui.render import render
 from lora_hub.ui.render.render_data import metric_title
+from lora_hub.ui.render.test_sets import render_tests, test_plots
 from lora_hub.ui.render.text import digits, t
-from lora_hub.ui.tabs import test_sets_judge
-from lora_hub.ui.tabs.compare_question import choices
+from lora_hub.ui.tabs.compare.compare_question import choices
+from lora_hub.ui.tabs.test_sets import test_sets_judge
 
 # What a choice of rows begins with: a stored file, or a run whose held-out rows are asked; else a dataset of the Hub.
 FILE, RUN = "file ", "run "

@@ -33,7 +33,7 @@ from lora_hub.core.schema import (
 )
 from lora_hub.people import Person
 from lora_hub.ui.frame.page import Page
-from lora_hub.ui.render.run_names import RunName, name_runs
+from lora_hub.ui.render.runs.run_names import RunName, name_runs
 from lora_hub.ui.render.text import number, t
 
 

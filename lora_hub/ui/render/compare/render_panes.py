@@ -11,10 +11,10 @@ from typing import Any
 
 from lora_hub.core.messages import _, text_in
 from lora_hub.core.schema import BASE, BASE_EXAMPLES, Answer, PaneAnswer, Turn
+from lora_hub.ui.render.compare.render_answers import chances, judged
+from lora_hub.ui.render.compare.word_marks import changes, marked
 from lora_hub.ui.render.render import card, cell, empty, escape, filled, isolate, sentence
-from lora_hub.ui.render.render_answers import chances, judged
 from lora_hub.ui.render.text import between, number, percent, t
-from lora_hub.ui.render.word_marks import changes, marked
 
 # How an answer ended.
 FINISH = {

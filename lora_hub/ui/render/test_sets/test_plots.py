@@ -14,8 +14,8 @@ from typing import Any
 from lora_hub.core.languages import direction
 from lora_hub.core.messages import Message, _
 from lora_hub.core.schema import Score
-from lora_hub.ui.render.plot import ticks
 from lora_hub.ui.render.render import escape
+from lora_hub.ui.render.runs.plot import ticks
 from lora_hub.ui.render.text import number, percent, t
 
 # Units of the drawing. Names are cut where they would leave no room.

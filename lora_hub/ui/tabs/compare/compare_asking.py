@@ -12,12 +12,13 @@ from lora_hub.core.messages import _
 from lora_hub.core.schema import AUTO, MOST_ADAPTERS, PaneAnswer
 from lora_hub.people import Person
 from lora_hub.ui.frame.page import Page
-from lora_hub.ui.render import render, render_panes, render_strengths
+from lora_hub.ui.render import render
+from lora_hub.ui.render.compare import render_panes, render_strengths
 from lora_hub.ui.render.render_table import role_name
 from lora_hub.ui.render.text import between, t
-from lora_hub.ui.tabs import compare_auto, compare_blind, compare_history, compare_question
-from lora_hub.ui.tabs.compare_kept import AskedOnce, Chats, Stops
-from lora_hub.ui.tabs.compare_question import Typed, keep_right
+from lora_hub.ui.tabs.compare import compare_auto, compare_blind, compare_history, compare_question
+from lora_hub.ui.tabs.compare.compare_kept import AskedOnce, Chats, Stops
+from lora_hub.ui.tabs.compare.compare_question import Typed, keep_right
 
 ROLE_SLOTS = 6
 # How often the panes are redrawn: faster than people read, slower than what overloads the page.

@@ -10,8 +10,8 @@ from typing import Any
 
 from lora_hub.core.messages import Message, _
 from lora_hub.core.schema import ADAPTER, BASE, HeldOutRow
+from lora_hub.ui.render.compare.render_answers import chances, judged
 from lora_hub.ui.render.render import card, cell, empty, escape, pager, sentence, table
-from lora_hub.ui.render.render_answers import chances, judged
 from lora_hub.ui.render.render_data import WHO
 from lora_hub.ui.render.render_table import direction_of, role_name
 from lora_hub.ui.render.text import digits, number, percent, t

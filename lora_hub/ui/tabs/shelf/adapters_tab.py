@@ -15,11 +15,11 @@ from lora_hub.people import Person, rules
 from lora_hub.people.rules import Action
 from lora_hub.ui.frame import page as shared
 from lora_hub.ui.frame.page import LIGHT, Page
-from lora_hub.ui.render import render_shelf
 from lora_hub.ui.render.render import error_card
-from lora_hub.ui.tabs import shelf_adapter, shelf_picked
-from lora_hub.ui.tabs.shelf_filters import UNPUBLISHED, Filters, choices_of, wanted_of
-from lora_hub.ui.tabs.shelf_kept import KeptListings
+from lora_hub.ui.render.shelf import render_shelf
+from lora_hub.ui.tabs.shelf import shelf_adapter, shelf_picked
+from lora_hub.ui.tabs.shelf.shelf_filters import UNPUBLISHED, Filters, choices_of, wanted_of
+from lora_hub.ui.tabs.shelf.shelf_kept import KeptListings
 
 # Sends which adapter's Compare button was pressed; page.js handles clicks on names.
 COMPARE = """element.addEventListener('click', (event) => {

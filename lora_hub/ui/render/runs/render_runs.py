@@ -12,8 +12,8 @@ from lora_hub.runs import run_phases, run_states, tell_price, tell_spent
 from lora_hub.ui.render.page_words import in_page_words
 from lora_hub.ui.render.render import badge, card, empty, error_card, escape, for_visitors, note, sentence, table
 from lora_hub.ui.render.render_data import WHO, metric_title, spec_line
-from lora_hub.ui.render.render_groups import beside_each_other, companions
-from lora_hub.ui.render.run_names import RunName, name_runs
+from lora_hub.ui.render.runs.render_groups import beside_each_other, companions
+from lora_hub.ui.render.runs.run_names import RunName, name_runs
 from lora_hub.ui.render.text import age, between, digits, direction, duration, number, own_digits, percent, t
 
 # A run's states, and one more that is shown while it is being cancelled.

@@ -15,7 +15,7 @@ from lora_hub.core.messages import Message, _
 from lora_hub.core.schema import AdapterRef
 from lora_hub.hub import Collection, Wanted
 from lora_hub.ui.frame.page import Page
-from lora_hub.ui.render.render_shelf import CARDS, TABLE
+from lora_hub.ui.render.shelf.render_shelf import CARDS, TABLE
 from lora_hub.ui.render.text import t
 
 SORTS: dict[str, Message] = {

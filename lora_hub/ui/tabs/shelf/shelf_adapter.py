@@ -14,10 +14,11 @@ from lora_hub.people import Person, rules
 from lora_hub.people.rules import Action
 from lora_hub.ui.frame import page as shared
 from lora_hub.ui.frame.page import LIGHT, Page
-from lora_hub.ui.render import render, render_adapters, render_card, render_own_data
+from lora_hub.ui.render import render, render_own_data
+from lora_hub.ui.render.shelf import render_adapters, render_card
 from lora_hub.ui.render.text import t
-from lora_hub.ui.tabs import promote
-from lora_hub.ui.tabs.shelf_kept import KeptListings
+from lora_hub.ui.tabs.shelf import promote
+from lora_hub.ui.tabs.shelf.shelf_kept import KeptListings
 
 UNPUBLISHING = "unpublish "  # what the button was pressed for, before the repo's id
 

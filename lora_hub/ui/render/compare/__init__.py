@@ -1,0 +1,1 @@
+"""Answers side by side, votes and the history of comparisons, as HTML."""

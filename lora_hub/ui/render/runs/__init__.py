@@ -1,0 +1,1 @@
+"""Runs, their results and losses, as HTML."""

@@ -1,0 +1,1 @@
+"""Adapters, their cards and versions, as HTML."""

@@ -1,0 +1,1 @@
+"""What a test found, as HTML and plots."""

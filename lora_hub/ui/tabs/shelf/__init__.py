@@ -1,0 +1,1 @@
+"""The Adapters tab: the shelf, one adapter of it, promoting a version."""
