@@ -7,7 +7,9 @@ import json
 import shutil
 from pathlib import Path
 
+import pytest
 import torch
+from huggingface_hub import HfApi
 from peft import LoraConfig, get_peft_model
 from small_data import held_out_row
 
@@ -28,6 +30,19 @@ from lora_hub.training import recipe
 
 SCORES = {who: {"accuracy": Score(value=50.0, low=40.0, high=60.0, rows=40)} for who in ("base", "adapter")}
 WORDS = "win prize call home tonight lunch free ticket mother works cash reply later meeting offer please".split()
+
+
+# The account's own namespace. Tests that need an organization without anything of others take it one after another.
+ORG = "local"
+
+
+def empty_organization(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of an organization in which nothing is published, for this process from now on."""
+    monkeypatch.setenv("LORA_HUB_ORG", ORG)
+    for kind, found in (("model", HfApi().list_models(author=ORG)), ("dataset", HfApi().list_datasets(author=ORG))):
+        for repo in list(found):
+            HfApi().delete_repo(repo.id, repo_type=kind)
+    return ORG
 
 
 @functools.cache

@@ -31,7 +31,7 @@ from lora_hub.data.prompts.prepare import Example
 from lora_hub.hub import read_adapter_record
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
-ORG = "local"  # the account's own namespace, in which nobody else publishes here
+ORG = planted.ORG
 # As strangers make them: other ranks and layers, rsLoRA, ranks and alphas by pattern.
 ODD = (
     {"r": 4, "lora_alpha": 8},
@@ -150,7 +150,7 @@ def write_rows(path: Path, rows: list[tuple[str, str]]) -> Path:
 
 
 def test_a_sum_is_offered_only_where_it_is_better(hub, tmp_path: Path, home: Path, monkeypatch, capsys) -> None:
-    monkeypatch.setenv("LORA_HUB_ORG", ORG)
+    planted.empty_organization(monkeypatch)
     monkeypatch.setattr("lora_hub.compare.composing.saving.MOST_EVALUATIONS", 60)
     task, comparer, base = planted.task_of(), Comparer(), bases.get_base(bases.BUILT_IN)
     runs = [planted.make_version(seed, rows=8) for seed in (1, 4)]

@@ -22,7 +22,7 @@ from lora_hub.use_cases import filling
 from lora_hub.use_cases.served import SERVED
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
-ORG = "local"  # the account's own namespace, in which nobody else publishes here
+ORG = planted.ORG
 CELL = Cell(
     adapter="a/b",
     commit="a" * 40,
@@ -41,8 +41,7 @@ CELL = Cell(
 @pytest.fixture
 def organization(hub, monkeypatch: pytest.MonkeyPatch, home: Path) -> str:
     """Two adapters of two tasks in an organization of the test's own, their runs on this machine."""
-    monkeypatch.setenv("LORA_HUB_ORG", ORG)
-    HfApi().delete_repo(f"{ORG}/lora-hub-matrix", repo_type="dataset", missing_ok=True)
+    planted.empty_organization(monkeypatch)
     for seed, task, labels in ((1, "spam", ("ham", "spam")), (2, "sentiment", ("negative", "positive"))):
         run_id = planted.make_version(seed, task=planted.task_of(task, labels), rows=20)
         planted.publish(run_id, f"{task}-tiny")

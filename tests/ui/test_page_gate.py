@@ -5,12 +5,11 @@ from pathlib import Path
 
 import planted
 import pytest
-from huggingface_hub import HfApi
 from playwright import sync_api as playwright
 from test_page import App, browser, free_port, open_tab, visiting, wait_for_text  # noqa: F401  browser: a fixture
 from test_page_access import faults
 
-ORG = "local"  # the account's own namespace: nothing else is published there
+ORG = planted.ORG
 expect = playwright.expect
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
 
@@ -22,8 +21,7 @@ def test_a_version_is_promoted_and_taken_back_and_the_matrix_is_read(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("LORA_HUB_ORG", ORG)
-    HfApi().delete_repo(f"{ORG}/lora-hub-matrix", repo_type="dataset", missing_ok=True)
+    planted.empty_organization(monkeypatch)
     for seed in (1, 2):
         planted.publish(planted.make_version(seed), "gated-in-the-page")
     where = {name: os.environ[name] for name in ("HF_ENDPOINT", "HF_TOKEN") if name in os.environ}
