@@ -18,14 +18,6 @@ from lora_hub.runs import run_states
 Result = dict[str, Any]
 ACTIONS = ("list", "run", "show", "wait", "check", "export", "cancel", "resume", "delete")
 FORMATS = ("csv", "json")
-# What a test does now, by the names that its process writes.
-PHASES = {
-    "waiting": _("waiting for another test to end"),
-    "reading": _("reading the rows"),
-    "answering": _("answering"),
-    "judging": _("the judge compares answers"),
-    "scoring": _("scoring"),
-}
 
 
 def add_arguments(command: argparse.ArgumentParser, say: Callable[[Message], str]) -> None:
@@ -260,7 +252,9 @@ class _Progress:
         self._screen, self._last = screen, ""
 
     def show(self, state: Any) -> None:
-        said = PHASES.get(state.phase, _word(state))
+        from lora_hub.compare import test_sets
+
+        said = test_sets.PHASES.get(state.phase, _word(state))
         if sys.stderr.isatty():
             if state.total:
                 said = _("{phase}: {done:,} of {total:,}", phase=said, done=state.done, total=state.total)

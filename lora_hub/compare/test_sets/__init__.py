@@ -21,7 +21,7 @@ from lora_hub.compare.test_sets.judge import describe_sending
 from lora_hub.compare.test_sets.judge_wire import check_url, own_model, own_url
 from lora_hub.compare.test_sets.judged import describe_agreement, describe_first, describe_judged
 from lora_hub.compare.test_sets.kept_answers import answers_dir, forget
-from lora_hub.compare.test_sets.looking import list_tests, look
+from lora_hub.compare.test_sets.looking import PHASES, list_tests, look
 from lora_hub.compare.test_sets.nouns import MOST_ADAPTERS, JudgeSpec, TestRow, TestSpec, TestState
 from lora_hub.compare.test_sets.panes_asked import ask_panes
 from lora_hub.compare.test_sets.reading import read_file, read_held_out_rows
@@ -30,6 +30,7 @@ from lora_hub.compare.test_sets.score_file import score_file
 
 __all__ = [
     "MOST_ADAPTERS",
+    "PHASES",
     "JudgeSpec",
     "TestRow",
     "TestSpec",

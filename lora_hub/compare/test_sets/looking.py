@@ -16,6 +16,14 @@ from lora_hub.core.events import parse_lines
 from lora_hub.core.messages import _, read_message
 from lora_hub.core.schema import Event, Failure, RunState
 
+# What a test does now, by the names that its process writes.
+PHASES = {
+    "waiting": _("waiting for another test to end"),
+    "reading": _("reading the rows"),
+    "answering": _("answering"),
+    "judging": _("the judge compares answers"),
+    "scoring": _("scoring"),
+}
 _LOST = Failure(
     said=_("The test's process ended without a word: it was killed, or the machine was restarted."),
     advice=_("Resume it: answers that were given are kept."),

@@ -24,13 +24,6 @@ ORDERS = {
     "score": _("worst first"),
     "unsure": _("least sure first"),
 }
-PHASES = {
-    "waiting": _("waiting for another test to end"),
-    "reading": _("reading the rows"),
-    "answering": _("answering"),
-    "judging": _("the judge compares answers"),
-    "scoring": _("scoring"),
-}
 
 
 def pane_name(pane: str, language: str) -> str:
@@ -70,7 +63,7 @@ def head(state: TestState, language: str) -> str:
     if state.state.is_final:
         return told
     share = 100 * state.done / state.total if state.total else 0.0
-    words = [escape(t(PHASES.get(state.phase, STATES[state.state]), language))]
+    words = [escape(t(test_sets.PHASES.get(state.phase, STATES[state.state]), language))]
     if state.eta is not None and state.phase in ("answering", "judging"):
         words.append(escape(t(_("{time} left"), language, time=duration(state.eta, language))))
     done = (
