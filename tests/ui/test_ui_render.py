@@ -683,6 +683,16 @@ def test_the_language_is_decided_before_anything_else_is_read():
     assert "</script" not in (early.FOLDER / "page.js").read_text(encoding="utf-8")
 
 
+def test_what_says_a_state_only_has_colours():
+    """`lh-live` beside `lh-badge` says that a run goes on: a rule for every `lh-live` would stretch the badge, too."""
+    for style in early.STYLES:
+        for selector in re.findall(
+            r"^([^{}@/]+?) *\{", (early.FOLDER / style).read_text(encoding="utf-8"), re.MULTILINE
+        ):
+            for one in selector.split(","):
+                assert not re.fullmatch(r"\s*(?::root|html) \.lh-(good|warn|bad|live)\b.*", one), (style, selector)
+
+
 def test_a_right_answer_belongs_to_its_question_and_its_adapter():
     kept = keep_right("spam", "lora-hub/spam", {"text": "Win a prize"})
     for roles in ("text", ""):
