@@ -72,8 +72,15 @@ def test_a_test_set_from_a_dropped_file_to_a_question(
 ) -> None:
     file = write_csv(tmp_path / "messages.csv", ROWS)
     with visiting(browser, tmp_path) as visit:
+        # What is empty says what it is for, and leads to where it is filled.
+        page = visit.open(f"{app.url}/?tab=compare")
+        page.locator("#lh-nothing [data-go]").click()
+        expect(page.locator("#lh-tabs [role=tab][data-tab-id=finetune]").first).to_have_attribute(
+            "aria-selected", "true"
+        )
         page = visit.open(f"{app.url}/?tab=tests")
         wait_for_text(page, "#lh-tests", "No test yet")
+        wait_for_text(page, "#lh-test-head", "how sure is that?")
         page.locator("#lh-test-upload input[type=file]").set_input_files(file)
         expect(page.locator("#lh-test-rows input")).to_have_value("messages.csv")
         names = page.locator("#lh-test-adapters input")

@@ -12,6 +12,8 @@ from lora_hub.core.errors import HubError, HubUnreachableError
 from lora_hub.core.messages import as_message
 from lora_hub.core.schema import AdapterRef
 from lora_hub.data.inspector import Inspector
+from lora_hub.people import LOCAL
+from lora_hub.ui.render import render_own_data
 from lora_hub.ui.render.shelf import render_shelf
 from lora_hub.ui.tabs.shelf import shelf_kept, shelf_picked
 from lora_hub.ui.tabs.shelf.adapters_tab import page_of
@@ -60,6 +62,13 @@ def test_an_empty_shelf_says_why() -> None:
     assert "No adapter matches" in render_shelf.shelf(render_shelf.View([], 3, "lora-hub"), "en")
     assert "Fine-tune" in render_shelf.shelf(render_shelf.View([], 0, "lora-hub"), "en")
     assert "Fine-tune" not in render_shelf.shelf(render_shelf.View([], 0, "lora-hub", may_train=False), "en")
+
+
+def test_all_that_would_be_deleted_is_named() -> None:
+    data = use_cases.OwnData(LOCAL.id, (), ("spam-1",), 5_000_000, (), ("test-1", "test-2"), 3)
+    shown = render_own_data.everything(data, "en")
+    assert "1 run, 0 files, 2 tests, 3 comparisons, 5.0 MB in all." in shown
+    assert "Nothing is kept here." in render_own_data.everything(use_cases.OwnData(LOCAL.id, (), (), 9, ()), "en")
 
 
 @pytest.mark.parametrize("told", ["", "{", "5", '{"a": 1}', "null"])

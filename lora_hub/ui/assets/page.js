@@ -198,6 +198,15 @@
     put(field, id || open || value || `${edit} ${Date.now()}`);
   });
 
+  // An empty place leads to where it is filled. Gradio draws its row of tabs a second time, to measure it.
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest && event.target.closest("[data-go]");
+    if (!button) return;
+    const tabs = [...document.querySelectorAll(`#lh-tabs [role=tab][data-tab-id="${CSS.escape(button.dataset.go)}"]`)];
+    tabs.find((one) => one.checkVisibility())?.click();
+    scrollTo(0, 0);
+  });
+
   // The copy button of a piece of code says for a moment that it has copied.
   document.addEventListener("click", (event) => {
     const button = event.target.closest && event.target.closest("[data-copy]");

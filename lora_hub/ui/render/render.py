@@ -131,9 +131,12 @@ def table(
     )
 
 
-def empty(title: str, why: str = "") -> str:
-    """What an empty place shows, and how to get the first item."""
+def empty(title: str, why: str = "", go: tuple[str, str] | None = None) -> str:
+    """What an empty place shows, and how to get the first item. go: the tab where that is done (its name in the
+    address), and what the button to it says."""
     more = f"<p>{sentence(why)}</p>" if why else ""
+    if go:
+        more += f'<button type="button" class="lh-small" data-go="{escape(go[0])}">{escape(go[1])}</button>'
     return f'<div class="lh-empty"><strong>{sentence(title)}</strong>{more}</div>'
 
 

@@ -26,7 +26,8 @@ def matrix(found: Any, titles: Mapping[str, str], language: str) -> str:
     """found: a `compare.matrix.Matrix`. titles: of tasks, by id."""
     if not found.grids:
         return empty(
-            t(_("No adapter here yet"), language), t(_("The matrix has a row for each that is published."), language)
+            t(_("No adapter here yet"), language),
+            t(_("The matrix has a row for each that is published: train one, then press Publish in Runs."), language),
         )
     notes = []
     if found.missing:

@@ -31,19 +31,28 @@ def files_table(files: Sequence[Any], language: str) -> str:
 
 def everything(data: Any, language: str) -> str:
     """What somebody has here. data: a `use_cases.OwnData`."""
+    if is_nothing(data):
+        return empty(t(_("Nothing is kept here."), language))
     said = t(
         # Whoever sits at this machine has no name here.
-        _("{runs}, {files}, {size} in all.")
+        _("{runs}, {files}, {tests}, {comparisons}, {size} in all.")
         if data.owner == LOCAL.id
-        else _("{owner}: {runs}, {files}, {size} in all."),
+        else _("{owner}: {runs}, {files}, {tests}, {comparisons}, {size} in all."),
         language,
         owner=data.owner,
+        tests=_n("{count:,} test", "{count:,} tests", count=len(data.tests)).in_language(language),
+        comparisons=_n("{count:,} comparison", "{count:,} comparisons", count=data.comparisons).in_language(language),
         runs=_n("{count:,} run", "{count:,} runs", count=len(data.runs)).in_language(language),
         files=_n("{count:,} file", "{count:,} files", count=len(data.files)).in_language(language),
         size=_size(data.size, language),
     )
     published = _published(data.adapters)
     return card("plain", sentence(said), sentence(t(published, language)) if published else "")
+
+
+def is_nothing(data: Any) -> bool:
+    """Whether somebody has nothing here that could be deleted."""
+    return not (data.runs or data.files or data.tests or data.comparisons)
 
 
 def _published(adapters: Sequence[str]) -> Message | None:

@@ -68,7 +68,8 @@ def build(page: Page, tab: gr.Tab) -> None:
             render_own_data.everything(found, language),
             gr.Textbox(visible=is_admin),
             gr.Checkbox(False, visible=bool(found.adapters) or is_admin),
-            *not_pressed(_("Delete everything"), language),
+            # an admin may delete what is somebody else's
+            *not_pressed(_("Delete everything"), language, visible=is_admin or not render_own_data.is_nothing(found)),
         ]
 
     def delete_file(language: str, chosen: str | None, pressed_for: str, *, person: Person) -> list[Any]:

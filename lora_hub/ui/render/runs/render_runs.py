@@ -63,7 +63,8 @@ def runs_list(runs: Sequence[Run], chosen: str, language: str, *, may_train: boo
     if not runs:
         own = _("A run appears here when you press Train, and stays: reload, close, come back.")
         others = _("Runs that a member shares with you appear here.")
-        return empty(t(_("No run yet"), language), t(own if may_train else others, language))
+        go = ("finetune", t(_("Go to Fine-tune"), language)) if may_train else None
+        return empty(t(_("No run yet"), language), t(own if may_train else others, language), go)
     parts, older, shown, names = [], [], 0, name_runs(runs)
     for members in beside_each_other(runs):
         items = "".join(_item(run, names[run.id], chosen, language) for run in members)

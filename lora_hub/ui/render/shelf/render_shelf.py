@@ -49,7 +49,11 @@ def shelf(view: View, language: str) -> str:
         return (
             empty(t(_("No adapter matches this filter."), language), t(_("Clear the search or a filter."), language))
             if view.total
-            else empty(t(_("No adapter here yet"), language), t(own if view.may_train else others, language))
+            else empty(
+                t(_("No adapter here yet"), language),
+                t(own if view.may_train else others, language),
+                ("finetune", t(_("Go to Fine-tune"), language)) if view.may_train else None,
+            )
         )
     first = PAGE * (view.page - 1)
     shown = view.found[first : first + PAGE]

@@ -26,6 +26,16 @@ ORDERS = {
 }
 
 
+# What stands beside the form while there is no test yet.
+WHAT_FOR = (
+    _("Which adapter is better, and how sure is that?"),
+    _(
+        "A test puts the same rows to every model that you choose, and compares their answers with the right ones: "
+        "scores with intervals, each pair of models in a sentence, plots, and the rows on which they disagree."
+    ),
+)
+
+
 def pane_name(pane: str, language: str) -> str:
     return t(WHO[pane], language) if pane in (BASE, BASE_EXAMPLES) else pane
 

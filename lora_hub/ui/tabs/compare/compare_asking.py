@@ -10,7 +10,8 @@ from lora_hub import use_cases
 from lora_hub.core.errors import AdapterError, DataError, LoraHubError
 from lora_hub.core.messages import _
 from lora_hub.core.schema import AUTO, MOST_ADAPTERS, PaneAnswer
-from lora_hub.people import Person
+from lora_hub.people import Person, rules
+from lora_hub.people.rules import Action
 from lora_hub.ui.frame.page import Page
 from lora_hub.ui.render import render
 from lora_hub.ui.render.compare import render_panes, render_strengths
@@ -31,9 +32,20 @@ class Asking:
     def __init__(self, page: Page) -> None:
         self.page, self.stops, self.asked = page, Stops(), Chats()
 
-    def list_names(self, language: str, names: list[str], *, person: Person) -> Any:
+    def list_names(self, language: str, names: list[str], *, person: Person) -> list[Any]:
+        """[the list, what is said where there is nothing in it]"""
+        found = compare_question.choices(person, self.page, language, names or [])
+        nothing = ""
+        if all(value == AUTO for _title, value in found):
+            may_train = rules.may(person, Action.TRAIN)
+            own = _("Published adapters and finished runs are listed above. Train one (the sample takes a minute).")
+            nothing = render.empty(
+                t(_("There is no adapter to compare yet"), language),
+                t(own if may_train else _("Adapters that members publish appear here."), language),
+                ("finetune", t(_("Go to Fine-tune"), language)) if may_train else None,
+            )
         # No value is sent, so that a choice made in the meantime stays.
-        return gr.Dropdown(choices=compare_question.choices(person, self.page, language, names or []))
+        return [gr.Dropdown(choices=found), nothing]
 
     def show_fields(
         self, language: str, names: list[str], roles_before: str, strengths: str, *, person: Person
@@ -237,7 +249,7 @@ def _check_chosen(names: list[str], language: str) -> None:
     if not names:
         raise AdapterError(
             t(_("Choose at least one adapter."), language),
-            t(_("The list shows what the organization holds and your runs."), language),
+            t(_("The field Adapters lists what the organization has published, and your finished runs."), language),
         )
     if len(names) > MOST_ADAPTERS:
         raise AdapterError(

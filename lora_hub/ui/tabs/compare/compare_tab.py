@@ -55,6 +55,7 @@ class Fields:
         self.roles_named = gr.Textbox("", visible="hidden")
         self.again = gr.Textbox("", visible="hidden", elem_id="lh-again")
         self.chat = gr.Textbox("", visible="hidden")
+        self.nothing = shared.html(elem_id="lh-nothing")
         self.strengths = gr.Textbox("", visible="hidden", elem_id="lh-strengths")
         with gr.Row():
             self.with_base = gr.Checkbox(
@@ -250,7 +251,7 @@ def _wire(page: Page, tab: gr.Tab, fields: Fields, answers: gr.HTML, told_of: gr
     taken = [one.click for one in (fields.example, fields.example_next, fields.example_before)]
     gr.on([*changed, *taken], js=STALE, **in_browser)
     names.change(inputs=names, js=OTHERS, **in_browser)
-    tab.select(told(asking.list_names), [language, names], names, **by_hub)
+    tab.select(told(asking.list_names), [language, names], [names, fields.nothing], **by_hub)
     names.change(None, names, None, js=ADDRESS, api_visibility="private")
     redrawn = names.change(
         told(asking.show_fields),

@@ -51,7 +51,7 @@ def build(page: Page, tab: gr.Tab) -> None:
         """Asks the Hub, and offers what there is to choose from."""
         listing = kept.refresh(person, org.strip() or page.organization)
         named = [gr.Dropdown(choices) for choices in choices_of(listing.adapters, listing.collections, language)]
-        return [*named, *shelf_picked.offer(person, listing.collections)]
+        return [*named, *shelf_picked.offer(person, listing.collections, bool(listing.adapters))]
 
     @shared.told
     def look(

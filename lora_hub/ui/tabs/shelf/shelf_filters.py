@@ -38,7 +38,7 @@ class Filters:
         with gr.Row(elem_classes="lh-filter"):
             self.search = gr.Textbox(
                 label=words(_("Search")),
-                placeholder=words(_("Name, task, base, language or owner")),
+                placeholder=words(_("Name, task, language, owner")),
                 max_lines=1,
                 min_width=200,
                 max_length=200,

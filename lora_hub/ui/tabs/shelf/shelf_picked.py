@@ -54,8 +54,10 @@ class Picked:
     def __init__(self, page: Page) -> None:
         words = page.words
         self.names = gr.Textbox("[]", visible="hidden", elem_id="lh-picked")
-        with gr.Row(elem_classes="lh-tight"):
-            self.compare = gr.Button(words(_("Compare selected")), size="md", elem_id="lh-picked-compare")
+        with gr.Row(elem_classes="lh-tight lh-plainfields"):
+            self.compare = gr.Button(
+                words(_("Compare selected")), size="md", visible=False, elem_id="lh-picked-compare"
+            )
             self.target = gr.Dropdown(
                 [],
                 value=None,
@@ -70,7 +72,7 @@ class Picked:
             self.take_out = gr.Button(
                 words(_("Take out of collection")), size="md", visible=False, elem_id="lh-picked-out"
             )
-        self.row = [self.target, self.add, self.take_out]
+        self.row = [self.compare, self.target, self.add, self.take_out]
 
 
 def names_of(picked: str) -> list[str]:
@@ -82,12 +84,13 @@ def names_of(picked: str) -> list[str]:
     return [str(one)[:200] for one in names[:MOST_PICKED]] if isinstance(names, list) else []
 
 
-def offer(person: Person, collections: tuple[Collection, ...]) -> list[Any]:
-    """The row's fields for who may sort adapters into collections; hidden for everybody else. The Hub decides whether
-    this person may, which only they can try."""
-    may = rules.may(person, Action.PUBLISH)
+def offer(person: Person, collections: tuple[Collection, ...], is_filled: bool) -> list[Any]:
+    """The row: Compare, and the fields for who may sort adapters into collections; nothing of it where the shelf is
+    empty. The Hub decides whether this person may, which only they can try."""
+    may = is_filled and rules.may(person, Action.PUBLISH)
     choices = [(one.title, one.slug) for one in collections]
-    return [gr.Dropdown(choices=choices, visible=may), gr.Button(visible=may), gr.Button(visible=may)]
+    fields = [gr.Dropdown(choices=choices, visible=may), gr.Button(visible=may), gr.Button(visible=may)]
+    return [gr.Button(visible=is_filled), *fields]
 
 
 def wire(page: Page, picked: Picked, kept: KeptListings, org: gr.Textbox, reading: list[dict[str, Any]]) -> None:

@@ -114,7 +114,9 @@ class Testing:
         listed = render_tests.tests_list(tests, test_id, language)
         state = next((one for one in tests if one.id == test_id), None)
         if state is None:
-            said = render.empty(t(_("Choose a test from the list."), language)) if tests else ""
+            said = render.empty(
+                *(t(one, language) for one in ([_("Choose a test from the list.")] if tests else render_tests.WHAT_FOR))
+            )
             return [listed, said, *self._nothing(), ""]
         stamp = " ".join(
             [state.id, state.state, str(state.attempt), show, order, paged, plot or "", pane or "", language]
