@@ -7,7 +7,6 @@ Whoever reads more than once (the page, a waiting command) makes a reader and pa
 """
 
 import json
-import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -15,13 +14,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from lora_hub.core.errors import RunError, refused
-from lora_hub.core.events import Folding, read_line
+from lora_hub.core.events import Folding
+from lora_hub.core.growing_file import GrowingFile, Stamp, stamp_of
 from lora_hub.core.messages import _, several
 from lora_hub.core.schema import SPEC_VERSION, BaseModel, DatasetInfo, Failure, Run, RunState, Task, Text2, TrainSpec
-
-# How many of the last bytes read must still be there; otherwise it is a different file.
-TAIL_BYTES = 64
-Stamp = tuple[int, int, int] | None
 
 
 class NewerSpec(RunError):
@@ -56,7 +52,7 @@ class _Known:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._spec_file, self._events_file = str(folder / "spec.json"), str(folder / "events.jsonl")
+        self._spec_file, self._events = str(folder / "spec.json"), GrowingFile(folder / "events.jsonl")
         self._spec: TrainSpec | RunError | None = None
         self._spec_stamp: Stamp = (-1, 0, 0)
         self._run: Run | None = None
@@ -65,9 +61,9 @@ class _Known:
     def look(self) -> Run:
         trouble = None
         try:
-            is_new = self._look_at_events()
+            is_new = self._events.look(self._forget_events, self._take)
         except OSError as error:
-            is_new, trouble = True, _unreadable(Path(self._events_file), error)
+            is_new, trouble = True, _unreadable(self.folder / "events.jsonl", error)
         if self._look_at_spec() or is_new or self._run is None:
             self._run = self._fold(trouble)
         return self._run
@@ -77,7 +73,7 @@ class _Known:
         spec = self._spec if isinstance(self._spec, TrainSpec) else _what_is_left(self.folder)
         run = self._folding.run(self.folder.name, spec)
         if not run.created:  # nothing that was said of it can be read
-            stamp = self._spec_stamp or _stamp(str(self.folder))
+            stamp = self._spec_stamp or stamp_of(str(self.folder))
             run = run.model_copy(update={"created": stamp[2] / 1e9 if stamp else 0.0})
         if trouble is None:
             return run
@@ -95,7 +91,7 @@ class _Known:
         )
 
     def _look_at_spec(self) -> bool:
-        stamp = _stamp(self._spec_file)
+        stamp = stamp_of(self._spec_file)
         if stamp == self._spec_stamp:
             return False
         self._spec_stamp = stamp
@@ -106,41 +102,13 @@ class _Known:
         return True
 
     def _forget_events(self) -> None:
-        self._folding, self._stamp, self._offset, self._tail, self._lines = Folding(), None, 0, b"", 0
+        self._folding = Folding()
 
-    def _look_at_events(self) -> bool:
-        """Processes appended events; returns whether there were any. Raises OSError if the file cannot be read."""
-        stamp = _stamp(self._events_file)
-        if stamp == self._stamp:
-            return False
-        if stamp is None:
-            self._forget_events()
-            return True
-        with open(self._events_file, "rb") as file:
-            if not self._goes_on(file, os.fstat(file.fileno())):
-                self._forget_events()
-            file.seek(self._offset)
-            for line in file:
-                read = read_line(line)
-                # A line without a line break is still being written, unless it is valid already.
-                if read is None and not line.endswith(b"\n"):
-                    break
-                self._offset += len(line)
-                self._tail = (self._tail + line)[-TAIL_BYTES:]
-                self._lines += 1
-                if read is not None:
-                    self._folding.add(read)
-                elif line.strip():
-                    self._folding.skip(self._lines)
-        self._stamp = stamp
-        return True
-
-    def _goes_on(self, file: Any, found: os.stat_result) -> bool:
-        """Whether this is the same file as before, only longer."""
-        if self._stamp is None or found.st_ino != self._stamp[0] or found.st_size <= self._stamp[1]:
-            return False
-        file.seek(self._offset - len(self._tail))
-        return file.read(len(self._tail)) == self._tail
+    def _take(self, event: dict[str, Any] | None, line: int) -> None:
+        if event is None:
+            self._folding.skip(line)
+        else:
+            self._folding.add(event)
 
 
 def read_spec(folder: Path) -> TrainSpec:
@@ -246,12 +214,3 @@ def _part(kind: Any, data: Any, **otherwise: Any) -> Any:
         return kind(**{**otherwise, **known})
     except ValueError:
         return kind(**otherwise)
-
-
-def _stamp(path: str) -> Stamp:
-    """Detects changes of a file: its inode, size and time; None if there is no file."""
-    try:
-        found = os.stat(path)
-    except FileNotFoundError:
-        return None
-    return found.st_ino, found.st_size, found.st_mtime_ns

@@ -59,15 +59,19 @@ def under_way(person: Person) -> Iterator[None]:
 
 
 def check_start(person: Person, count: int, everybodys: Iterable[Any], now: float) -> float:
-    """Checks whether `count` more runs may be started. everybodys: all existing runs. now: UTC seconds. Returns the
-    seconds that one attempt of a run may train, 0 for no limit. Raises AccessError."""
+    """Checks whether `count` more runs or tests may be started. everybodys: all that there are. now: UTC seconds.
+    Returns the seconds that one attempt of a run may train, 0 for no limit. Raises AccessError."""
     if person.is_local:
         return 0.0
     allowed, everybodys = policy.read(), list(everybodys)
     mine = [run for run in everybodys if run.owner == person.id]
     for of, most, said in (
-        (mine, allowed.waiting_runs, _("{going} runs of yours wait or train, and {most} may at a time.")),
-        (everybodys, allowed.all_runs, _("{going} runs of this Space wait or train, and {most} may at a time.")),
+        (mine, allowed.waiting_runs, _("{going} runs and tests of yours wait or work, and {most} may at a time.")),
+        (
+            everybodys,
+            allowed.all_runs,
+            _("{going} runs and tests of this Space wait or work, and {most} may at a time."),
+        ),
     ):
         going = sum(not run.state.is_final for run in of)
         if going + count > most:
@@ -77,7 +81,8 @@ def check_start(person: Person, count: int, everybodys: Iterable[Any], now: floa
 
 
 def check_minutes(owner: str, everybodys: Iterable[Any], now: float) -> float:
-    """The seconds that a person's runs may still train today. Raises AccessError if none are left."""
+    """The seconds that a person's runs may still train today, which their tests use, too. Raises AccessError if none
+    are left."""
     allowed, everybodys = policy.read(), list(everybodys)
     mine = [run for run in everybodys if run.owner == owner]
     left = []

@@ -42,10 +42,14 @@ class Policy(Noun):
         Setting(_("Bases"), _("Only those of the list, or any of the Hub (its files are then read here).")),
     ] = "catalogue"
     waiting_runs: Annotated[
-        int, Field(ge=1, le=1000), Setting(_("Runs at a time"), _("Waiting and training together."))
+        int,
+        Field(ge=1, le=1000),
+        Setting(_("Runs at a time"), _("Waiting and training together. A test counts as a run.")),
     ] = 4
     all_runs: Annotated[
-        int, Field(ge=1, le=10_000), Setting(_("Runs at a time, in all"), _("Waiting and training together."))
+        int,
+        Field(ge=1, le=10_000),
+        Setting(_("Runs at a time, in all"), _("Waiting and training together. A test counts as a run.")),
     ] = 40
     minutes_a_day: Annotated[
         int, Field(ge=1, le=14_400), Setting(_("Training a day (minutes)"), _("Of the last 24 hours."))

@@ -66,6 +66,7 @@ from lora_hub.use_cases.testing import (
     read_test,
     refresh_test,
     resume_test,
+    share_test,
     start_test,
 )
 from lora_hub.use_cases.training import (
@@ -175,6 +176,7 @@ __all__ = [
     "send_votes",
     "share_comparison",
     "share_run",
+    "share_test",
     "start_filling",
     "start_keeping",
     "start_pipeline",

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 from lora_hub import hub, runs
+from lora_hub.compare import test_sets
 from lora_hub.core import run_lock, settings, store
 from lora_hub.core.schema import RunState
 from lora_hub.people import policy
@@ -71,6 +72,8 @@ def collect_leftovers(before: float) -> int:
     found = [
         *store.uploads_dir().glob("*"),
         *settings.runs_dir().glob(".*.*"),
+        *test_sets.tests_dir().glob(".*-*"),  # one that was being made or removed
+        *(path for name in ("*/.*.*", "*/answers/.*.*") for path in test_sets.tests_dir().glob(name)),
         *settings.comparisons_dir().glob(".*.json.*"),
         *settings.people_dir().glob("*/comparisons/.*.json.*"),
         *(path for folder in datasets for name in (".*.*", "*/.*.*") for path in folder.glob(name)),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lora_hub import runs
+from lora_hub.compare import test_sets
 from lora_hub.core import file_lock, settings, store
 from lora_hub.core.errors import DataError
 from lora_hub.core.messages import Message, _
@@ -152,8 +153,9 @@ def _is_sample(file: Path) -> bool:
 
 
 def disk_of(person: Person, known: list[Any]) -> int:
-    """Bytes that a person's files, runs and comparisons take. known: all runs."""
+    """Bytes that a person's files, runs, tests and comparisons take. known: all runs."""
     mine = [store.run_folder(run.id) for run in known if run.owner == person.id]
+    mine += [test_sets.tests_dir() / one.id for one in test_sets.list_tests() if one.owner == person.id]
     owner = owner_of(person)
     return limits.bytes_below(settings.datasets_dir(owner), settings.comparisons_dir(owner), *mine)
 
@@ -162,5 +164,5 @@ def _check_room(person: Person, name: str, size: int, had: int = 0) -> int:
     """Checks whether this person has room for a file of `size` bytes, and returns the bytes that they have left. had:
     bytes of it that are counted already. Raises AccessError."""
     mine = disk_of(person, runs.list_runs()) - had
-    everybodys = limits.bytes_below(settings.people_dir(), settings.runs_dir()) - had
+    everybodys = limits.bytes_below(settings.people_dir(), settings.runs_dir(), test_sets.tests_dir()) - had
     return limits.check_upload(person, name, size, mine, everybodys)

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 
 from lora_hub import hub, runs
 from lora_hub.catalogue import bases
-from lora_hub.compare import Comparer, Pane, matrix
+from lora_hub.compare import Comparer, Pane, matrix, test_sets
+from lora_hub.compare.test_sets import TestReader
 from lora_hub.core import settings
 from lora_hub.core.errors import HubError, LoraHubError, RunError
 from lora_hub.core.messages import _
@@ -140,12 +141,18 @@ def check_matrix(
     return len(found), matrix.check_cells(_filler(person, comparer), found)
 
 
-_READER = RunReader()
+_READER, _TESTS = RunReader(), TestReader()
 
 
 def is_busy() -> bool:
-    """Whether somebody is being served, or a run trains."""
-    return SERVED.quiet_seconds() == 0 or any(is_training(run) for run in runs.list_runs(_READER))
+    """Whether somebody is being served, a run trains, or a test is answered."""
+    return SERVED.quiet_seconds() == 0 or _works()
+
+
+def _works() -> bool:
+    if any(is_training(run) for run in runs.list_runs(_READER)):
+        return True
+    return any(one.state is RunState.RUNNING for one in test_sets.list_tests(_TESTS))
 
 
 def is_training(run: Run) -> bool:
@@ -153,7 +160,7 @@ def is_training(run: Run) -> bool:
 
 
 def _busy_check(cancelled: Callable[[], bool]) -> Callable[[], bool]:
-    """`is_busy`, where the runs are looked at once a second: it is asked between the steps of an answer."""
+    """`is_busy`, where runs and tests are looked at once a second: it is asked between the steps of an answer."""
     looked, found = 0.0, False
 
     def check() -> bool:
@@ -161,7 +168,7 @@ def _busy_check(cancelled: Callable[[], bool]) -> Callable[[], bool]:
         if cancelled() or SERVED.quiet_seconds() == 0:
             return True
         if time.monotonic() - looked > 1:
-            looked, found = time.monotonic(), any(is_training(run) for run in runs.list_runs(_READER))
+            looked, found = time.monotonic(), _works()
         return found
 
     return check

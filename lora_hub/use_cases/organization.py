@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lora_hub import runs
+from lora_hub.compare import test_sets
 from lora_hub.core import settings
 from lora_hub.core.messages import Message, _
 from lora_hub.people import Person, Policy, limits, policy, rules
@@ -16,9 +17,9 @@ from lora_hub.use_cases.keeping import what_is_kept
 
 @dataclass(frozen=True)
 class Standing:
-    """may: the actions they have a right to. allowed: the limits; None: no limits. going: waiting or running runs.
-    minutes: of training in the last 24 hours. disk_mb: of files and runs. place: what kind
-    of Space this is. kept: whether runs and files outlive it."""
+    """may: the actions they have a right to. allowed: the limits; None: no limits. going: runs and tests that
+    wait or work. minutes: that theirs took in the last 24 hours. disk_mb: of files, runs, tests and comparisons. place:
+    what kind of Space this is. kept: whether that outlives it."""
 
     person: Person
     organization: str
@@ -38,13 +39,13 @@ def look_at_standing(person: Person, *, with_disk: bool = True) -> Standing:
     if not person.is_signed_in or Action.TRAIN not in able:
         return Standing(person, settings.organization(), able, None if person.is_local else policy.read())
     known = runs.list_runs()
-    mine = [run for run in known if run.owner == person.id]
+    mine = [one for one in (*known, *test_sets.list_tests()) if one.owner == person.id]
     return Standing(
         person,
         settings.organization(),
         able,
         policy.read(),
-        sum(not run.state.is_final for run in mine),
+        sum(not one.state.is_final for one in mine),
         limits.used_seconds(mine, time.time()) / 60,
         datasets.disk_of(person, known) / limits.MB if with_disk else 0.0,
         _what_place(),

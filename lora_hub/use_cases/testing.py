@@ -1,5 +1,6 @@
 """Test sets: rows that many models answer in a process of its own, and what that says of them."""
 
+import contextlib
 import os
 import time
 from collections.abc import Sequence
@@ -8,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from lora_hub.compare import Comparer, Pane, test_sets
-from lora_hub.compare.test_sets import TestRow, TestSpec, TestState
+from lora_hub.compare.test_sets import TestReader, TestRow, TestSpec, TestState
 from lora_hub.core import settings, store
 from lora_hub.core.errors import AccessError, AdapterError, RunError, SpecError
 from lora_hub.core.messages import _
 from lora_hub.core.schema import DatasetInfo, Problem
 from lora_hub.people import Person, limits, policy, rules
 from lora_hub.people.rules import Action
-from lora_hub.runs import list_runs
+from lora_hub.runs import refresh_run
 from lora_hub.use_cases import datasets, training
 from lora_hub.use_cases.case import use_case
 from lora_hub.use_cases.comparing import commit_of, resolved, with_examples
@@ -73,7 +74,7 @@ def start_test(
     if judge.strip():
         check_fits(asked.task)
         judged_by = chosen_judge(person, comparer, judge, model=judge_model, plain_http=plain_http)
-    info, name = None, run
+    info, name, run_owner = None, run, ""
     if file is not None:
         datasets.check_own(person, file)
         kept = store.add_dataset(file, owner=datasets.owner_of(person))
@@ -85,6 +86,7 @@ def start_test(
         )
     else:
         check_sees(person, run)
+        run_owner = refresh_run(run).owner
         rows = len(test_sets.read_held_out_rows(run, max_rows=max_rows).examples)
     _check_rows(person, name, rows)
     spec = TestSpec(
@@ -94,6 +96,7 @@ def start_test(
         name=name,
         dataset=info,
         run=run,
+        run_owner=run_owner,
         task=asked.task,
         mapping=mapping or {},
         mends=asked.mends,
@@ -132,13 +135,13 @@ def _check_rows(person: Person, name: str, rows: int) -> None:
 def _check_start(person: Person) -> None:
     """Tests count among a person's runs: those that wait or work, and minutes of a day."""
     if not person.is_local:
-        limits.check_start(person, 1, [*list_runs(), *test_sets.list_tests()], time.time())
+        limits.check_start(person, 1, training.everybodys(person), time.time())
 
 
 @use_case(Action.BROWSE)
-def list_tests(person: Person) -> list[TestState]:
-    """The tests that this person may see, newest first."""
-    return [one for one in test_sets.list_tests() if rules.can_see(person, one)]
+def list_tests(person: Person, reader: TestReader | None = None) -> list[TestState]:
+    """The tests that this person may see, newest first, as `test_sets.list_tests`."""
+    return [one for one in test_sets.list_tests(reader) if rules.can_see(person, one)]
 
 
 @use_case(Action.BROWSE)
@@ -182,6 +185,31 @@ def resume_test(person: Person, test_id: str) -> TestState:
     with training.counting(person):
         _check_start(person)
         return test_sets.resume_test(test_id, _environment(person, spec))
+
+
+@use_case(Action.TRAIN, counted=True)
+def share_test(person: Person, test_id: str, visibility: str) -> TestState:
+    """Sets who may read a test, with its rows and answers: "private" or "organization". Raises RunError, SpecError, and
+    AccessError also where the rows are those of another person's run that is not shared."""
+    state = _owned(person, test_id)
+    if visibility != "private":
+        _check_rows_may_be_shown(state.spec)
+    return test_sets.share_test(test_id, visibility)
+
+
+def _check_rows_may_be_shown(spec: TestSpec) -> None:
+    """An admin may test on the rows of anybody's run, and only that person shows them to others."""
+    if not spec.run or spec.run_owner == spec.owner:
+        return
+    with contextlib.suppress(RunError):  # it was deleted
+        run = refresh_run(spec.run)
+        if run.owner == spec.owner or run.visibility != "private":
+            return
+    raise AccessError(
+        _("The rows of this test are those of the run {run}, which is another person's and not shared."),
+        _("Ask its owner to share the run first."),
+        run=spec.run,
+    )
 
 
 @use_case(Action.TRAIN, counted=True)

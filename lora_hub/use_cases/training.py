@@ -9,6 +9,8 @@ from typing import Any
 
 from lora_hub import hub, runs
 from lora_hub.catalogue import bases
+from lora_hub.compare import test_sets
+from lora_hub.compare.test_sets import TestState
 from lora_hub.core import file_lock, settings, store
 from lora_hub.core.errors import BaseError, LoraHubError
 from lora_hub.core.messages import _
@@ -126,7 +128,7 @@ def start_runs(
     publishes, hired = any(spec.publish_to for spec in specs), named.get("hired")
     given = {**(environment or {}), **child_environment(person, publishes=publishes, hires=hired is not None)}
     with counting(person), asked_as(person) if publishes else nullcontext():
-        most_seconds = limits.check_start(person, len(specs), _everybodys(person), time.time())
+        most_seconds = limits.check_start(person, len(specs), everybodys(person), time.time())
         if hired is not None and most_seconds:
             named["hired"] = hired.model_copy(update={"most_seconds": min(hired.most_seconds, most_seconds)})
         return runs.start_runs(
@@ -175,7 +177,7 @@ def resume_run(person: Person, run_id: str, *, room: runs.WaitingRoom | None = N
     given = child_environment(person, publishes=publishes, hires=is_resumable and run.hired is not None) or None
     with counting(person), asked_as(person) if publishes else nullcontext():
         if is_resumable:
-            limits.check_start(person, 1, _everybodys(person), time.time())
+            limits.check_start(person, 1, everybodys(person), time.time())
         runs.resume_run(run_id, environment=given, room=room, check=_still_trains(person))
     return seen(person, run_id)
 
@@ -246,5 +248,7 @@ def counting(person: Person) -> Iterator[None]:
         yield
 
 
-def _everybodys(person: Person) -> list[Run]:
-    return [] if person.is_local else runs.list_runs()
+def everybodys(person: Person) -> list[Run | TestState]:
+    """What counts where this person wants to start something: everybody's runs and tests. Nothing counts for whoever
+    sits at the machine."""
+    return [] if person.is_local else [*runs.list_runs(), *test_sets.list_tests()]

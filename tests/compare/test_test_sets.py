@@ -13,6 +13,7 @@ from persian import refused
 from sample_adapters import make_spec
 from small_data import write_csv
 from test_adapters_of_others import BASE_TEMPLATE, change
+from test_who_may import run_of
 from tiny_bases import build, byte_tokenizer, save_adapter
 
 from lora_hub import use_cases
@@ -20,12 +21,13 @@ from lora_hub.catalogue import bases
 from lora_hub.cli import main
 from lora_hub.compare import Comparer, test_sets
 from lora_hub.compare.test_sets.exporting import safe_cell
-from lora_hub.core import events, run_lock, settings
+from lora_hub.core import events, growing_file, run_lock, settings
 from lora_hub.core.errors import AccessError, DataError, RunError, SpecError
 from lora_hub.core.schema import RunState, Score
 from lora_hub.hub.record import make_record
 from lora_hub.people import LOCAL, policy
 from lora_hub.people.person import Person
+from lora_hub.use_cases import filling
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
 ROWS = [(f"{'ba'[n % 2] * (n % 7 + 1)} {n}", ("ham", "spam")[n % 2]) for n in range(40)]
@@ -143,10 +145,16 @@ def test_what_cannot_be_tested_is_refused_before_a_process_starts(adapters, file
     assert not test_sets.list_tests()
 
 
-def made(owner: str, state: str = "succeeded") -> str:
+def made(owner: str, state: str = "succeeded", **named: str) -> str:
     """A test's folder without a process."""
     spec = test_sets.TestSpec(
-        id=test_sets.new_id("spam"), owner=owner, created=1.0, name="rows.csv", task=make_spec().task, adapters=("a/b",)
+        id=test_sets.new_id("spam"),
+        owner=owner,
+        created=1.0,
+        name="rows.csv",
+        task=make_spec().task,
+        adapters=("a/b",),
+        **named,
     )
     folder = settings.home() / "tests" / spec.id
     folder.mkdir(parents=True)
@@ -186,8 +194,71 @@ def test_tests_count_among_what_one_may_have_at_work(adapters, file, monkeypatch
     with refused(AccessError, match="has 40 rows, and 30 may be tested"):
         use_cases.start_test(eve, Comparer(), adapters[:1], file=kept)
     busy = made("eve", "running")
-    with run_lock.take(settings.home() / "tests" / busy), refused(AccessError, match="1 runs of yours wait or train"):
-        use_cases.start_test(eve, Comparer(), adapters[:1], file=kept, max_rows=20)
+    too_many = "1 runs and tests of yours wait or work"
+    with run_lock.take(settings.home() / "tests" / busy):
+        with refused(AccessError, match=too_many):
+            use_cases.start_test(eve, Comparer(), adapters[:1], file=kept, max_rows=20)
+        # A run finds them counted, too, and so does whoever looks at what they may.
+        with refused(AccessError, match=too_many):
+            use_cases.start_runs(eve, [make_spec(base=bases.get_base("built-in"))])
+        standing = use_cases.look_at_standing(eve)
+        assert standing.going == 1 and standing.disk_mb * 1e6 > kept.stat().st_size, "its folder is theirs, too"
+        assert filling.is_busy(), "nothing is computed ahead meanwhile"
+
+
+def test_a_test_is_read_once_and_then_what_its_process_adds(monkeypatch: pytest.MonkeyPatch) -> None:
+    read, plain = [], growing_file.read_line
+    monkeypatch.setattr(growing_file, "read_line", lambda line: read.append(line) or plain(line))
+    one, reader = made("local", "running"), test_sets.TestReader()
+    folder = settings.home() / "tests" / one
+    log = events.app_log(folder / "events.jsonl")
+    with run_lock.take(folder):
+        for done in range(50):
+            log.append("progress", phase="answering", step=done, total=50, eta=1.0)
+        (folder / "events.jsonl").open("ab").write(b'{"kind": "progress", "da')  # cut off by a crash
+        assert test_sets.list_tests(reader)[0].done == 49 and len(read) == 53
+        assert test_sets.list_tests(reader)[0].done == 49 and len(read) == 53, "nothing is new"
+        log.append("progress", phase="scoring", step=0, total=0, eta=None)
+        again = test_sets.look(one, reader)
+        assert (again.phase, again.done) == ("scoring", 49) and len(read) == 55
+    assert test_sets.look(one, reader).state is RunState.LOST
+    test_sets.delete_test(one)
+    assert test_sets.list_tests(reader) == []
+
+
+def test_a_test_is_shared_by_its_owner_and_taken_back() -> None:
+    eve, will, ada = person("eve", "write"), person("will", "write"), person("ada", "admin")
+    rita, nobody = person("rita", "read"), Person(id="olaf", token="hf_x")
+    policy.write(policy.Policy(strangers="compare"))
+    hers = made("eve")
+    assert use_cases.share_test(eve, hers, "organization").visibility == "organization"
+    for member in (will, rita):
+        assert [one.id for one in use_cases.list_tests(member)] == [hers]
+        assert use_cases.read_test(member, hers).state.owner == "eve"
+    with refused(AccessError, match="This is eve's"):
+        use_cases.share_test(will, hers, "private")
+    with refused(AccessError, match="This is eve's"):
+        use_cases.delete_test(will, hers)
+    assert use_cases.list_tests(nobody) == [], "no member"
+    with refused(SpecError, match="A test cannot be 'public'"):
+        use_cases.share_test(eve, hers, "public")
+    assert use_cases.share_test(ada, hers, "private").visibility == "private"
+    with refused(RunError, match="that you may see"):
+        use_cases.read_test(will, hers)
+
+
+def test_rows_of_anothers_run_are_shared_by_them_alone() -> None:
+    ada = person("ada", "admin")
+    run = run_of("will", "private")
+    hers = made("ada", run=run, run_owner="will")
+    with refused(AccessError, match="another person's and not shared"):
+        use_cases.share_test(ada, hers, "organization")
+    use_cases.share_run(person("will", "write"), run, "organization")
+    assert use_cases.share_test(ada, hers, "organization").visibility == "organization"
+    assert use_cases.share_test(ada, made("ada", run=run, run_owner="ada"), "organization")
+    gone = made("ada", run="spam-1", run_owner="will")
+    with refused(AccessError, match="not shared"):
+        use_cases.share_test(ada, gone, "organization")
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1", "＝1"])

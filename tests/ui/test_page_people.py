@@ -129,7 +129,7 @@ def a_stranger_stands_before_the_door(english: object, persian: object) -> None:
 
 def will_trains(page: object) -> str:
     assert tabs_of(page) == ["Fine-tune", "Runs", "Adapters", "Compare", "Test sets", "Matrix", "Data", "Organization"]
-    wait_for_text(page, "#lh-plan", "0 of your 4 runs at a time wait or train")
+    wait_for_text(page, "#lh-plan", "0 of your 4 runs and tests at a time wait or work")
     page.locator("#lh-task input[value=spam]").check()
     expect(page.locator("#lh-sample")).to_be_enabled()
     page.locator("#lh-sample").click()
@@ -220,7 +220,7 @@ def ada_opens_the_door(ada: object, stranger: object, place: Place, run: str, re
 
 def ada_cancels_wills_run_and_will_deletes_his(ada: object, will: object, place: Place, run: str) -> None:
     open_tab(will, "Organization")
-    wait_for_text(will, "#lh-standing", "Runs that wait or train")
+    wait_for_text(will, "#lh-standing", "Runs and tests that wait or work")
     expect(will.locator("#lh-policy")).to_be_hidden()
     open_tab(will, "Fine-tune")
     will.locator("#lh-effort input[value=thorough]").check()

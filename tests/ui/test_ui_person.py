@@ -61,9 +61,9 @@ def test_limits_are_told_before_they_are_met() -> None:
     will = Person(id="will", roles={"lora-hub": "write"})
     allowed = policy.Policy(waiting_runs=2, minutes_a_day=10)
     for going, minutes, said in (
-        (0, 3.2, "0 of your 2 runs at a time wait or train. 3 of your 10 minutes a day are used."),
+        (0, 3.2, "0 of your 2 runs and tests at a time wait or work. 3 of your 10 minutes a day are used."),
         (1, 12.0, "Your 10 minutes of training a day are used up."),
-        (2, 0.0, "2 runs of yours wait or train, as many as may at a time."),
+        (2, 0.0, "2 runs and tests of yours wait or work, and no more may."),
     ):
         standing = Standing(will, "lora-hub", (Action.TRAIN,), allowed, going, minutes)
         assert said in render_standing.left(standing, "en")

@@ -79,24 +79,29 @@ def test_what_was_left_half_done_goes_after_a_while(tmp_path: Path) -> None:
     upload = tmp_path / "rows.csv"
     upload.write_text("text,label\na,b\n")
     kept = use_cases.add_dataset(LOCAL, upload)
+    tests = settings.home() / "tests"
+    (tests / "spam-3-ab" / "answers").mkdir(parents=True)
     left = [
         settings.runs_dir() / ".spam-1.77.abcd",
         store.uploads_dir() / "0a1b",
+        tests / ".spam-1-ab.gone",
+        tests / ".spam-2-ab",
+        tests / "spam-3-ab" / "answers" / ".0.jsonl.77.abcd",
         kept.with_name(".rows.csv.0a1b"),
         use_cases.add_dataset(WILL, upload).with_name(".rows.csv.0a1b"),
     ]
     for place, path in enumerate(left):
-        if place < 2:
+        if place < 4:
             path.mkdir(parents=True)
             (path / "spec.json").write_text("{}")
         else:
             path.write_text("text,la")
     assert collecting.collect_leftovers(time.time() - 3600) == 0, "somebody may be writing it"
-    line = settings.runs_dir() / ".line"  # whose turn it is
-    line.mkdir()
-    age(*left, kept.parent, line)
+    line, turn = settings.runs_dir() / ".line", tests / ".turn"  # whose turn it is
+    line.mkdir(), turn.touch()
+    age(*left, kept.parent, line, turn)
     assert collecting.collect_leftovers(time.time() - 3600) == len(left)
-    assert not any(path.exists() for path in left) and kept.is_file() and line.is_dir()
+    assert not any(path.exists() for path in left) and kept.is_file() and line.is_dir() and turn.is_file()
 
 
 def test_a_file_that_cannot_be_read_is_not_kept(tmp_path: Path) -> None:

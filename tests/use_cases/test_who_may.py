@@ -113,6 +113,7 @@ MAY = {
     "send_votes": MEMBERS,
     "share_comparison": MEMBERS,
     "share_run": THOSE_WHO_TRAIN,
+    "share_test": THOSE_WHO_TRAIN,
     "start_pipeline": THOSE_WHO_TRAIN,
     "start_run": THOSE_WHO_TRAIN,
     "start_runs": THOSE_WHO_TRAIN,
@@ -457,7 +458,7 @@ def test_limits_are_told_before_they_are_met(tmp_path: Path) -> None:
     run_id = make_run(("app-1", "submitted", {"owner": "eve"}))
     comparer = SimpleNamespace(resolve=lambda names: [], stream=lambda *a, **b: iter(()))
     with store.own_run(run_id):
-        with refused(AccessError, match="1 runs of yours wait or train, and 1 may"):
+        with refused(AccessError, match="1 runs and tests of yours wait or work, and 1 may"):
             use_cases.start_runs(EVE, [make_spec()])
         standing = use_cases.look_at_standing(EVE)
         assert (standing.going, standing.allowed.waiting_runs) == (1, 1)
@@ -559,7 +560,7 @@ def test_of_two_starts_at_once_one_finds_the_last_place(monkeypatch: pytest.Monk
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(locks) == 1 and len(said) == 1 and "1 runs of yours wait or train" in said[0]
+    assert len(locks) == 1 and len(said) == 1 and "1 runs and tests of yours wait or work" in said[0]
     locks[0].close()
 
 

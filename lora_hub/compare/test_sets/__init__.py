@@ -6,7 +6,7 @@ told = score_file(bases, panes, file)          here and now
 
 from lora_hub.compare.test_sets.answering import answer_panes, fingerprint_adapter
 from lora_hub.compare.test_sets.checking import check_test
-from lora_hub.compare.test_sets.control import cancel_test, delete_test, resume_test, start_test
+from lora_hub.compare.test_sets.control import cancel_test, delete_test, resume_test, share_test, start_test
 from lora_hub.compare.test_sets.exporting import to_csv, to_json
 from lora_hub.compare.test_sets.folders import (
     folder_of,
@@ -21,7 +21,7 @@ from lora_hub.compare.test_sets.judge import describe_sending
 from lora_hub.compare.test_sets.judge_wire import check_url, own_model, own_url
 from lora_hub.compare.test_sets.judged import describe_agreement, describe_first, describe_judged
 from lora_hub.compare.test_sets.kept_answers import answers_dir, forget
-from lora_hub.compare.test_sets.looking import PHASES, list_tests, look
+from lora_hub.compare.test_sets.looking import PHASES, TestReader, list_tests, look
 from lora_hub.compare.test_sets.nouns import MOST_ADAPTERS, JudgeSpec, TestRow, TestSpec, TestState
 from lora_hub.compare.test_sets.panes_asked import ask_panes
 from lora_hub.compare.test_sets.reading import read_file, read_held_out_rows
@@ -32,6 +32,7 @@ __all__ = [
     "MOST_ADAPTERS",
     "PHASES",
     "JudgeSpec",
+    "TestReader",
     "TestRow",
     "TestSpec",
     "TestState",
@@ -66,6 +67,7 @@ __all__ = [
     "read_rows",
     "resume_test",
     "score_file",
+    "share_test",
     "start_test",
     "tests_dir",
     "to_csv",

@@ -1,4 +1,4 @@
-"""What moves a test: start, cancel, resume, delete. Its process is `worker`; its truth is its folder."""
+"""What moves a test: start, cancel, resume, share, delete. Its process is `worker`; its truth is its folder."""
 
 import contextlib
 import time
@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lora_hub.compare.test_sets import folders
-from lora_hub.compare.test_sets.looking import look
+from lora_hub.compare.test_sets.looking import SHARED, look
 from lora_hub.compare.test_sets.nouns import TestSpec, TestState
 from lora_hub.core import events, run_lock, settings, store
-from lora_hub.core.errors import LoraHubError, RunError
+from lora_hub.core.errors import LoraHubError, RunError, SpecError
 from lora_hub.core.messages import _
 from lora_hub.core.schema import RunState
 from lora_hub.runs import HERE, RESUMABLE, get_runner, run_states
@@ -65,6 +65,20 @@ def cancel_test(test_id: str) -> TestState:
     if not look(test_id).state.is_final:
         runner.kill(state.handle)
         _wait(lambda: look(test_id).state.is_final)
+    return look(test_id)
+
+
+def share_test(test_id: str, visibility: str) -> TestState:
+    """Sets who may read a test. Raises SpecError for what is none of `looking.SHARED`."""
+    state = look(test_id)
+    if visibility not in SHARED:
+        raise SpecError(
+            _("A test cannot be {visibility!r}."), _("It is private or organization."), visibility=visibility[:40]
+        )
+    if state.visibility != visibility:
+        folder = folders.folder_of(test_id)
+        with store.disk_errors(folder):
+            events.app_log(folder / "events.jsonl").append("shared", visibility=visibility)
     return look(test_id)
 
 

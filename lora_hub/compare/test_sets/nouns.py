@@ -23,11 +23,11 @@ class JudgeSpec(Noun):
 
 class TestSpec(Noun):
     """What a test asks of whom; written once. owner: "local" or who signed in. name: what people call its rows.
-    dataset: the stored file; None: the held-out rows of `run`. adapters: as they were named. commits: which version of
-    each is asked, "" for what is on this machine. base_of: the base, where it lies elsewhere than the adapters say.
-    base: ask it as it is; examples: and with examples in its prompt. examples_of: the run whose examples those are, if
-    it is on this machine and an adapter from the Hub names it. max_rows: 0 for all. judge: of answers in text, if
-    one was wanted."""
+    dataset: the stored file; None: the held-out rows of `run`, whose owner is `run_owner`. adapters: as they were
+    named. commits: which version of each is asked, "" for what is on this machine. base_of: the base, where it lies
+    elsewhere than the adapters say. base: ask it as it is; examples: and with examples in its prompt. examples_of: the
+    run whose examples those are, if it is on this machine and an adapter from the Hub names it. max_rows: 0 for all.
+    judge: of answers in text, if one was wanted."""
 
     __test__ = False  # pytest takes its name for a test's
 
@@ -37,6 +37,7 @@ class TestSpec(Noun):
     name: str
     dataset: DatasetInfo | None = None
     run: str = ""
+    run_owner: str = ""
     task: Task
     mapping: dict[str, str] = {}
     mends: tuple[Mend, ...] = ()
@@ -51,7 +52,8 @@ class TestSpec(Noun):
 
 
 class TestState(Noun):
-    """How a test stands, computed from its events. done, total: answers. eta: seconds. The fields that a run has, too,
+    """How a test stands, computed from its events. done, total: answers. eta: seconds. visibility: "private", or
+    "organization": its members may read it, with its rows and answers. The fields that a run has, too,
     mean what they mean there (`schema.Run`)."""
 
     __test__ = False
@@ -72,14 +74,11 @@ class TestState(Noun):
     worked: float = 0.0
     last_event: float = 0.0
     cancelling: bool = False
+    visibility: str = "private"
 
     @property
     def owner(self) -> str:
         return self.spec.owner
-
-    @property
-    def visibility(self) -> str:
-        return "private"
 
     @property
     def seconds(self) -> float:

@@ -54,7 +54,7 @@ def standing(told: Any, language: str) -> str:
         else _("Your adapters are published with this Space's own account.")
     )
     used = [
-        (_("Runs that wait or train"), told.going, allowed.waiting_runs),
+        (_("Runs and tests that wait or work"), told.going, allowed.waiting_runs),
         (_("Minutes of training in the last 24 hours"), told.minutes, allowed.minutes_a_day),
         (_("MB of files and runs"), told.disk_mb, allowed.disk_mb),
     ]
@@ -78,7 +78,7 @@ def left(told: Any, language: str) -> str:
     if told.allowed is None or Action.TRAIN not in told.may:
         return ""
     said = t(
-        _("{going} runs of yours wait or train, as many as may at a time. Wait until one has ended, or cancel one.")
+        _("{going} runs and tests of yours wait or work, and no more may. Wait until one has ended, or cancel one.")
         if told.going >= told.allowed.waiting_runs
         else _(
             "Your {most:,} minutes of training a day are used up. You can start again as the last 24 hours pass, or an "
@@ -86,8 +86,8 @@ def left(told: Any, language: str) -> str:
         )
         if told.minutes >= told.allowed.minutes_a_day
         else _(
-            "{going} of your {most_runs} runs at a time wait or train. {used:,} of your {most:,} minutes a day are "
-            "used."
+            "{going} of your {most_runs} runs and tests at a time wait or work. {used:,} of your {most:,} minutes a "
+            "day are used."
         ),
         language,
         most_runs=told.allowed.waiting_runs,
