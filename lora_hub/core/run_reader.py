@@ -15,7 +15,9 @@ from pydantic import ValidationError
 
 from lora_hub.core.errors import RunError, refused
 from lora_hub.core.events import Folding
-from lora_hub.core.growing_file import GrowingFile, Stamp, stamp_of
+from lora_hub.core.growing_file import GrowingFile as GrowingFile
+from lora_hub.core.growing_file import Stamp as Stamp
+from lora_hub.core.growing_file import stamp_of as stamp_of
 from lora_hub.core.messages import _, several
 from lora_hub.core.schema import SPEC_VERSION, BaseModel, DatasetInfo, Failure, Run, RunState, Task, Text2, TrainSpec
 

@@ -16,8 +16,8 @@ from lora_hub.compare.test_sets import folders
 from lora_hub.compare.test_sets.nouns import TestSpec, TestState
 from lora_hub.core import run_lock
 from lora_hub.core.errors import RunError
-from lora_hub.core.growing_file import GrowingFile, Stamp, stamp_of
 from lora_hub.core.messages import _, read_message
+from lora_hub.core.run_reader import GrowingFile, Stamp, stamp_of
 from lora_hub.core.schema import Event, Failure, RunState
 
 # Who may read a test besides its owner and the admins.
