@@ -130,10 +130,14 @@ def _chosen(
     others = resolved(person, comparer, [one for one in adapters if one != AUTO])
     named = [pane.name for pane in others]
     own = {BASE, BASE_EXAMPLES, *named}
-    if any(question.earlier.values()) and not question.earlier.get(AUTO):
-        before = next((name for name, turns in question.earlier.items() if turns and name not in (*own, AUTO)), "")
+    begun = [name for name, turns in question.earlier.items() if turns]
+    if begun and AUTO not in begun:
+        # The adapter that nobody named; without the base in the chat, the one that is named by hand, too.
+        before = next((name for name in begun if name not in own), "")
+        if not before and BASE not in begun:
+            before = next((name for name in begun if name in named), "")
         if before:
-            (pane,) = resolved(person, comparer, [before])
+            (pane,) = [one for one in others if one.name == before] or resolved(person, comparer, [before])
             said = _("{adapter} goes on: this chat began with it.", adapter=before)
             return _placed(adapters, others, question, replace(pane, note=said))
         said = _("The base goes on: this chat began with it.")
@@ -169,9 +173,10 @@ def _placed(adapters: list[str | Pane], others: list[Pane], question: Question, 
         asked.insert(adapters.index(AUTO), chosen)
     names = {BASE, BASE_EXAMPLES, *(pane.name for pane in asked)}
     strengths, earlier = dict(question.strengths), dict(question.earlier)
-    for kept in (strengths, earlier):
-        if AUTO in kept:
-            kept.setdefault(chosen.name, kept.pop(AUTO))
+    if AUTO in strengths:
+        strengths.setdefault(chosen.name, strengths.pop(AUTO))
+    if AUTO in earlier:  # an empty chat of the adapter that is named by hand, too, is none
+        earlier[chosen.name] = earlier.get(chosen.name) or earlier[AUTO]
     return Chosen(
         [*asked],
         question.model_copy(

@@ -149,6 +149,16 @@ def test_a_chat_goes_on_with_the_adapter_that_it_began_with(ask) -> None:
     assert alone.name == BASE and "The base goes on" in alone.note.en
 
 
+def test_a_chat_goes_on_with_its_turns_where_the_choice_is_named_by_hand_too(ask, comparer: Comparer) -> None:
+    turns = (Turn(role="user", content="a"), Turn(role="assistant", content="b"))
+    for names in ([AUTO, SPAM], [SPAM, AUTO]):
+        (alone,) = ask(names, base=False, prompt=TEXTS[NEWS][0], earlier={SPAM: turns})
+        assert alone.name == SPAM and "this chat began with it" in alone.note.en
+    question = ask_question(prompt=TEXTS[SPAM][0], earlier={AUTO: turns, SPAM: ()})
+    chosen = use_cases.choose_adapter(LOCAL, comparer, [AUTO, SPAM], question)
+    assert chosen.names == [SPAM] and chosen.question.earlier == {SPAM: turns}
+
+
 def test_what_auto_cannot_do_is_said(ask) -> None:
     with refused(SpecError, match="auto reads a bare question"):
         ask([AUTO], prompt="", inputs={"text": "x"})
