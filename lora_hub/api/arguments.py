@@ -21,6 +21,8 @@ from lora_hub.core.schema import MOST_EXAMPLES, MOST_SAMPLES, MOST_STRENGTH
 MOST_NAME, MOST_PART, MOST_FIELDS = 1000, 20_000, 100_000
 # The data is read anew for each mend.
 MOST_MENDS, MOST_COLUMNS = 30, 1000
+# Of adapters, of rows that an answer holds, and of panes of a comparison.
+MOST_NAMES, MOST_ROWS_TOLD, MOST_PLACE = 200, 1000, 100
 SHOWN = 60
 
 
@@ -36,6 +38,7 @@ def _fits(value: Any) -> Any:
 
 Name = Annotated[str, Field(max_length=MOST_NAME)]
 Part = Annotated[str, Field(max_length=MOST_PART)]
+Names = Annotated[list[Name], Field(max_length=MOST_NAMES)]
 Columns = Annotated[dict[Name, Part], Field(max_length=MOST_COLUMNS)]
 Mends = Annotated[list[Part], Field(max_length=MOST_MENDS)]
 Tokens = Annotated[int, Field(ge=0, le=1_000_000)]
@@ -44,6 +47,9 @@ Share = Annotated[float, Field(gt=0, le=1)]
 Examples = Annotated[int, Field(ge=0, le=MOST_EXAMPLES)]
 Samples = Annotated[int, Field(ge=1, le=MOST_SAMPLES)]
 Strength = Annotated[float, Field(ge=0, le=MOST_STRENGTH)]
+Rows = Annotated[int, Field(ge=0, le=1_000_000_000)]
+FewRows = Annotated[int, Field(ge=0, le=MOST_ROWS_TOLD)]
+Place = Annotated[int, Field(ge=0, le=MOST_PLACE)]
 Seed = Annotated[int, Field(ge=0, lt=1 << 63)]
 Fields = Annotated[dict[str, Any], AfterValidator(_fits)]
 

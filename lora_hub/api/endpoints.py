@@ -5,7 +5,8 @@ Each is one public endpoint of the same name. Arguments and results are plain JS
 defaults and annotations are what programs read of them.
 
 The road: `inspect` takes the data and answers with its id (`dataset`), `plan` says what a training would be, `train`
-starts it and answers with its run, `run` tells how that goes, `publish` shares its adapter, `compare` asks it.
+starts it and answers with its run, `run` tells how that goes, `publish` shares its adapter, `compare` asks it. What
+measures adapters against each other is in `measuring`.
 """
 
 from collections.abc import Iterator
@@ -28,29 +29,30 @@ from lora_hub.api.arguments import (
     Temperature,
     Tokens,
 )
+from lora_hub.api.asking import compared
+from lora_hub.api.given import open_named
+from lora_hub.api.measuring import MEASURING, Measuring
 from lora_hub.api.plain import in_english
 from lora_hub.api.training_call import TrainingAsked, takes_training
 from lora_hub.catalogue.tasks import catalogue
 from lora_hub.compare import routing
-from lora_hub.core import settings, store
+from lora_hub.core import settings
 from lora_hub.core.errors import DataError, SpecError
 from lora_hub.core.messages import _, several
 from lora_hub.core.schema import MOST_ADAPTERS, Task, ask_question
 from lora_hub.people import Person
 
-NAMES = ("inspect", "plan", "train", "runs", "run", "cancel", "publish", "adapters", "compare", "route")
+NAMES = (
+    *("inspect", "plan", "train", "runs", "run", "cancel", "publish", "adapters", "compare", "route"),
+    *MEASURING,
+)
 # A question to more adapters is refused before anything is read.
 Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Endpoints:
-    """The public functions. comparer: a `compare.Comparer`. looker: an Inspector, or what has its methods. room: where
-    runs wait, if people sign in."""
-
-    comparer: Any
-    looker: Any
-    room: Any = None
+class Endpoints(Measuring):
+    """The public functions."""
 
     def inspect(
         self,
@@ -213,6 +215,8 @@ class Endpoints:
         strengths: dict[Name, Strength] | None = None,
         system: Part = "",
         earlier: Fields | None = None,
+        keep: bool = False,
+        blind: bool = False,
     ) -> Iterator[Json]:
         """The answers of a base and its adapters to one question, side by side, as they grow: the last one is complete.
 
@@ -232,13 +236,15 @@ class Endpoints:
             strengths: adapter -> 0 (the base) to 1.2; 1: as it was trained.
             system: ask as a chat, with this system prompt.
             earlier: the chat's earlier turns, by adapter ("base", "base_examples"): a list of role and content each.
+            keep: keep it in your history, as the page does; the last answer has its id (`comparison`).
+            blind: keep it, and answer once, without names and in an order of its own, for `vote`.
         """
         if not adapters or len(adapters) > MOST_ADAPTERS:
             raise SpecError(
                 _("{count} adapters were named.", count=len(adapters)),
                 _("Name 1 to {most} of them.", most=MOST_ADAPTERS),
             )
-        asked = use_cases.ask(
+        yield from compared(
             person,
             self.comparer,
             list(adapters),
@@ -257,11 +263,9 @@ class Endpoints:
                 system=system,
                 earlier=earlier or {},
             ),
+            keep=keep,
+            blind=blind,
         )
-        answers: dict[int, Json] = {}
-        for event in asked:
-            answers[event.pane] = {**event.to_json(), "done": event.done}
-            yield {"answers": [answers[place] for place in sorted(answers)]}
 
     def _kept(self, person: Person, file: Path | None, text: str, name: str, dataset: str) -> Path:
         """The file in our store. Raises DataError if none or several are given."""
@@ -271,12 +275,7 @@ class Endpoints:
             return use_cases.add_dataset(person, file, name or file.name)
         if text:
             return use_cases.add_text(person, text, name or "rows.csv")
-        from lora_hub.hub import is_dataset_id
-
-        # An id of ours begins with a fingerprint, which is no owner of a Hub's dataset that anybody has.
-        if store.FINGERPRINT.fullmatch(dataset.partition("/")[0]) or not is_dataset_id(dataset):
-            return use_cases.open_dataset(person, dataset)
-        return use_cases.fetch_dataset(person, dataset)
+        return open_named(person, dataset)
 
     def _inspected(
         self, person: Person, kept: Path, task: Task | None, columns: dict[str, str] | None, mends: Any, base: Any

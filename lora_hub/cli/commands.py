@@ -154,6 +154,8 @@ def compare(options: argparse.Namespace) -> Result:
             _("{auto} finds the adapter for one question, not for a file.", auto=AUTO),
             _("Name the adapters that are to be tested."),
         )
+    if options.test and options.keep:
+        raise SpecError(_("--keep is for a question; a file is a test."), _("`tests run FILE` keeps it."))
     question = None if options.test else question_of(options)
     from lora_hub import use_cases
     from lora_hub.catalogue import bases
@@ -192,6 +194,9 @@ def compare(options: argparse.Namespace) -> Result:
                 if name not in BASE_WAYS:
                     check_minimum(minimum, scored["metrics"], result, name)
             return result
+        if options.keep and AUTO in adapters:
+            chosen = use_cases.choose_adapter(LOCAL, comparer, adapters, question)
+            adapters, question = chosen.adapters, chosen.question
         events = use_cases.ask(
             LOCAL,
             comparer,
@@ -199,4 +204,5 @@ def compare(options: argparse.Namespace) -> Result:
             question,
         )
         done = sorted((event for event in events if event.done), key=lambda event: event.pane)
-    return {"answers": [event.to_json() for event in done]}
+        one = use_cases.keep_comparison(LOCAL, question, done) if options.keep else None
+    return {"answers": [event.to_json() for event in done], **({"comparison": one.id} if one else {})}

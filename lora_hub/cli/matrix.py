@@ -23,7 +23,7 @@ class Differs(Unfinished):
 def show_or_fill(options: argparse.Namespace) -> Result:
     """With --fill, what is missing is computed first; with --check, what is kept is computed again. Raises Differs."""
     from lora_hub import use_cases
-    from lora_hub.compare import Comparer
+    from lora_hub.compare import Comparer, matrix
 
     if options.fill and options.check:
         raise SpecError(_("--fill and --check are two things."), _("Do one after the other."))
@@ -49,26 +49,7 @@ def show_or_fill(options: argparse.Namespace) -> Result:
             for done, total in use_cases.fill_matrix(LOCAL, Comparer(), org):
                 progress.show_scoring(options.screen, done, total)
         found = use_cases.read_matrix(LOCAL, org)
-    return {
-        "organization": org,
-        "missing": found.missing,
-        "left_out": found.left_out,
-        "bases": [
-            {
-                "base": grid.base,
-                "sets": [{"task": one.task, "set": one.set, "rows": one.rows} for one in grid.columns],
-                "adapters": [
-                    {
-                        "adapter": ref.repo_id if ref else "",
-                        "task": ref.task if ref else "",
-                        "cells": [cell.model_dump(mode="json") if cell else None for cell in cells],
-                    }
-                    for ref, cells in grid.rows
-                ],
-            }
-            for grid in found.grids
-        ],
-    }
+    return {"organization": org, **matrix.matrix_json(found)}
 
 
 def show_matrix(result: Result) -> list[Part]:

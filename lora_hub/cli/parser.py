@@ -218,6 +218,9 @@ def make_parser(screen: Screen | None = None) -> argparse.ArgumentParser:
     add_minimum(command, say)
     command.add_argument("--map", default="", metavar="ROLE=COLUMN,...")
     command.add_argument(
+        "--keep", action="store_true", help=say(_("keep it in the history, as the page does: `comparisons`"))
+    )
+    command.add_argument(
         "--free-text", action="store_true", help=say(_("let tasks with labels answer in their own words, too"))
     )
     command.add_argument(

@@ -26,7 +26,6 @@ def promote(options: argparse.Namespace) -> Result:
     """Raises NotPromoted with what was found, where the version is not better or forgot too much."""
     from lora_hub import use_cases
     from lora_hub.compare import Comparer
-    from lora_hub.compare.promoting import measured_of
 
     if options.roll_back == bool(options.version):
         raise SpecError(
@@ -47,18 +46,7 @@ def promote(options: argparse.Namespace) -> Result:
             reason=options.reason,
             progress=functools.partial(progress.show_scoring, options.screen),
         )
-    task, general = measured_of(found.trial) if found.trial else (None, None)
-    result = {
-        "repo": found.repo_id,
-        "moved": found.moved,
-        "kind": found.why,
-        "version": found.version,
-        "before": found.before,
-        "limit": found.limit,
-        "said": found.said.en,
-        "task": task.model_dump(mode="json") if task else None,
-        "general": general.model_dump(mode="json") if general else None,
-    }
+    result = found.to_json()
     if not found.moved:
         raise NotPromoted(_("{version} was not promoted: {said}", version=found.version, said=found.said), also=result)
     options.screen.say(found.said)

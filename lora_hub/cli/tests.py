@@ -75,9 +75,10 @@ def add_arguments(command: argparse.ArgumentParser, say: Callable[[Message], str
 
 def manage_tests(options: argparse.Namespace) -> Result:
     from lora_hub import use_cases
+    from lora_hub.compare import test_sets
 
     if options.action == "list":
-        return {"tests": [test_row(one) for one in use_cases.list_tests(LOCAL)]}
+        return {"tests": [test_sets.test_row(one) for one in use_cases.list_tests(LOCAL)]}
     if not options.name:
         raise SpecError(
             _("`{command}` needs a name."),
@@ -99,11 +100,15 @@ def manage_tests(options: argparse.Namespace) -> Result:
         use_cases.delete_test(LOCAL, options.name)
         return {"deleted": options.name}
     if options.action == "cancel":
-        return test_details(use_cases.cancel_test(LOCAL, options.name))
+        return test_sets.test_details(use_cases.cancel_test(LOCAL, options.name))
     if options.action == "resume":
         use_cases.resume_test(LOCAL, options.name)
-        return _wait(options, options.name) if options.wait else test_row(use_cases.refresh_test(LOCAL, options.name))
-    return test_details(use_cases.refresh_test(LOCAL, options.name))
+        return (
+            _wait(options, options.name)
+            if options.wait
+            else test_sets.test_row(use_cases.refresh_test(LOCAL, options.name))
+        )
+    return test_sets.test_details(use_cases.refresh_test(LOCAL, options.name))
 
 
 def _run(options: argparse.Namespace) -> Result:
@@ -140,12 +145,13 @@ def _run(options: argparse.Namespace) -> Result:
             **judging,
         )
     options.screen.say(_("test {test_id}", test_id=state.id))
-    return _wait(options, state.id) if options.wait else test_row(state)
+    return _wait(options, state.id) if options.wait else test_sets.test_row(state)
 
 
 def _wait(options: argparse.Namespace, test_id: str) -> Result:
     """Raises Unfinished where the test did not succeed."""
     from lora_hub import use_cases
+    from lora_hub.compare import test_sets
 
     shown = _Progress(options.screen)
     try:
@@ -156,11 +162,11 @@ def _wait(options: argparse.Namespace, test_id: str) -> Result:
         state = use_cases.refresh_test(LOCAL, test_id)
         if not state.state.is_final:
             state = use_cases.cancel_test(LOCAL, test_id)
-        stop.also = test_row(state)
+        stop.also = test_sets.test_row(state)
         raise
     finally:
         shown.end()
-    result = test_details(state)
+    result = test_sets.test_details(state)
     if state.state is not RunState.SUCCEEDED:
         error = state.error
         said = error.said if error else _("The test {test_id} is {state}.", test_id=test_id, state=_word(state))
@@ -207,38 +213,6 @@ def _export(options: argparse.Namespace) -> Result:
     else:
         return {"test": options.name, "csv": test_sets.to_csv(report.rows)}
     return {"test": options.name, "file": str(options.out), "rows": len(report.rows)}
-
-
-def test_row(state: Any) -> Result:
-    """A test in a line of JSON. seconds: of work; eta: seconds, None where it is not known."""
-    return {
-        "test": state.id,
-        "name": state.spec.name,
-        "task": state.spec.task.id,
-        "adapters": list(state.spec.adapters),
-        "state": state.state.value,
-        "done": state.done,
-        "total": state.total,
-        "eta": state.eta,
-        "seconds": round(state.seconds, 3),
-        "created": state.created,
-    }
-
-
-def test_details(state: Any) -> Result:
-    """With what it found, where it has ended well."""
-    from lora_hub.compare import test_sets
-
-    result = test_row(state)
-    if state.error:
-        result["error"] = state.error.to_json()
-    folder = test_sets.folder_of(state.id)
-    found = test_sets.read_result(folder) if state.state is RunState.SUCCEEDED else None
-    if found is not None:
-        result |= {key: found[key] for key in ("rows", "clusters", "metric", "metrics", "pairs", "few_shot")}
-        result |= {key: found[key] for key in ("judge", "judged") if key in found}
-        result["problems"] = [problem.to_json() for problem in test_sets.read_problems(folder)]
-    return result
 
 
 def _word(state: Any) -> Message:

@@ -9,7 +9,8 @@ from lora_hub.api import NAMES, Arguments, Endpoints
 from lora_hub.api.arguments import MOST_FIELDS, MOST_MENDS, MOST_NAME, Fields, Name
 from lora_hub.core.errors import SpecError
 
-NEEDED = {"dataset": "0123456789abcdef/a.csv", "run": "x", "adapters": ["a/b"], "text": "x"}
+NEEDED = {"dataset": "0123456789abcdef/a.csv", "run": "x", "adapters": ["a/b"], "text": "x", "test": "x"}
+NEEDED |= {"comparison": "0" * 16, "choice": "tie", "adapter": "a/b", "version": "v1"}
 
 
 def said(name: str, given: dict) -> str:
@@ -77,6 +78,11 @@ def test_functions_about_a_training_take_the_same_and_say_so() -> None:
         ("compare", {"temperature": -1}, "it must be at least 0"),
         ("compare", {"max_new_tokens": -1}, "it must be at least 0"),
         ("compare", {"seed": 2**70}, "it must be less than"),
+        ("vote", {"place": -1}, "it must be at least 0"),
+        ("vote", {"choice": ["one"]}, "'choice' will not do: it must be a text"),
+        ("test", {"rows": 1001}, "it must be at most 1000"),
+        ("start_test", {"adapters": ["a/b"] * 201}, "it may have at most 200 entries"),
+        ("collections", {"add": "a/b"}, "'add' will not do: it must be a list"),
         ("train", {"publish": 5}, "it must be true or false"),
     ],
 )

@@ -57,8 +57,9 @@ def published(place: Place, tmp_path_factory: pytest.TempPathFactory) -> str:
         [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, timeout=600, check=False
     )
     assert done.returncode == 0, done.stderr
-    *_, ended, first, last = done.stdout.strip().splitlines()
+    *_, ended, tested, first, last = done.stdout.strip().splitlines()
     assert ended.startswith("succeeded {'value'") and "True {'steps'" in done.stdout, done.stdout
+    assert tested.startswith("succeeded [{'a'"), done.stdout
     base, adapter = json.loads(last.replace("'", '"')).items()
     assert base[0] == "base" and base[1] in ("ham", "spam") and adapter[1] in ("ham", "spam")
     return adapter[0]
@@ -106,6 +107,55 @@ def test_the_road_by_curl(place: Place, published: str) -> None:
     assert [one["repo_id"] for one in told["adapters"]] == [published]
 
 
+def test_votes_production_and_the_shelf_by_gradio_client(place: Place, published: str) -> None:
+    """What the page does after a comparison, with the same rights and in the same places."""
+    rita, will = calls(place, "rita"), calls(place, "will")
+    asked = {"adapters": [published], "prompt": "You won a prize!", "api_name": "/compare"}
+    blind = rita.predict(**asked, blind=True)
+    assert [one["place"] for one in blind["answers"]] == [1, 2] and published not in json.dumps(blind)
+    best = next(one["place"] for one in blind["answers"])
+    voting = {"comparison": blind["comparison"], "choice": "one", "place": best, "api_name": "/vote"}
+    hidden, shown = rita.predict(**voting), rita.predict(**voting, reveal=True)
+    assert hidden["models"] == [] and len(shown["models"]) == 2 and (shown["counts"], shown["place"]) == (True, best)
+    late = rita.predict(comparison=blind["comparison"], choice="tie", api_name="/vote")
+    assert not late["counts"] and late["models"] == shown["models"]
+    board = rita.predict(task="spam", preferences=True, api_name="/votes")
+    assert board["votes"] == 1 and board["boards"][0]["task"] == "spam" and len(board["preferences"]) == 1
+    assert rita.predict(**asked)["answers"][1]["adapter"] == published, "and kept only where it is wanted"
+    kept = rita.predict(**asked, keep=True)
+    assert re.fullmatch("[0-9a-f]{16}", kept["comparison"]) and kept["trouble"] == ""
+    with pytest.raises(AppError, match="another person's|There is no comparison"):
+        will.predict(**{**voting, "comparison": kept["comparison"]})
+
+    [test] = will.predict(api_name="/tests")["tests"]
+    told = will.predict(test=test["test"], rows=2, api_name="/test")
+    assert told["pairs"][0]["better"] is None or told["pairs"][0]["p"] < 0.05
+    assert len(told["answers"]) == 2 and published in told["answers"][0]["answers"]
+    for name, given, said in (
+        ("test", {"test": test["test"]}, "There is no test"),
+        ("cancel_test", {"test": test["test"]}, "is a member who reads"),
+        ("promote", {"adapter": published, "version": "v1"}, "is a member who reads"),
+        ("unpublish", {"adapter": published}, "is a member who reads"),
+        ("collections", {"collection": "Ours", "add": [published]}, "is a member who reads"),
+    ):
+        with pytest.raises(AppError, match=said):
+            rita.predict(**given, api_name=f"/{name}")
+    grid = rita.predict(api_name="/matrix")
+    assert grid["bases"][0]["adapters"][1]["adapter"] == published and grid["missing"] > 0
+    moved = will.predict(adapter=published, version="v1", api_name="/promote")
+    assert moved["task"]["rows"] > 0 and moved["general"]["rows"] == 80 and isinstance(moved["moved"], bool)
+    with pytest.raises(AppError, match="was in production before|Nothing of"):
+        will.predict(adapter=published, api_name="/roll_back")
+    [made] = will.predict(collection="Ours", add=[published], api_name="/collections")["collections"]
+    assert made["adapters"] == [published] and made["title"] == "Ours"
+    assert rita.predict(api_name="/collections")["collections"][0]["slug"] == made["slug"]
+    gone = will.predict(adapter=published, api_name="/unpublish")
+    assert gone["unpublished"] and "In these collections: Ours." in gone["depends"]
+    assert not will.predict(adapter=published, undo=True, api_name="/unpublish")["unpublished"]
+    [made] = will.predict(collection=made["slug"], remove=[published], api_name="/collections")["collections"]
+    assert made["adapters"] == []
+
+
 async def _tools(place: Place, name: str, calls: list[tuple[str, dict[str, Any]]]) -> tuple[list[str], list[Any]]:
     headers = {"Authorization": f"Bearer {token_of(name)}"} if name else None
     async with streamablehttp_client(f"{place.app.url}/mcp", headers=headers) as (read, write, _):
@@ -150,6 +200,13 @@ def test_nothing_without_a_token_or_with_a_wrong_one(place: Place, published: st
         "publish": {"run": "x"},
         "compare": {"adapters": [published], "prompt": "x"},
         "route": {"text": "x"},
+        "start_test": {"adapters": [published], "run": "x"},
+        "test": {"test": "x"},
+        "cancel_test": {"test": "x"},
+        "vote": {"comparison": "0" * 16, "choice": "tie"},
+        "promote": {"adapter": published, "version": "v1"},
+        "roll_back": {"adapter": published},
+        "unpublish": {"adapter": published},
     }
     for name in NAMES:
         with pytest.raises(AppError, match="nobody is signed in"):

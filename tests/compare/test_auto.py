@@ -168,8 +168,14 @@ def test_what_auto_cannot_do_is_said(ask) -> None:
 
 def test_the_shell_and_the_endpoint_answer_alike(comparer: Comparer, home: Path) -> None:
     asked = ("compare", "--adapter", AUTO, "--prompt", TEXTS[SPAM][0], "--max-new-tokens", "3")
-    shell = call(*asked, "--json", home=home)["answers"]
-    *_growing, there = Endpoints(comparer, None).compare(LOCAL, [AUTO], prompt=TEXTS[SPAM][0], max_new_tokens=3)
+    told = call(*asked, "--keep", "--json", home=home)
+    how = {"prompt": TEXTS[SPAM][0], "max_new_tokens": 3}
+    *_growing, there = Endpoints(comparer, None).compare(LOCAL, [AUTO], **how, keep=True)
+    shell = told["answers"]
+    # kept under the choice's own name, as the page does
+    for one in (told, there):
+        again = use_cases.open_comparison(LOCAL, one["comparison"]).comparison
+        assert [view.name for view in again.answers] == [BASE, SPAM] and not again.is_blind
     for answers in (shell, there["answers"]):
         assert [one["adapter"] for one in answers] == [BASE, SPAM] and "lies nearest" in answers[1]["note"]
     assert [one["text"] for one in shell] == [one["text"] for one in there["answers"]]

@@ -7,6 +7,7 @@ import pytest
 from test_kept import HOSTILE, LOCAL, WILL, keep, views
 
 from lora_hub import use_cases
+from lora_hub.compare import votes as cast
 from lora_hub.core.errors import DataError
 from lora_hub.core.schema import Answer, PaneAnswer, Question, Turn
 from lora_hub.people import STRANGER, policy
@@ -52,12 +53,12 @@ def test_all_panes_are_written_at_one_pace(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_the_order_is_drawn_and_some_questions_cannot_be_blind() -> None:
-    orders = {compare_blind.draw_order(3, "en", Question(prompt="x")) for _try in range(100)}
+    orders = {cast.draw_order(3, Question(prompt="x")) for _try in range(100)}
     assert len(orders) == 6
     with refused_in_words("One answer cannot be compared blind."):
-        compare_blind.draw_order(1, "en", Question(prompt="x"))
+        cast.draw_order(1, Question(prompt="x"))
     with refused_in_words("A chat that goes on is not blind"):
-        compare_blind.draw_order(3, "en", Question(prompt="x", earlier={"base": (Turn(role="user", content="hi"),)}))
+        cast.draw_order(3, Question(prompt="x", earlier={"base": (Turn(role="user", content="hi"),)}))
 
 
 def refused_in_words(said: str):

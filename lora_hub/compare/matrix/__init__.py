@@ -3,7 +3,7 @@
 from lora_hub.compare.matrix.cells import Cell, read_cells, to_lines
 from lora_hub.compare.matrix.filling import Filler, check_cells, rows_of
 from lora_hub.compare.matrix.kept_cells import add_cells, kept_cells
-from lora_hub.compare.matrix.layout import Column, Grid, Matrix, Wanted, lay_out
+from lora_hub.compare.matrix.layout import Column, Grid, Matrix, Wanted, lay_out, matrix_json
 
 __all__ = [
     "Cell",
@@ -16,6 +16,7 @@ __all__ = [
     "check_cells",
     "kept_cells",
     "lay_out",
+    "matrix_json",
     "read_cells",
     "rows_of",
     "to_lines",

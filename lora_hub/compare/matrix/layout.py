@@ -7,6 +7,7 @@ general set.
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from lora_hub.compare.held_out_sets import HeldOutSet
 from lora_hub.compare.matrix.cells import GENERAL, Cell
@@ -107,3 +108,27 @@ def _columns(
         if cell.task not in found and cell.task != GENERAL and len(found) < MOST_COLUMNS:
             found[cell.task] = Column(cell.task, cell.set, cell.rows)
     return (*(found[task] for task in sorted(found)), Column(GENERAL, general_fingerprint(), 80))
+
+
+def matrix_json(found: Matrix) -> dict[str, Any]:
+    """For programs: of each base its sets and its adapters ("": the base itself) with their cells in the order of the
+    sets; null: not computed yet."""
+    return {
+        "missing": found.missing,
+        "left_out": found.left_out,
+        "bases": [
+            {
+                "base": grid.base,
+                "sets": [{"task": one.task, "set": one.set, "rows": one.rows} for one in grid.columns],
+                "adapters": [
+                    {
+                        "adapter": ref.repo_id if ref else "",
+                        "task": ref.task if ref else "",
+                        "cells": [cell.model_dump(mode="json") if cell else None for cell in cells],
+                    }
+                    for ref, cells in grid.rows
+                ],
+            }
+            for grid in found.grids
+        ],
+    }

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from lora_hub import hub
 from lora_hub.compare.held_out_sets import HeldOutSet, file_set, held_out_set
@@ -33,6 +34,21 @@ class Outcome:
     said: Message
     trial: Trial | None
     limit: float
+
+    def to_json(self) -> dict[str, Any]:
+        """For programs, with what was measured."""
+        task, general = measured_of(self.trial) if self.trial else (None, None)
+        return {
+            "repo": self.repo_id,
+            "moved": self.moved,
+            "kind": self.why,
+            "version": self.version,
+            "before": self.before,
+            "limit": self.limit,
+            "said": self.said.en,
+            "task": task.model_dump(mode="json") if task else None,
+            "general": general.model_dump(mode="json") if general else None,
+        }
 
 
 def promote(

@@ -7,7 +7,7 @@ told = score_file(bases, panes, file)          here and now
 from lora_hub.compare.test_sets.answering import answer_panes, fingerprint_adapter
 from lora_hub.compare.test_sets.checking import check_test
 from lora_hub.compare.test_sets.control import cancel_test, delete_test, resume_test, share_test, start_test
-from lora_hub.compare.test_sets.exporting import to_csv, to_json
+from lora_hub.compare.test_sets.exporting import test_details, test_row, to_csv, to_json
 from lora_hub.compare.test_sets.folders import (
     folder_of,
     new_id,
@@ -69,6 +69,8 @@ __all__ = [
     "score_file",
     "share_test",
     "start_test",
+    "test_details",
+    "test_row",
     "tests_dir",
     "to_csv",
     "to_json",

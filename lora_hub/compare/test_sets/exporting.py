@@ -1,12 +1,15 @@
-"""A test's rows as CSV that no spreadsheet takes for formulas, and all of it as JSON."""
+"""A test's rows as CSV that no spreadsheet takes for formulas, and all of it as JSON; where a test stands, for
+programs."""
 
 import csv
 import io
 from collections.abc import Sequence
 from typing import Any
 
-from lora_hub.compare.test_sets.nouns import TestRow, TestSpec
+from lora_hub.compare.test_sets import folders
+from lora_hub.compare.test_sets.nouns import TestRow, TestSpec, TestState
 from lora_hub.compare.test_sets.results import describe_pair
+from lora_hub.core.schema import RunState
 
 # A cell that begins with one of these is a formula to Excel, LibreOffice and Google Sheets (OWASP, CSV injection).
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
@@ -72,3 +75,33 @@ def _row_json(row: TestRow) -> dict[str, Any]:
             for pane, answer in row.answers.items()
         },
     }
+
+
+def test_row(state: TestState) -> dict[str, Any]:
+    """A test in a line of JSON. seconds: of work; eta: seconds, None where it is not known."""
+    return {
+        "test": state.id,
+        "name": state.spec.name,
+        "task": state.spec.task.id,
+        "adapters": list(state.spec.adapters),
+        "state": state.state.value,
+        "done": state.done,
+        "total": state.total,
+        "eta": state.eta,
+        "seconds": round(state.seconds, 3),
+        "created": state.created,
+    }
+
+
+def test_details(state: TestState) -> dict[str, Any]:
+    """With what it found, where it has ended well."""
+    told = test_row(state)
+    if state.error:
+        told["error"] = state.error.to_json()
+    folder = folders.folder_of(state.id)
+    found = folders.read_result(folder) if state.state is RunState.SUCCEEDED else None
+    if found is not None:
+        told |= {key: found[key] for key in ("rows", "clusters", "metric", "metrics", "pairs", "few_shot")}
+        told |= {key: found[key] for key in ("judge", "judged") if key in found}
+        told["problems"] = [problem.to_json() for problem in folders.read_problems(folder)]
+    return told

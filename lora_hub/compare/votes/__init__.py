@@ -1,5 +1,6 @@
 """Votes on blind comparisons, what they say about the models, and the preference data they make."""
 
+from lora_hub.compare.votes.blind_order import draw_order
 from lora_hub.compare.votes.boards import collect_votes, rank_by_task
 from lora_hub.compare.votes.preferences import preference_rows
 from lora_hub.compare.votes.strengths import Board
@@ -10,6 +11,7 @@ __all__ = [
     "Votes",
     "cast_vote",
     "collect_votes",
+    "draw_order",
     "merge_votes",
     "preference_rows",
     "rank_by_task",

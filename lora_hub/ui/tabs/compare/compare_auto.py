@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 
 from lora_hub import use_cases
+from lora_hub.compare import votes
 from lora_hub.core.errors import LoraHubError
 from lora_hub.core.messages import _
 from lora_hub.core.schema import Question
@@ -16,7 +17,6 @@ from lora_hub.people import Person
 from lora_hub.ui.render import render
 from lora_hub.ui.render.compare import render_panes
 from lora_hub.ui.render.text import t
-from lora_hub.ui.tabs.compare import compare_blind
 
 
 def choose(
@@ -35,7 +35,7 @@ def choose(
             yield [render_panes.panes([], language), *idle]
         elif is_blind:
             panes = chosen.question.pane_names(chosen.names)
-            compare_blind.draw_order(len(panes), language, chosen.question)  # raises where nothing could be blind
+            votes.draw_order(len(panes), chosen.question)  # raises where nothing could be blind
         return chosen
     except BaseException as error:
         if isinstance(error, LoraHubError):

@@ -1,11 +1,10 @@
 """Blind comparison in Compare: panes without names at one pace, the vote, and the names after it.
 
-order = draw_order(len(views))                     which pane stands at which place; it stays on the server
+order = votes.draw_order(len(views), question)     which pane stands at which place; it stays on the server
 for shown in blind_stream(stream, views, order, ...)
 wire(page, answers)                                the hidden field through which the page votes
 """
 
-import random
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -13,7 +12,8 @@ from typing import Any
 import gradio as gr
 
 from lora_hub import use_cases
-from lora_hub.core.errors import DataError, LoraHubError
+from lora_hub.compare import votes
+from lora_hub.core.errors import LoraHubError
 from lora_hub.core.messages import _
 from lora_hub.core.schema import PaneAnswer, Question
 from lora_hub.people import Person
@@ -26,22 +26,6 @@ from lora_hub.use_cases import OpenedComparison
 
 # How often blind panes are redrawn, all of them.
 DRAW_SECONDS = 0.15
-
-
-def draw_order(panes: int, language: str, question: Question) -> tuple[int, ...]:
-    """The pane at each place, drawn from the operating system's random numbers. Raises DataError where nothing could be
-    blind: one pane, or a chat that goes on, whose turns were seen."""
-    if panes < 2:
-        raise DataError(
-            t(_("One answer cannot be compared blind."), language),
-            t(_("Choose an adapter more, or the base."), language),
-        )
-    if question.earlier:
-        raise DataError(
-            t(_("A chat that goes on is not blind: its turns tell which pane is whose."), language),
-            t(_("Begin a new chat."), language),
-        )
-    return tuple(random.SystemRandom().sample(range(panes), panes))
 
 
 def blind_stream(
@@ -68,7 +52,7 @@ def answered(asking: Any, once: Any, language: str, person: Person) -> Iterator[
     """As `Asking.answer`, blind. asking, once: of `compare_asking.Asking` and `compare_kept.AskedOnce`. What the page
     keeps of a chat names the panes, so nothing of it is told."""
     views = once.views
-    order = draw_order(len(views), language, once.question)
+    order = votes.draw_order(len(views), once.question)
     name, stopped = asking.stops.start()
     idle = [gr.Button(visible=True), gr.Button(visible=False), "", gr.skip(), ""]
     try:
