@@ -15,6 +15,8 @@ def show_votes(result: dict[str, Any]) -> list[Part]:
     told: list[Part] = []
     if result["trouble"]:
         told.append(_("Only this app's votes count here: {why}", why=result["trouble"]))
+    if result["waiting"]:
+        told.append(waiting(result["waiting"]))
     if not result["boards"]:
         return [*told, _("No votes yet. Compare with Blind turned on, and vote.")]
     for board in result["boards"]:
@@ -46,6 +48,15 @@ def _board(board: dict[str, Any]) -> list[Part]:
     if not board["fits"]:
         told.append(Indented(CIRCLE))
     return told
+
+
+def waiting(votes: int) -> Message:
+    """Why votes of whoever looks are not on their board."""
+    return _n(
+        "{count:,} vote of yours is not counted here yet: show its names first, or this table would tell them.",
+        "{count:,} votes of yours are not counted here yet: show their names first, or this table would tell them.",
+        count=votes,
+    )
 
 
 CIRCLE = _("These models beat each other in a circle: no one strength for each says what the votes say.")

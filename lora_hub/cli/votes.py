@@ -73,6 +73,7 @@ def manage_votes(options: argparse.Namespace) -> Result:
         "people": found.people,
         "repo": found.repo,
         "trouble": found.trouble.en if found.trouble else "",
+        "waiting": found.waiting,
     }
 
 

@@ -51,6 +51,17 @@ def test_models_that_beat_each_other_in_a_circle_are_told() -> None:
     assert not rank(circle).fits and rank(circle[:80]).fits
 
 
+def test_a_ballot_is_one_vote_however_often_it_names_a_model() -> None:
+    """One adapter by two names, or a file of votes that repeats one: eighty places are no eighty votes."""
+    stuffed = Ballot(("a",) * 40 + ("b",) * 40, (1.0,) + (0.0,) * 79)
+    assert rank([stuffed]).rows == rank([won("a", "b")]).rows
+    even = Ballot(("a", "a", "b"), (1 / 3,) * 3)
+    assert rank([even]).rows == rank([tie("a", "b")]).rows, "a tie favours nobody who stood there twice"
+    second = Ballot(("b", "a", "a"), (0.0, 0.0, 1.0))
+    assert [(row.model, row.won) for row in rank([second]).rows] == [("a", 1), ("b", 0)]
+    assert len(rank([Ballot(("a", "a"), (0.0, 1.0))]).rows) == 1
+
+
 def test_the_side_is_told_with_an_interval() -> None:
     first = [Ballot(("a", "b"), (1.0, 0.0)), Ballot(("b", "a"), (1.0, 0.0))] * 20
     side = side_of(first)

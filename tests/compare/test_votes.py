@@ -162,7 +162,10 @@ def test_a_strangers_file_of_votes_is_bounded_and_checked(monkeypatch: pytest.Mo
 def test_boards_are_of_each_task_by_what_was_shown() -> None:
     for place in (0, 0, 2, 0):
         use_cases.cast_vote(WILL, blind(order=(1, 0, 2)).id, "one", place)
-    use_cases.cast_vote(LOCAL, blind(LOCAL).id, "bad")
+    mine = blind(LOCAL)
+    use_cases.cast_vote(LOCAL, mine.id, "bad")
+    assert (use_cases.read_boards(LOCAL).votes, use_cases.read_boards(LOCAL).waiting) == (4, 1)
+    use_cases.reveal_names(LOCAL, mine.id)
     found = use_cases.read_boards(LOCAL)
     board = found.boards["spam"]
     assert (found.votes, found.people, found.trouble, board.votes) == (5, 2, None, 5)
@@ -170,8 +173,27 @@ def test_boards_are_of_each_task_by_what_was_shown() -> None:
     best = board.rows[0]
     assert (best.model, best.won, best.bad, best.votes) == ("lora-hub/spam@0123456789ab", 3, 1, 5)
     alone = use_cases.read_boards(WILL)
-    assert "does not accept this token" in alone.trouble.en and alone.boards == found.boards
+    assert "does not accept this token" in alone.trouble.en and (alone.votes, alone.waiting) == (1, 4)
     assert set(best.unclear) == {"base", "lora-hub/other@0123456789ab"}, "five votes separate nothing"
+
+
+def test_nothing_tells_whom_a_vote_was_for_while_it_may_be_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the board nor the organization's repo; and who takes the data along, which names the models, votes late
+    from then on."""
+    sent: list[bytes] = []
+    monkeypatch.setattr("lora_hub.hub.write_votes", lambda merge: sent.append(merge(b"")))
+    one, other, even = blind(LOCAL), blind(LOCAL), blind(LOCAL)
+    for each, choice, place in ((one, "one", 0), (other, "one", 1), (even, "tie", None)):
+        use_cases.cast_vote(LOCAL, each.id, choice, place)
+    found = use_cases.read_boards(LOCAL)
+    assert (found.boards, found.waiting) == ({}, 3) and use_cases.send_votes(LOCAL) == 0 and not sent
+    use_cases.reveal_names(LOCAL, one.id)
+    found = use_cases.read_boards(LOCAL)
+    assert (found.votes, found.waiting) == (1, 2) and use_cases.send_votes(LOCAL) == 1
+    assert one.id.encode() in sent[0] and other.id.encode() not in sent[0]
+    assert {row["comparison"] for row in use_cases.export_votes(LOCAL)} == {one.id, other.id}
+    assert use_cases.cast_vote(LOCAL, other.id, "one", 2).late.place == 2, "its names were in the data"
+    assert use_cases.cast_vote(LOCAL, even.id, "one", 2).vote.place == 2, "of a tie nothing is told"
 
 
 def test_votes_are_preference_data_that_trl_reads(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from lora_hub.compare.votes.blind_order import draw_order
 from lora_hub.compare.votes.boards import collect_votes, rank_by_task
 from lora_hub.compare.votes.preferences import preference_rows
 from lora_hub.compare.votes.strengths import Board
-from lora_hub.compare.votes.votes_file import Votes, cast_vote, merge_votes, read_votes, reveal
+from lora_hub.compare.votes.votes_file import Votes, cast_vote, merge_votes, read_votes, reveal, told_votes
 
 __all__ = [
     "Board",
@@ -17,4 +17,5 @@ __all__ = [
     "rank_by_task",
     "read_votes",
     "reveal",
+    "told_votes",
 ]

@@ -39,6 +39,16 @@ class Ballot:
     shares: tuple[float, ...]
     is_bad: bool = False
 
+    @property
+    def by_model(self) -> dict[str, float]:
+        """What each model got. One that was shown in several places (by two names, or by whoever wrote the file) is one
+        model there: a ballot is one vote, however often it names somebody."""
+        found: dict[str, float] = {}
+        for model, share in zip(self.shown, self.shares, strict=True):
+            found[model] = max(found.get(model, 0.0), share)
+        whole = sum(found.values())
+        return {model: share / whole for model, share in found.items()}
+
 
 @dataclass(frozen=True)
 class Strength:
@@ -97,8 +107,7 @@ def rank(ballots: Iterable[Ballot]) -> Board:
     place = {model: number for number, model in enumerate(models)}
     got, seen = np.zeros((len(models), len(models))), np.zeros((len(models), len(models)), dtype=bool)
     for ballot in counted:
-        given = zip(ballot.shown, ballot.shares, strict=True)
-        inside = [(place[model], share) for model, share in given if model in place]
+        inside = [(place[model], share) for model, share in ballot.by_model.items() if model in place]
         for one, share in inside:
             for other, _share in inside:
                 if one != other:
@@ -213,7 +222,7 @@ def _row(number: int, models: list[str], ballots: list[Ballot], theta: Any, high
         min(low, points) if math.isfinite(low) else None,
         max(top, points) if math.isfinite(top) else None,
         votes=len(mine),
-        won=sum(ballot.shares[ballot.shown.index(model)] == 1 for ballot in mine),
+        won=sum(ballot.by_model[model] == 1 for ballot in mine if max(ballot.shares) == 1),
         tied=sum(max(ballot.shares) < 1 and not ballot.is_bad for ballot in mine),
         bad=sum(ballot.is_bad for ballot in mine),
         best=1 + better,
@@ -225,6 +234,6 @@ def _row(number: int, models: list[str], ballots: list[Ballot], theta: Any, high
 def _count_shown(ballots: Sequence[Ballot]) -> dict[str, int]:
     found: dict[str, int] = {}
     for ballot in ballots:
-        for model in ballot.shown:
+        for model in ballot.by_model:
             found[model] = found.get(model, 0) + 1
     return found

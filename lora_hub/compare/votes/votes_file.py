@@ -119,6 +119,13 @@ def fold_votes(content: bytes) -> Votes:
     return votes
 
 
+def told_votes(votes: Votes) -> Votes:
+    """The same without counted votes on comparisons whose names were not shown: those may change yet, and whoever reads
+    on a board or in a file whom they were for would not be blind any more."""
+    known = {name: one for name, one in votes.counted.items() if name in votes.revealed}
+    return Votes(known, votes.late, votes.revealed | set(votes.counted))
+
+
 def merge_votes(votes: Votes, there: bytes) -> bytes:
     """A person's file for the organization's repo: what counts of their votes here, and those that another app of
     theirs put there. there: the file as it is, which only they wrote."""

@@ -116,6 +116,8 @@ def boards(found: Any, titles: dict[str, str], language: str) -> str:
         told.append(
             card("plain", sentence(t(_("Only this app's votes count here: {why}", why=found.trouble), language)))
         )
+    if found.waiting:
+        told.append(card("plain", sentence(t(waiting(found.waiting), language))))
     if not found.boards:
         said = t(_("No votes yet. Compare with Blind turned on, and vote."), language)
         return "".join(told) + card("plain", sentence(said))
@@ -135,6 +137,15 @@ def boards(found: Any, titles: dict[str, str], language: str) -> str:
         language,
     )
     return "".join(told) + f'<p class="lh-quiet">{sentence(how)}</p>'
+
+
+def waiting(votes: int) -> Message:
+    """Why votes of whoever looks are not on their board."""
+    return _n(
+        "{count:,} vote of yours is not counted here yet: show its names first, or this table would tell them.",
+        "{count:,} votes of yours are not counted here yet: show their names first, or this table would tell them.",
+        count=votes,
+    )
 
 
 def _board(title: str, board: Any, language: str) -> str:
