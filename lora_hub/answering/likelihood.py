@@ -44,6 +44,8 @@ _BUSY_TOKENS = 768
 # Of many labels, those that cannot come within this of the best one any more (a chance below 1 in 8 million) are left
 # at what their first token leaves possible, which is more than their likelihood.
 PRUNE_NATS = 16.0
+# Of one tree: which of its nodes see which takes the square of it.
+MOST_NODES = 4_096
 
 
 @dataclass(frozen=True)
@@ -217,6 +219,9 @@ class _Continued:
         waiting = [(i, sorted(labels)) for i, labels in by_row.items()]
         while waiting:
             i, labels = waiting.pop()
+            if len(labels) > 1 and sum(len(self._rows[i].choices[label]) for label in labels) > MOST_NODES:
+                waiting += [(i, labels[: len(labels) // 2]), (i, labels[len(labels) // 2 :])]
+                continue
             key = (id(self._rows[i].choices), tuple(labels))
             if key not in trees:
                 trees[key] = plant([self._rows[i].choices[label] for label in labels])

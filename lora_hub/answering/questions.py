@@ -9,6 +9,7 @@ calibration is given, and with a probability of each; never with anything else, 
 tasks are answered by greedy generation. What an answer is worth is `metrics.judge`'s.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -149,8 +150,11 @@ def answer_likelihoods(stack: AdapterStack, tokenizer: Any, asked: list[Asked], 
 
 
 def choose(asked: Asked, logs: list[float], seconds: float = 0.0) -> Answer:
-    """The label of the highest probability, the first of equal ones."""
+    """The label of the highest probability, the first of equal ones. Weights that are too large leave no numbers: that
+    is no label, and not the first one."""
     chances = probabilities(logs, asked.calibration)
+    if not all(map(math.isfinite, chances)):
+        return Answer(seconds=seconds, finish="stop")
     best = max(range(len(chances)), key=lambda label: chances[label])
     ids = tuple(asked.choices[best][: -1 if asked.ends else None])
     named = dict(zip(asked.labels, chances, strict=True))

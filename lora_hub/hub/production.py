@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from huggingface_hub import HfApi, ModelInfo
 
 TRIES = 10  # against others who write to the repo at the same moment
+# A promotion that says these as the last one of the record is the same move, made again.
+_SAME = ("kind", "commit", "before_commit", "reason")
 
 
 @dataclass(frozen=True)
@@ -136,8 +138,10 @@ def _record(api: "HfApi", place: Production, promotion: Promotion) -> str:
                 most=MOST_BYTES,
             )
         last = known.entries[-1] if known.entries else None
-        if last and (last.commit, last.before_commit) == (promotion.commit, promotion.before_commit):
+        if last and all(getattr(last, one) == getattr(promotion, one) for one in _SAME):
             return str(info.sha)  # of a move that ended before its tag
+        if known.lines != place.promotions.lines:  # its tag follows in a moment, or was cut off
+            raise HubError(_("Somebody else has just moved {tag} of {repo}."), TRY_AGAIN, tag=PRODUCTION, repo=repo_id)
         content = to_lines(known, promotion)
         operations: list[Any] = [CommitOperationAdd(PROMOTIONS, content)]
         there = files_of(info).get(CARD)

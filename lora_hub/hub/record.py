@@ -5,6 +5,7 @@ It lies beside PEFT's files in a run's folder and in the published repo alike. T
 neither is where the base lay on somebody's disk.
 """
 
+import math
 import re
 from importlib import metadata
 from typing import Any
@@ -23,12 +24,18 @@ from lora_hub.core.schema import (
     Task,
     TrainSpec,
 )
+from lora_hub.evaluation.metrics import METRICS
 from lora_hub.hub.adapter_config import RECORD_VERSION
 
 LIBRARIES = ("torch", "transformers", "peft", "trl", "datasets", "huggingface_hub")
 
 # What became of the rows, beside what a dataset is.
 COUNTS = ("file_rows", "train_rows", "validation_rows", "eval_rows", "left_out")
+
+
+# Of a task that a stranger wrote. All of its labels are weighed for each question, by everybody's model.
+MOST_LABELS, LONGEST_LABEL, MOST_LABEL_CHARACTERS = 2_000, 1_000, 100_000
+MOST_INPUTS = 100
 
 
 class Parts(Pydantic):
@@ -50,7 +57,10 @@ def parts_of(record: dict[str, Any]) -> Parts:
     mends = dataset.get("mends", ()) if isinstance(dataset, dict) else ()
     named = {key: record[key] for key in Parts.model_fields if key in record}
     parts = Parts.model_validate({**named, "mends": mends})
+    _check_task(parts.task)
     for who, of in parts.calibrations.items():
+        if not all(map(math.isfinite, (of.scale, *of.offsets))):  # a base corrected by them would answer nothing
+            raise ValueError(_("the calibration of {who!r} holds values that are not numbers", who=who))
         if len(of.offsets) != len(parts.task.labels):
             raise ValueError(
                 _(
@@ -61,6 +71,31 @@ def parts_of(record: dict[str, Any]) -> Parts:
                 )
             )
     return parts
+
+
+def _check_task(task: Task) -> None:
+    """Raises ValueError for a task that nobody could ask or score an adapter by."""
+    labels = task.labels
+    if len(labels) > MOST_LABELS or sum(map(len, labels)) > MOST_LABEL_CHARACTERS:
+        raise ValueError(
+            _(
+                "the task has {count:,} labels of together {characters:,} characters",
+                count=len(labels),
+                characters=sum(map(len, labels)),
+            )
+        )
+    for label in labels:
+        if not label.strip() or len(label) > LONGEST_LABEL:
+            raise ValueError(_("the task has a label of {count:,} characters", count=len(label)))
+    if len(set(labels)) < len(labels):
+        raise ValueError(_("the task names a label twice"))
+    if len(set(task.inputs)) < len(task.inputs) or len(task.inputs) > MOST_INPUTS:
+        raise ValueError(_("the task names an input twice, or more than {most}", most=MOST_INPUTS))
+    if not task.metrics:
+        raise ValueError(_("the task names no metric"))
+    for name in task.metrics:
+        if name not in METRICS:
+            raise ValueError(_("the task names the metric {name!r}, which there is not", name=name[:60]))
 
 
 def make_record(

@@ -520,6 +520,41 @@ def test_a_record_whose_parts_are_of_another_kind(field: str, adapter) -> None:
             panes.resolve_adapter(str(adapter))
 
 
+TASKS = {
+    "labels of together 120,000 characters": {"labels": [f"{n:0120}" for n in range(1000)]},
+    "3,000 labels": {"labels": [f"l{n}" for n in range(3000)]},
+    "a label of 5,000 characters": {"labels": ["x" * 5000, "spam"]},
+    "a label of 0 characters": {"labels": ["", "spam"]},
+    "names a label twice": {"labels": ["spam", "spam"]},
+    "names an input twice": {"inputs": ["text", "text"]},
+    "names no metric": {"metrics": []},
+    "the metric 'nope'": {"metrics": ["accuracy", "nope"]},
+}
+
+
+@pytest.mark.parametrize("said", TASKS)
+def test_a_strangers_task_that_takes_everybodys_time_or_cannot_be_scored(said: str, adapter) -> None:
+    """Each of these kept the model busy for minutes, or ended a test of several adapters as a bug."""
+    from sample_adapters import make_folder, make_spec
+
+    record = json.loads((make_folder(adapter.parent / "ours", make_spec()) / "lora_hub.json").read_text())
+    record["task"] |= TASKS[said]
+    (adapter / "lora_hub.json").write_text(json.dumps(record))
+    with refused(AdapterError, match=f"lora_hub.json of .*some-adapter is damaged: the task .*{said[:8]}"):
+        panes.resolve_adapter(str(adapter))
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_a_base_is_not_corrected_by_what_is_no_number(number: float, adapter) -> None:
+    from sample_adapters import make_folder, make_spec
+
+    record = json.loads((make_folder(adapter.parent / "ours", make_spec()) / "lora_hub.json").read_text())
+    for calibration in ({"offsets": [number, 0.0]}, {"offsets": [0.0, 0.0], "scale": number}):
+        (adapter / "lora_hub.json").write_text(json.dumps({**record, "calibrations": {"base": calibration}}))
+        with refused(AdapterError, match="the calibration of 'base' holds values that are not numbers"):
+            panes.resolve_adapter(str(adapter))
+
+
 ENDLESS = [
     r"(?:a|a|\w)*(?:\w|_)*(\w+)+!",
     r"(\w*\.?)+(\w*\.?)+(\w*\.?)+(\w*\.?)+!",

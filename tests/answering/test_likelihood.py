@@ -108,6 +108,26 @@ def test_labels_packed_behind_one_prompt_give_what_each_gives_alone(kind, attent
     assert len(forwards) == 2
 
 
+def test_likelihoods_that_are_no_numbers_choose_no_label() -> None:
+    """Weights that overflow: the first label would be right on all rows that have it."""
+    asked = questions.Asked([1], choices=[[3], [4]], labels=("ham", "spam"))
+    for logs in ([math.nan, math.nan], [-math.inf, -math.inf], [math.inf, 0.0]):
+        answer = questions.choose(asked, logs)
+        assert (answer.text, answer.probabilities, answer.done) == ("", {}, True)
+    assert questions.choose(asked, [-math.inf, -1.0]).text == "spam"
+
+
+def test_a_tree_of_labels_is_bounded_before_it_is_made(llama, monkeypatch) -> None:
+    stack, _models = llama
+    rows, planted = [LabelRow(tokens(5, 1), "a", some_labels(40, 3))], []
+    whole = score_labels(stack, rows, 0, all_exact=True)
+    monkeypatch.setattr(likelihood, "MOST_NODES", 30)
+    plant = likelihood.plant
+    monkeypatch.setattr(likelihood, "plant", lambda labels: planted.append(sum(map(len, labels))) or plant(labels))
+    assert score_labels(stack, rows, 0, all_exact=True)[0] == pytest.approx(whole[0], abs=1e-4)
+    assert len(planted) > 3 and max(planted) <= 30
+
+
 def test_labels_that_begin_alike_share_their_beginning():
     tree = label_tree.plant([[5, 6, END], [5, 6, 7, END], [8, END], [5, 9, END]])
     assert tree.tokens == [5, 6, 7, 8, 9] and tree.depths == [0, 1, 2, 0, 1]

@@ -110,6 +110,27 @@ def test_a_reason_is_an_admins(hub, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert not look_at_production("reasoned").version
 
 
+def test_of_two_who_promote_at_once_one_does(hub, tmp_path: Path) -> None:
+    """The record of the first is there, and its tag not yet: the second one's record would say that its version is in
+    production, while the first one's tag came after it. A reason is recorded, also where the tag was moved back."""
+    api = HfApi()
+    for seed in (1, 2):
+        publish(tmp_path, "at-once", seed=seed)
+    place = look_at_production("at-once")
+    first = Promotion(at="2026", by="ann", kind="better", version="v1", commit=place.versions["v1"])
+    second = first.model_copy(update={"version": "v2", "commit": place.versions["v2"], "by": "eve"})
+    lines = to_lines(place.promotions, first)
+    api.create_commit(place.repo_id, [CommitOperationAdd("promotions.jsonl", lines)], commit_message="v1")
+    with refused(HubError, match="Somebody else has just moved production"):
+        move_production(place, second)
+    move_production(place, first)
+    assert [one.by for one in look_at_production("at-once").promotions.entries] == ["ann"]
+    api.delete_tag(place.repo_id, tag="production")
+    move_production(look_at_production("at-once"), first.model_copy(update={"kind": "reason", "reason": "because"}))
+    found = look_at_production("at-once")
+    assert (found.version, found.tagged, found.promotions.entries[-1].reason) == ("v1", True, "because")
+
+
 def compared(difference: float, half: float) -> PairedComparison:
     return PairedComparison(
         metric="accuracy",
