@@ -148,6 +148,8 @@ def test_a_version_that_answers_otherwise_is_published_when_that_is_agreed_to(tm
     with pytest.raises(RunError, match="would answer otherwise"):
         watch.publish("en", "spam-2 succeeded", "team", "spam", False, promise, False, person=person)
     assert plan(promise, False)[0] is False and plan(promise, True)[0] is True and not published
+    said, button = watch.wait("en")  # while it is published, nobody presses again
+    assert "Publishing" in said and button.interactive is False
     watch.publish("en", "spam-2 succeeded", "team", "spam", False, promise, True, person=person)
     assert published == ["spam-2"]
 

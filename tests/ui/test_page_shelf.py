@@ -78,7 +78,9 @@ def test_the_shelf_in_a_browser(place: Place, browser: object, tmp_path: Path) -
         choose(page, "#lh-shelf-sort", "Score")
         shows(page, "spam-fa", "spam-en", ordered=True)
         page.wait_for_url(re.compile("shelf=search.*SPAM.*sort.*score"))
-        # Two boxes, by keyboard; they stay checked while others are shown.
+        # Two boxes, by keyboard; they stay checked while others are shown. What is done with several is there then.
+        expect(page.locator("#lh-picked-compare")).to_be_hidden()
+        wait_for_text(page, "#lh-shelf", "Check several to compare them")
         for name in ("spam-fa", "spam-en"):
             page.locator(f'[data-pick="{ORG}/{name}"]').focus()
             page.keyboard.press("Space")

@@ -158,6 +158,12 @@ def html(value: str = "", **arguments: Any) -> gr.HTML:
     return gr.HTML(value, apply_default_css=False, js_on_load=arguments.pop("js_on_load", None), **arguments)
 
 
+def reading(words: Labels, **arguments: Any) -> gr.HTML:
+    """The same for a list that is read when its tab is opened: until then it says that it waits."""
+    said = words.both(_("One moment: this is being read."))
+    return html(f'<div class="lh-waiting"><p>{said}</p><span class="lh-bar lh-unsure"></span></div>', **arguments)
+
+
 def inform(said: str, language: str, seconds: float = 4) -> None:
     """Shows a notification above the page for a while. said: HTML."""
     gr.Info(said, duration=seconds, title=t(_("Note"), language))

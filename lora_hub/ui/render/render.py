@@ -140,6 +140,11 @@ def empty(title: str, why: str = "", go: tuple[str, str] | None = None) -> str:
     return f'<div class="lh-empty"><strong>{sentence(title)}</strong>{more}</div>'
 
 
+def waiting(said: str) -> str:
+    """What stands where something takes a while of which nobody knows how long."""
+    return f'<div class="lh-waiting"><p role="status">{sentence(said)}</p><span class="lh-bar lh-unsure"></span></div>'
+
+
 def note(text: str, kind: str = "plain") -> str:
     return f'<p class="lh-note lh-{kind}">{sentence(text)}</p>'
 

@@ -10,7 +10,7 @@ from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core.messages import _, text_in
 from lora_hub.people import Person, rules
 from lora_hub.people.rules import Action
-from lora_hub.ui.frame.page import LIGHT, Page, html, told, told_stream
+from lora_hub.ui.frame.page import LIGHT, Page, html, reading, told, told_stream
 from lora_hub.ui.render import render_matrix
 
 
@@ -27,7 +27,7 @@ def build(page: Page, tab: gr.Tab) -> None:
             fill = gr.Button(words(_("Fill now")), size="md", scale=0, visible=False, elem_id="lh-matrix-fill")
             stop = gr.Button(words(_("Stop")), size="md", scale=0, visible=False, elem_id="lh-matrix-stop")
         going = html(elem_id="lh-matrix-going")
-        table = html(elem_id="lh-matrix", js_on_load=render_matrix.TELL)
+        table = reading(words, elem_id="lh-matrix", js_on_load=render_matrix.TELL)
 
     def shown(language: str, person: Person) -> list[Any]:
         found = use_cases.read_matrix(person)

@@ -39,7 +39,7 @@ def build(page: Page, tab: gr.Tab) -> None:
     """Draws the tab inside the current context and wires it."""
     with gr.Row(elem_classes="lh-split"):
         with gr.Column(scale=1, min_width=280, elem_classes="lh-side"):
-            listed = shared.html(elem_id="lh-runs", js_on_load=OLDER)
+            listed = shared.reading(page.words, elem_id="lh-runs", js_on_load=OLDER)
         with gr.Column(scale=3, min_width=340):
             shown = ShownRun(page.words, page.organization)
     page.choices += [shown.show, shown.order, shown.private]
@@ -95,6 +95,7 @@ class ShownRun:
             visible=False,
             elem_id="lh-agreed",
         )
+        self.publishing = shared.html(elem_id="lh-publishing")
         with gr.Row(elem_classes="lh-tight"):
             self.publish = gr.Button(words(_("Publish")), variant="primary", size="md", elem_id="lh-publish")
             self.compare = gr.Button(words(_("Compare")), size="md", elem_id="lh-run-compare")
@@ -160,13 +161,16 @@ def _wire(page: Page, listed: gr.HTML, run: ShownRun) -> None:
     }
     naming = [run.seen.change, run.org.blur, run.org.submit, run.name.blur, run.name.submit, run.agreed.input]
     gr.on(naming, **planning).then(None, [run.org, run.name], None, js=PLANNED, api_visibility="private")
-    run.publish.click(
+    pressed = run.publish.click(told(watch.wait), language, [run.publishing, run.publish], **LIGHT)
+    published = pressed.then(
         told(watch.publish),
         [language, run.seen, run.org, run.name, run.private, run.said, run.agreed],
         run.published,
         concurrency_id="publish",
         concurrency_limit=2,
-        show_progress="minimal",
+        show_progress="hidden",
         api_visibility="private",
-    ).then(**after).then(**planning)
+    )
+    # The plan says afresh what the button does, whatever came of it.
+    published.then(**after).then(**planning).then(None, None, run.publishing, js="() => ''", api_visibility="private")
     run.compare.click(told(watch.to_compare), [language, run.seen], [page.compare_names, page.tabs], **LIGHT)

@@ -110,6 +110,11 @@ class Watch:
         kept = {} if promise == said_before else {"value": False}
         return [render_publication.planned(ahead, language), button, promise, gr.Checkbox(visible=asks, **kept)]
 
+    def wait(self, language: str) -> list[Any]:
+        """[what is said while an adapter is published, Publish]"""
+        said = _("Publishing: the files are uploaded. The first time after a start this may take half a minute.")
+        return [render.waiting(t(said, language)), gr.Button(interactive=False)]
+
     def publish(
         self,
         language: str,

@@ -21,7 +21,12 @@ WHY = {
 def production(place: Production, language: str) -> str:
     """What is in production, and below it the record of how it came there."""
     if not place.version:
-        return card("plain", sentence(t(_("No version is in production."), language)))
+        what_for = _(
+            "The version in production is the one that everybody gets as {name}. Promote compares a version with it, "
+            "at first with the base, on the same rows, and puts it there only if it is better.",
+            name=f"{place.repo_id}@production",
+        )
+        return card("plain", sentence(t(_("No version is in production."), language)), sentence(t(what_for, language)))
     said = filled(_("{version} is in production."), language, version=isolate(place.version))
     entries = place.promotions.entries[-MOST_SHOWN:][::-1]
     if not entries:
@@ -68,7 +73,3 @@ def outcome(found: Any, language: str) -> str:
 def rolled_back(done: Promotion, language: str) -> str:
     said = _("{version} is in production again, instead of {before}.")
     return card("good", filled(said, language, version=isolate(done.version), before=isolate(done.before)))
-
-
-def waiting(said: str) -> str:
-    return card("plain", sentence(said))

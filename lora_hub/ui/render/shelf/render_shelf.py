@@ -76,9 +76,11 @@ def _head(view: View, language: str) -> str:
         named = filled(_("collection {name}"), language, name=f"<b><bdi>{escape(view.collection)}</bdi></b>")
         counted += f"{between(language)}{named}"
     said = escape(t(_("{count} selected"), language, count="#"))
+    hint = escape(t(_("Check several to compare them, or to put them into a collection."), language))
     clear = escape(t(_("Clear selection"), language))
     return (
-        f'<div class="lh-shelf-head"><p class="lh-quiet">{counted}</p><p class="lh-quiet lh-picked" '
+        f'<div class="lh-shelf-head"><p class="lh-quiet">{counted}</p><p class="lh-quiet lh-pick-hint">{hint}</p>'
+        f'<p class="lh-quiet lh-picked" '
         f'role="status" data-said="{said}"></p><button type="button" class="lh-small" data-unpick '
         f"hidden>{clear}</button></div>"
     )
@@ -185,7 +187,7 @@ def _score(ref: AdapterRef, language: str) -> str:
     if any(name in ref.metrics.get(who, {}) for who in verdicts.BASE_WAYS):
         who = verdicts.stronger_base(ref.metrics, name)
         before = (
-            f'<span class="lh-quiet"> {escape(t(WHO[who], language))} '
+            f'<span class="lh-quiet">{between(language)}{escape(t(WHO[who], language))} '
             f"{escape(percent(ref.metrics[who][name].value, language))}</span>"
         )
     if score.rows:

@@ -26,8 +26,7 @@ def choose(
     can be asked, which the panes' place says. asking: of `compare_asking.Asking`."""
     name, stopped = asking.stops.start()
     idle = [gr.Button(visible=True), gr.Button(visible=False), "", gr.skip(), ""]
-    said = render.escape(t(_("Looking for the adapter that the question is for..."), language))
-    looking = f'<p class="lh-quiet" role="status">{said}</p>'
+    looking = render.waiting(t(_("Looking for the adapter that the question is for..."), language))
     try:
         yield [looking, gr.Button(visible=False), gr.Button(visible=True), name, gr.skip(), ""]
         chosen = use_cases.choose_adapter(person, asking.page.comparer, [*names], question, cancelled=stopped.is_set)

@@ -39,7 +39,7 @@ def build(page: Page, tab: gr.Tab) -> None:
     chosen, kept = page.adapter_id, KeptListings()
     with gr.Column(elem_classes="lh-page lh-wide"):
         filters = Filters(page)
-        shelf = shared.html(elem_id="lh-shelf", js_on_load=COMPARE + shelf_picked.PICKING)
+        shelf = shared.reading(page.words, elem_id="lh-shelf", js_on_load=COMPARE + shelf_picked.PICKING)
         picked = shelf_picked.Picked(page)
         one = shelf_adapter.OneAdapter(page)
     turned = gr.Textbox("", visible="hidden", elem_id="lh-shelf-page")

@@ -15,6 +15,7 @@ from lora_hub.hub import LONGEST_REASON
 from lora_hub.people import Person, rules
 from lora_hub.people.rules import Action
 from lora_hub.ui.frame.page import LIGHT, Page, html, told
+from lora_hub.ui.render import render
 from lora_hub.ui.render.shelf import render_production
 from lora_hub.ui.render.text import t
 
@@ -23,7 +24,7 @@ def build(page: Page) -> gr.Textbox:
     """Draws the part inside the current context and wires it to the adapter that is open."""
     words, chosen = page.words, page.adapter_id
     state = html(elem_id="lh-production")
-    with gr.Row(elem_classes="lh-tight"):
+    with gr.Row(elem_classes="lh-tight lh-plainfields"):
         version = gr.Dropdown(
             [], label=words(_("Version to promote")), visible=False, min_width=160, elem_id="lh-promote-version"
         )
@@ -78,7 +79,7 @@ def build(page: Page) -> gr.Textbox:
         return ""
 
     def wait(language: str) -> str:
-        return render_production.waiting(t(_("Both versions answer the same rows. This may take a while."), language))
+        return render.waiting(t(_("Both versions answer the same rows. This may take a while."), language))
 
     shown = [state, version, reason, promote, back]
     working = {"concurrency_id": "promote", "concurrency_limit": 2, "api_visibility": "private"}

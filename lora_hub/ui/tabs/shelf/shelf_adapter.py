@@ -33,6 +33,8 @@ class OneAdapter:
         self.head = shared.html(elem_id="lh-adapter")
         with gr.Row(elem_classes="lh-tight"):
             self.compare = gr.Button(words(_("Add to Compare")), size="md", visible=False, elem_id="lh-adapter-compare")
+        self.moved = promote.build(page)
+        with gr.Row(elem_classes="lh-tight lh-plainfields"):
             self.version = gr.Dropdown(
                 [], label=words(_("What to delete")), visible=False, min_width=220, elem_id="lh-adapter-version"
             )
@@ -41,7 +43,6 @@ class OneAdapter:
                 words(_("Unpublish")), size="md", scale=0, visible=False, elem_id="lh-adapter-unpublish"
             )
         self.going = shared.html(elem_id="lh-adapter-going")
-        self.moved = promote.build(page)
         self.card = shared.html(visible=False, elem_id="lh-card")
         self.pressed, self.gone = (gr.Textbox("", visible="hidden") for _field in range(2))
         self.taking = [self.going, self.delete, self.unpublish, self.pressed]

@@ -80,8 +80,9 @@ class Filters:
         with gr.Accordion(words(_("More filters")), open=False), gr.Row(elem_classes="lh-filter"):
             self.spoken = self._listing(words(_("Language")), every, "lh-shelf-spoken")
             self.owner = self._listing(words(_("Owner")), every, "lh-shelf-owner")
-            self.score = self._limit(words(_("Lowest score, %")), "lh-shelf-score")
-            self.size = self._limit(words(_("Largest size, MB")), "lh-shelf-size")
+            any_of_them = words(_("0: any"))
+            self.score = self._limit(words(_("Lowest score, %")), any_of_them, "lh-shelf-score")
+            self.size = self._limit(words(_("Largest size, MB")), any_of_them, "lh-shelf-size")
             self.state = gr.Radio(
                 [(words(_("Published")), PUBLISHED), (words(_("Unpublished")), UNPUBLISHED)],
                 value=PUBLISHED,
@@ -106,8 +107,8 @@ class Filters:
         )
 
     @staticmethod
-    def _limit(label: Any, elem_id: str) -> gr.Number:
-        return gr.Number(0, label=label, minimum=0, min_width=130, elem_id=elem_id)
+    def _limit(label: Any, info: Any, elem_id: str) -> gr.Number:
+        return gr.Number(0, label=label, info=info, minimum=0, min_width=130, elem_id=elem_id)
 
 
 def wanted_of(

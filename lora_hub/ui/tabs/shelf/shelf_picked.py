@@ -54,7 +54,7 @@ class Picked:
     def __init__(self, page: Page) -> None:
         words = page.words
         self.names = gr.Textbox("[]", visible="hidden", elem_id="lh-picked")
-        with gr.Row(elem_classes="lh-tight lh-plainfields"):
+        with gr.Row(elem_classes="lh-tight lh-plainfields lh-picking"):
             self.compare = gr.Button(
                 words(_("Compare selected")), size="md", visible=False, elem_id="lh-picked-compare"
             )
