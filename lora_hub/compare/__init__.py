@@ -2,6 +2,7 @@
 
 from lora_hub.compare.comparer import Comparer
 from lora_hub.compare.panes import Pane, base_key, check_one_base, find_here, with_examples_of
+from lora_hub.compare.typed_examples import read_typed
 from lora_hub.compare.zero_gpu import borrow
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "kept",
     "matrix",
     "promoting",
+    "read_typed",
     "routing",
     "test_sets",
     "votes",

@@ -26,7 +26,8 @@ class Ingredient(Noun):
 class Composition(Noun):
     """parts: the adapters of the sum. fitted: examples on which the weights were found; judged: those that decided
     whether it is offered. evaluations: of the loss, at most so many. tried: adapters that the search could use. seed:
-    of the split and the search. single: the sum against the best single adapter, on the judged examples."""
+    of the split and the search. single: the sum against the best single adapter, on the judged examples.
+    region_rows: questions by which the router finds it; 0: they were too few."""
 
     parts: Annotated[tuple[Ingredient, ...], Field(max_length=MOST_PARTS)]
     fitted: int
@@ -35,3 +36,4 @@ class Composition(Noun):
     tried: int
     seed: int
     single: PairedComparison
+    region_rows: int = 0

@@ -28,7 +28,7 @@ from lora_hub.compare.test_sets import answer_panes
 from lora_hub.core.errors import AdapterError, DataError, HubError
 from lora_hub.core.schema import Task, Text2
 from lora_hub.data.prompts.prepare import Example
-from lora_hub.hub import read_adapter_record
+from lora_hub.hub import fetch_region, read_adapter_record
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
 ORG = planted.ORG
@@ -190,6 +190,10 @@ def test_a_sum_is_offered_only_where_it_is_better(hub, tmp_path: Path, home: Pat
     assert "## What it is made of" in card and recipe["parts"][0]["revision"] in card
     assert "| Weights found on | 30 rows |" in card and "Hyperparameters" not in card
     assert "lora_hub compose few.csv --task spam --base built-in --adapter" in card
+    # the router finds it by its examples, as it finds others by their rows
+    assert recipe["region_rows"] == 30 and "find it by where 30 of its examples' questions lie" in card
+    region = fetch_region(f"{ORG}/the-sum", "v1")
+    assert region.rows == 30 and len(region.centers) >= 1
     for language, published in (
         ("en", "Published as v1 of local/the-sum:"),
         ("fa", "«v1» از «local/the-sum» منتشر شد:"),

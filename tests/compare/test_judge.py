@@ -26,7 +26,7 @@ from lora_hub.cli import main
 from lora_hub.compare import Comparer, test_sets
 from lora_hub.compare.loaded_bases import LoadedBases
 from lora_hub.compare.panes import Pane
-from lora_hub.compare.test_sets import judge, judge_wire, worker
+from lora_hub.compare.test_sets import judge, judge_wire, judged, worker
 from lora_hub.compare.test_sets.judge import Match
 from lora_hub.compare.test_sets.judged import compute_judged
 from lora_hub.compare.test_sets.nouns import JudgeSpec, TestRow, Verdict
@@ -180,6 +180,36 @@ def test_a_reply_is_read_as_a_verdict_or_not_at_all(reply: str, verdict: str) ->
 
 
 @pytest.mark.parametrize(
+    ("reply", "verdict"),
+    [
+        ("Both are short. A repeats itself.\n\nThe better answer: **B**", "B"),
+        ("پاسخ نخست کامل‌تر است.\nپاسخ بهتر: A", "A"),
+        ("两个回答一样。答案：tie。", "tie"),
+        ("Neither helps: a", "unread"),
+        ("I cannot decide between answer A and answer B", "unread"),
+    ],
+)
+def test_a_judge_that_explains_first_is_read_by_its_end(judging: Judge, reply: str, verdict: str) -> None:
+    assert judge.read_verdict(reply, is_whole=True) == verdict
+    if verdict not in ("unread", "B") or not reply.startswith("Both"):
+        return
+    # Cut off after a few tokens it is none; asked again with room, it counts, and is kept.
+    cut = iter([says("Both are short. A"), says("Both are short. A")])
+    judging.replies = lambda prompt: next(cut, says(reply))
+    (one,) = asked(judging, match("explained one", "explained two"))
+    assert (one.forward, one.backward) == ("b", "a") and len(judging.prompts) == 4
+    asked(judging, match("explained one", "explained two"))
+    assert len(judging.prompts) == 4
+    told = compute_judged([one, one.model_copy(update={"row": 2, "forward": "unread"})], {})
+    assert "On 1 row a reply of it was no verdict" in judged.describe_first(told).en
+    # One that was cut off even so is none.
+    body = {"choices": [{"message": {"content": reply}, "finish_reason": "length"}]}
+    judging.replies = lambda prompt: (200, {}, json.dumps(body).encode())
+    with refused(LoraHubError, match="no verdicts"):
+        asked(judging, match("cut one", "cut two"))
+
+
+@pytest.mark.parametrize(
     "reply",
     [
         (200, {}, b"{"),
@@ -192,10 +222,9 @@ def test_a_reply_is_read_as_a_verdict_or_not_at_all(reply: str, verdict: str) ->
 )
 def test_what_a_hostile_server_says_is_no_verdict(judging: Judge, reply: Any) -> None:
     judging.replies = lambda prompt: reply
-    found = asked(judging, match("one", "two"))
-    assert [(one.forward, one.backward) for one in found] == [("unread", "unread")]
-    pair = compute_judged(found, {})["pairs"][0]
-    assert (pair["tied"], pair["unread"]) == (1, 1)
+    with refused(LoraHubError, match="no verdicts: none of 2 is A, B or tie"):
+        asked(judging, match("one", "two"))
+    assert len(judging.prompts) == 4, "each once more, with room to explain"
     assert not [path for path in settings.home().rglob("*") if path.is_file() and b"onerror" in path.read_bytes()]
 
 

@@ -4,7 +4,9 @@ import re
 from html import unescape
 
 import pytest
+from persian import refused
 
+from lora_hub.core.errors import DataError
 from lora_hub.core.schema import Answer, PaneAnswer, Turn
 from lora_hub.ui.render.compare import render_panes, word_marks
 from lora_hub.ui.tabs.compare.compare_question import Typed, read_strengths
@@ -85,6 +87,13 @@ def test_what_the_browser_keeps_is_read_as_anything() -> None:
     assert [turn.content for turn in later.earlier["base"]] == ["x", "said"] and list(later.earlier) == ["base"]
     shown = typed(values=("x",), roles="text", examples=2, typed_examples="a => b => ham\n\nc=>spam").question().shown
     assert [(one.inputs, one.answer) for one in shown] == [({"text": "a => b"}, "ham"), ({"text": "c"}, "spam")]
+    # Each input of a task with several has its place.
+    two = {"values": ("x", "y"), "roles": "context\nquestion", "examples": 2}
+    (one,) = typed(**two, typed_examples="Ada wrote it. | Who? => Ada").question().shown
+    assert (one.inputs, one.answer) == ({"context": "Ada wrote it.", "question": "Who?"}, "Ada")
+    for line in ("Ada wrote it. => Ada", "a | b | c => d", " | => d", "a | b =>"):
+        with refused(DataError, match=re.escape("Write context | question => ...")):
+            typed(**two, typed_examples=line).question()
 
 
 def test_a_field_that_was_never_drawn_is_empty() -> None:

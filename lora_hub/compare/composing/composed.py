@@ -23,6 +23,7 @@ from lora_hub.compare.panes import Pane, base_pane, slot_name
 from lora_hub.core.errors import AdapterError
 from lora_hub.core.messages import _
 from lora_hub.core.schema import BASE, Task
+from lora_hub.hub import write_region
 
 # Adapters that are weighed at once: a stack holds sixteen.
 MOST_ADAPTERS = 12
@@ -91,8 +92,26 @@ def compose(
         asked = dict(zip((pane.name for pane in panes), names, strict=True))
         judged = judge(loaded, task, halves, asked, made if used else None, found, seed, told, cancelled)
         ranks = tuple(max(w.a.shape[0] for w in layers.values()) for layers in adapters)
+        rows = _write_region(loaded, panes[0], task, halves, made, seed) if judged.is_offered else 0
         told(steps)  # the search may have ended before its last evaluation
-        return replace(judged, rank=rank, ranks=ranks)
+        return replace(judged, rank=rank, ranks=ranks, region_rows=rows)
+
+
+def _write_region(loaded: Loaded, pane: Pane, task: Task, halves: Halves, made: Path, seed: int) -> int:
+    """Writes where the examples' questions lie, as a run does for its rows, so that the router finds the sum. Returns
+    how many questions the region is made of: 0 where they are too few for one."""
+    from lora_hub import regions
+
+    trained, validated = (
+        [regions.question_text(task, one.inputs) for one in half] for half in (halves.fitted, halves.judged)
+    )
+    region = regions.make_region(loaded.stack, loaded.tokenizer, pane.base, trained, validated, seed)
+    if region is None:  # all of them, then
+        region = regions.make_region(loaded.stack, loaded.tokenizer, pane.base, trained + validated, [], seed)
+    if region is None:
+        return 0
+    write_region(made, region)
+    return region.rows
 
 
 @contextmanager

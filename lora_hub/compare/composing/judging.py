@@ -30,7 +30,7 @@ class Composed:
     adapter alone.
     single, base: the sum against the best single one, and against the base's better way; None where there is no sum.
     rank: the largest of its layers; ranks: of each adapter's. shown: examples that the base was shown. asking: as
-    `exam.asking`."""
+    `exam.asking`. region_rows: examples by which the router finds the sum; 0: it does not."""
 
     names: tuple[str, ...]
     found: FoundWeights
@@ -43,6 +43,7 @@ class Composed:
     base: PairedComparison | None = None
     rank: int = 0
     ranks: tuple[int, ...] = ()
+    region_rows: int = 0
     shown: int = 0
     calibrations: dict[str, Calibration] = field(default_factory=dict)
     asking: dict[str, Any] = field(default_factory=dict)

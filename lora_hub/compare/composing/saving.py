@@ -126,4 +126,5 @@ def _recipe(found: Composed, panes: Sequence[Pane], fitted: int, seed: int) -> h
         tried=len(panes),
         seed=seed,
         single=found.single,
+        region_rows=found.region_rows,
     )

@@ -4,7 +4,8 @@
     verdicts = judge_matches(bases, spec, pane, matches, owner=owner)      a Verdict for each, kept as they come
 
 The judge is a model of this machine, which answers with the likeliest of "A", "B" and "tie", or a model behind an
-OpenAI-compatible address, whose reply has to begin with one of them. Models favour the answer that they read first (or
+OpenAI-compatible address, whose reply has to begin with one of them; one that explains first is asked again with room
+for that, and its reply has to end with one. Models favour the answer that they read first (or
 second), so each pair is shown in both orders and a verdict counts only where both agree (Zheng et al. 2023); what
 follows from them is computed in `judged`. Requests, right answers and answers are cut to a length, and all questions
 together are bounded: of many rows, those at equal distances are judged.
@@ -25,6 +26,7 @@ from lora_hub.compare.test_sets.answering import answer_panes, load_tokenizers
 from lora_hub.compare.test_sets.kept_answers import digest, open_book
 from lora_hub.compare.test_sets.nouns import JudgeSpec, TestRow, Verdict
 from lora_hub.core import settings
+from lora_hub.core.errors import LoraHubError
 from lora_hub.core.messages import Message, _
 from lora_hub.core.noun import Text2
 from lora_hub.core.schema import Answer, Task
@@ -57,6 +59,10 @@ TASK = Task(
 )
 _THOUGHT = re.compile(r"\A\s*<think>.*?</think>", re.DOTALL)
 _WORD = re.compile(r"\A[\s\"'*`(\[]*(?:answer\s+|verdict:\s*)?(a|b|tie)\b", re.IGNORECASE)
+# How a reply that explains first ends, in any language: its last line is a choice, or has one alone after a colon.
+_END = re.compile(r"(?:\A|\n|[:\uff1a])[^\w\n]*(?:[Aa]nswer\s+)?(A|B|[Tt]ie|TIE)\W*\Z")
+# So many replies without a verdict, and none with one, and nobody asks on.
+PROBE = 8
 
 
 @dataclass(frozen=True)
@@ -162,9 +168,11 @@ def _who(word: str, turned: bool) -> str:
     return who.get(word, "unread")
 
 
-def read_verdict(reply: str) -> str:
-    """The choice that a reply begins with, "A", "B" or "tie"; "unread" for any other text."""
-    found = _WORD.match(_THOUGHT.sub("", reply[: 4 * MOST_ANSWER]))
+def read_verdict(reply: str, *, is_whole: bool = False) -> str:
+    """The choice that a reply begins with, "A", "B" or "tie"; "unread" for any other text. is_whole: it was not cut
+    off, so that its end tells, too."""
+    reply = _THOUGHT.sub("", reply[: 4 * MOST_ANSWER])
+    found = _WORD.match(reply) or (_END.search(reply) if is_whole else None)
     return {"a": "A", "b": "B", "tie": "tie"}[found[1].lower()] if found else "unread"
 
 
@@ -183,17 +191,40 @@ def _ask_address(
     book = open_book(owner, "judge", WAY_OF_JUDGING, spec.url, spec.name)
     words = {key: answer.text for key, answer in book.read(set(keys)).items()}
     missing = list({key: prompt for key, prompt in zip(keys, prompts, strict=True) if key not in words}.items())
-    total, before = len(set(keys)), len(words)
-    progress(before, total)
+    total = len(set(keys))
+    progress(len(words), total)
 
-    def keep(place: int, reply: str) -> None:
-        key, word = missing[place][0], read_verdict(reply)
-        words[key] = word
-        if word != "unread":
-            book.add({key: Answer(text=word, finish="stop")})
-        progress(len(words), total)
+    def ask(some: list[tuple[str, str]], most_tokens: int) -> list[tuple[str, str]]:
+        """Those whose reply is no verdict. No more of them are begun once the person ended it."""
+        is_again = most_tokens == judge_wire.MOST_EXPLAINED
+        unread = []
 
-    judge_wire.ask_all(spec.url, spec.name, [prompt for _key, prompt in missing], keep=keep, cancelled=cancelled)
+        def keep(place: int, reply: str) -> None:
+            key, word = some[place][0], read_verdict(reply, is_whole=is_again)
+            if word != "unread":
+                book.add({key: Answer(text=word, finish="stop")})
+            else:
+                unread.append(some[place])
+            if word != "unread" or is_again:
+                words[key] = word
+            progress(len(words), total)
+
+        asked = [prompt for _key, prompt in some]
+        judge_wire.ask_all(spec.url, spec.name, asked, keep=keep, cancelled=cancelled, most_tokens=most_tokens)
+        return unread
+
+    unread = ask(missing, judge_wire.MOST_TOKENS)
+    for some in (unread[:PROBE], unread[PROBE:]):
+        ask(some, judge_wire.MOST_EXPLAINED)
+        if some and not cancelled() and set(words.values()) == {"unread"}:
+            raise LoraHubError(
+                _(
+                    "The replies of {name} are no verdicts: none of {count} is A, B or tie.",
+                    name=spec.name,
+                    count=len(words),
+                ),
+                _("Choose another model as the judge; one that follows instructions in English."),
+            )
     return [words.get(key, "") for key in keys]
 
 
@@ -246,8 +277,8 @@ def describe_sending(spec: JudgeSpec) -> Message:
     return _(
         "What goes to {host}, for its model {name}: of up to {rows:,} rows the prompt, the right answer and two "
         "models' answers at a time, without their names and in both orders; and the questions and answers of up to "
-        "{votes} comparisons that you voted on. That is at most {questions:,} requests, with the key in "
-        "{key} if there is one.",
+        "{votes} comparisons that you voted on. That is at most {questions:,} requests, each once "
+        "more where the reply explains first, with the key in {key} if there is one.",
         host=urlsplit(spec.url).netloc,
         name=spec.name,
         rows=MOST_QUESTIONS // 2,

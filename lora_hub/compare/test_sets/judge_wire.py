@@ -26,8 +26,8 @@ PATH = "/chat/completions"
 MOST_URL, MOST_NAME = 500, 200
 MOST_REPLY = 256 * 1024  # bytes
 CONNECT_SECONDS, REPLY_SECONDS = 10.0, 60.0
-# Of one reply, "A", "B" or "tie".
-MOST_TOKENS = 16
+# Of one reply: "A", "B" or "tie"; and of one that explains itself first.
+MOST_TOKENS, MOST_EXPLAINED = 16, 600
 AT_ONCE, TRIES = 4, 3
 # Before another try, seconds: doubled each time, and no longer than the server may ask for.
 PAUSE, MOST_PAUSE = 1.0, 20.0
@@ -93,10 +93,11 @@ def ask_all(
     *,
     keep: Callable[[int, str], None],
     cancelled: Callable[[], bool],
+    most_tokens: int = MOST_TOKENS,
 ) -> None:
     """Asks each prompt by itself, some at once. keep: is given each reply's place and text in this thread as they come;
-    a reply without a text is "". cancelled: is asked several times a second. Raises LoraHubError where the address
-    cannot be asked; what was kept before stays kept."""
+    a reply without a text is "", and so is one of more than MOST_TOKENS that was cut off. cancelled: is asked several
+    times a second. Raises LoraHubError where the address cannot be asked; what was kept before stays kept."""
     waiting, alone, stop = iter(range(len(prompts))), threading.Lock(), threading.Event()
     told: queue.Queue[tuple[int, str] | BaseException] = queue.Queue()
 
@@ -108,7 +109,7 @@ def ask_all(
                         place = next(waiting, None)
                     if place is None:
                         return
-                    told.put((place, _ask(client, url, model, prompts[place], stop)))
+                    told.put((place, _ask(client, url, model, prompts[place], stop, most_tokens)))
         except BaseException as error:
             told.put(error)
 
@@ -157,14 +158,14 @@ def _headers(url: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"} if key and is_its else {}
 
 
-def _ask(client: Any, url: str, model: str, prompt: str, stop: threading.Event) -> str:
+def _ask(client: Any, url: str, model: str, prompt: str, stop: threading.Event, most_tokens: int) -> str:
     import httpx
 
     body = {
         "model": model,
         "messages": [{"role": "user", "content": prompt}],
         "temperature": 0,
-        "max_tokens": MOST_TOKENS,
+        "max_tokens": most_tokens,
     }
     reason, headers = _("it does not answer"), _headers(url)
     for attempt in range(TRIES):
@@ -173,7 +174,7 @@ def _ask(client: Any, url: str, model: str, prompt: str, stop: threading.Event) 
             with client.stream("POST", url + PATH, json=body, headers=headers) as response:
                 code = response.status_code
                 if code == 200:
-                    return _text_of(_read(response))
+                    return _text_of(_read(response), is_whole=most_tokens > MOST_TOKENS)
                 reason = _("it answers with {code}", code=code)
                 if code != 429 and code < 500:
                     break
@@ -198,13 +199,14 @@ def _read(response: Any) -> bytes:
     return body
 
 
-def _text_of(body: bytes) -> str:
-    """The reply's text; "" where it has none."""
+def _text_of(body: bytes, is_whole: bool) -> str:
+    """The reply's text; "" where it has none, or was cut off and has to be whole."""
     import orjson
 
     try:
-        text = orjson.loads(body)["choices"][0]["message"]["content"]
-    except (ValueError, KeyError, IndexError, TypeError):
+        choice = orjson.loads(body)["choices"][0]
+        text = "" if is_whole and choice.get("finish_reason") == "length" else choice["message"]["content"]
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError):
         return ""
     return text if isinstance(text, str) else ""
 

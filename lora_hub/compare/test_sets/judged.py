@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lora_hub.compare.test_sets.nouns import Verdict
-from lora_hub.core.messages import Message, _, _n
+from lora_hub.core.messages import Message, _, _n, joined
 from lora_hub.evaluation.intervals import ALPHA
 
 _FIRST = {"forward": "a", "backward": "b"}
@@ -123,12 +123,21 @@ def describe_judged(pair: Mapping[str, Any]) -> Message:
 
 def describe_first(found: Mapping[str, Any]) -> Message:
     """Whether the judge favours a place."""
-    return _(
+    told = _(
         "It chose the answer that it read first in {chosen:,} of {of:,} choices; only what it says in both orders "
         "counts.",
         chosen=found["first"]["chosen"],
         of=found["first"]["of"],
     )
+    unread = sum(pair["unread"] for pair in found["pairs"])
+    if not unread:
+        return told
+    said = _n(
+        "On {count:,} row a reply of it was no verdict, which counts as a tie.",
+        "On {count:,} rows a reply of it was no verdict, which counts as a tie.",
+        count=unread,
+    )
+    return joined(told, said)
 
 
 def describe_agreement(found: Mapping[str, Any]) -> Message:

@@ -39,8 +39,16 @@ def recipe(composition: Composition) -> str:
             f"It was judged on {composition.judged} other examples. {escape(metrics.title_of(found.metric).en)} there, "
             f"against the best single adapter ({escape(found.against)}): {found.adapter:.1f} against {found.base:.1f}. "
             f"{verdicts.describe(found).en}",
+            "",
+            _found_by(composition.region_rows),
         ]
     )
+
+
+def _found_by(rows: int) -> str:
+    if not rows:
+        return "`route` and *Auto* do not find it: too few different questions were among its examples. Ask it by name."
+    return f"`route` and *Auto* find it by where {rows} of its examples' questions lie (`router.safetensors`)."
 
 
 def command(facts: Facts, composition: Composition) -> str:

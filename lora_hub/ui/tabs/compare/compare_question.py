@@ -15,6 +15,7 @@ from typing import Any
 
 from lora_hub import use_cases
 from lora_hub.catalogue.tasks import catalogue
+from lora_hub.compare import read_typed
 from lora_hub.core.errors import DataError
 from lora_hub.core.messages import _
 from lora_hub.core.schema import (
@@ -261,17 +262,8 @@ class Typed:
         )
 
     def _shown(self) -> tuple[ShownExample, ...]:
-        """A line for each example: the input, =>, the answer."""
-        role = (roles_of(self.roles) or ["text"])[0]
-        found = []
-        for line in filter(str.strip, self.typed_examples.splitlines()):
-            text, arrow, answer = line.rpartition("=>")
-            if not arrow or not text.strip() or not answer.strip():
-                raise DataError(
-                    _("{line!r} is no example.", line=line[:80]), _("Write the input, then =>, then the answer.")
-                )
-            found.append(ShownExample(inputs={role: text.strip()}, answer=answer.strip()))
-        return tuple(found)
+        """Of the fields' inputs; where there is one prompt, of one text."""
+        return read_typed(self.typed_examples, roles_of(self.roles) or ["text"])
 
     def _earlier(self) -> dict[str, tuple[Turn, ...]]:
         """The turns so far of each pane that is asked again."""

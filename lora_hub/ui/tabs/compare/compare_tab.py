@@ -182,7 +182,9 @@ class Fields:
         self.typed_examples = gr.Textbox(
             "",
             label=words(_("Examples of your own")),
-            info=words(_("A line each: input => answer. Empty: the adapter's own.")),
+            info=words(
+                _("A line each: input => answer, several inputs with | between them. Empty: the adapter's own.")
+            ),
             lines=2,
             max_lines=8,
             elem_id="lh-typed-examples",
