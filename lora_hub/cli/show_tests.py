@@ -15,6 +15,8 @@ def show_tests(result: dict[str, Any]) -> list[Part]:
         return _list(result["tests"])
     if "deleted" in result:
         return [_("deleted: {name}", name=result["deleted"])]
+    if "shared" in result:
+        return [_("{name} is now: {visibility}", name=result["id"], visibility=result["shared"])]
     if "checked" in result:
         return [_n("{count:,} number agrees.", "All {count:,} numbers agree.", count=result["checked"])]
     if "csv" in result:

@@ -1,4 +1,4 @@
-"""`tests`: test sets in the shell: run one, list, show, check, export, cancel, resume, delete them."""
+"""`tests`: test sets in the shell: run one, list, show, check, export, share, cancel, resume, delete them."""
 
 import argparse
 import sys
@@ -16,7 +16,7 @@ from lora_hub.people import LOCAL
 from lora_hub.runs import run_states
 
 Result = dict[str, Any]
-ACTIONS = ("list", "run", "show", "wait", "check", "export", "cancel", "resume", "delete")
+ACTIONS = ("list", "run", "show", "wait", "check", "export", "share", "unshare", "cancel", "resume", "delete")
 FORMATS = ("csv", "json")
 
 
@@ -96,6 +96,9 @@ def manage_tests(options: argparse.Namespace) -> Result:
         return _check(options.name)
     if options.action == "export":
         return _export(options)
+    if options.action in ("share", "unshare"):
+        visibility = "organization" if options.action == "share" else "private"
+        return {"shared": use_cases.share_test(LOCAL, options.name, visibility).visibility, "id": options.name}
     if options.action == "delete":
         use_cases.delete_test(LOCAL, options.name)
         return {"deleted": options.name}

@@ -229,7 +229,9 @@ def _seen(person: Person, test_id: str) -> TestState:
         state = None
     if state is None or not rules.can_see(person, state):
         raise RunError(
-            _("There is no test {test_id!r} that you may see."), _("Choose one of the list."), test_id=test_id[:160]
+            _("There is no test {test_id!r} that you may see."),
+            _("Choose one of the list, or ask its owner to share it."),
+            test_id=test_id[:160],
         )
     return state
 

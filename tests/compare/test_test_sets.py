@@ -247,6 +247,14 @@ def test_a_test_is_shared_by_its_owner_and_taken_back() -> None:
         use_cases.read_test(will, hers)
 
 
+def test_the_shell_shares_a_test(capsys) -> None:
+    one = made("local")
+    for action, visibility in (("share", "organization"), ("unshare", "private")):
+        assert main(["tests", action, one, "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["shared"] == visibility == test_sets.look(one).visibility
+    assert main(["tests", "share", "spam-0"]) == 1 and "There is no test" in capsys.readouterr().err
+
+
 def test_rows_of_anothers_run_are_shared_by_them_alone() -> None:
     ada = person("ada", "admin")
     run = run_of("will", "private")

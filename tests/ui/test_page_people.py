@@ -148,7 +148,7 @@ def will_trains(page: object) -> str:
 
 
 def rita_sees_nothing_of_it(page: object, place: Place, run: str) -> None:
-    assert tabs_of(page) == ["اجراها", "آداپتورها", "مقایسه", "ماتریس", "سازمان"]
+    assert tabs_of(page) == ["اجراها", "آداپتورها", "مقایسه", "مجموعه‌های آزمون", "ماتریس", "سازمان"]
     wait_for_text(page, ".lh-me", "عضو خواننده")
     page.goto(f"{place.app.url}/?lang=fa&tab=runs&run={run}")
     wait_for_text(page, "#lh-run", "نیست")

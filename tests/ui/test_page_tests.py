@@ -122,8 +122,9 @@ def test_a_test_set_from_a_dropped_file_to_a_question(
         assert json.loads(saved(page, page.locator("#lh-test-json")))["pairs"]
         # In Persian, on a phone: the same test, read from the right, nothing wider than the screen.
         page.set_viewport_size({"width": 390, "height": 844})
-        page.goto(f"{app.url}/?tab=tests&lang=fa", wait_until="domcontentloaded")
-        page.locator("#lh-tests .lh-item").first.click()
+        link = page.locator("#lh-test-head [data-link]").get_attribute("data-link")
+        assert page.url.endswith(link[1:].partition("&")[2]), "the address names the test"
+        page.goto(f"{app.url}/{link}&lang=fa", wait_until="domcontentloaded")
         wait_for_text(page, "#lh-test-result", "۲۰ سطر")
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         ends = page.locator("#lh-test-picture svg text").first.get_attribute("text-anchor")

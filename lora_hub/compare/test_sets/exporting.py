@@ -85,6 +85,7 @@ def test_row(state: TestState) -> dict[str, Any]:
         "task": state.spec.task.id,
         "adapters": list(state.spec.adapters),
         "state": state.state.value,
+        "visibility": state.visibility,
         "done": state.done,
         "total": state.total,
         "eta": state.eta,

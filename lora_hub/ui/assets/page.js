@@ -42,7 +42,7 @@
   const forget = ([store, names]) => { for (const name of names) store.removeItem(name); };
   let leaving = false; // signing out: nothing is kept any more
   const person = window.loraHubPerson;
-  const mayNot = (tab) => ["finetune", "tests", "data"].includes(tab) && Boolean(person) && /\bbrowse\b/.test(person.may) && !/\btrain\b/.test(person.may);
+  const mayNot = (tab) => Boolean(person) && (["finetune", "data"].includes(tab) || (tab === "tests" && !person.role)) && /\bbrowse\b/.test(person.may) && !/\btrain\b/.test(person.may);
   if (person) {
     for (const kept of person.id ? keeps() : []) {
       const whose = kept[0].getItem(whoseKey);
@@ -175,7 +175,7 @@
     returning = JSON.stringify([where(get), Date.now(), Boolean(button)]);
     if (button) {
       if (tab !== shownTab()) button.click();
-      for (const [id, name] of [["lh-run-id", "run"], ["lh-adapter-id", "adapter"]]) {
+      for (const [id, name] of [["lh-run-id", "run"], ["lh-adapter-id", "adapter"], ["lh-test-id", "test"]]) {
         if (fieldOf(id).value !== get(name)) putInto(id, get(name));
       }
     }

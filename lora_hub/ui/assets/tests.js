@@ -45,6 +45,15 @@
     image.src = url;
   });
 
+  // The test of the address is opened once the page listens.
+  const asked = window.loraHub.read("test");
+  const open = (tries) => {
+    const tabs = document.getElementById("lh-tabs");
+    if (tabs && !tabs.inert && document.querySelector("#lh-test-id :is(textarea, input)")) window.loraHub.put("lh-test-id", asked);
+    else if (tries) setTimeout(open, 100, tries - 1);
+  };
+  if (/^[a-z0-9][a-z0-9._-]{0,120}$/.test(asked)) open(300);
+
   // The fields of Compare are drawn for the adapters; until they are there, the text waits.
   window.loraHub.askRow = (told) => {
     if (!told) return;

@@ -16,6 +16,7 @@ from typing import Any, Union, get_args, get_origin
 
 import gradio as gr
 
+from lora_hub.compare.test_sets import TestReader
 from lora_hub.core.errors import AccessError, LoraHubError, SpecError
 from lora_hub.core.languages import ENGLISH, tag
 from lora_hub.core.languages import languages as find_languages
@@ -98,7 +99,9 @@ class Page:
     room: Any = None  # where runs wait without a process; None without sign-in
     # Radios, checkboxes and dropdowns that keep their values through a reload and Back.
     choices: list[Any] = field(default_factory=list)
-    runs: RunReader = field(default_factory=RunReader)  # shared by all visitors, so that nothing is read twice
+    # Shared by all visitors, so that nothing is read twice.
+    runs: RunReader = field(default_factory=RunReader)
+    tests: TestReader = field(default_factory=TestReader)
 
 
 def setting_field(title: Any, why: Any, choices: Sequence[tuple[Any, str]], elem_id: str) -> Any:

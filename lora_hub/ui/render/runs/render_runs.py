@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from lora_hub.core import verdicts
 from lora_hub.core.errors import LoraHubError
@@ -95,14 +96,14 @@ def _item(run: Run, name: RunName, chosen: str, language: str) -> str:
         f'<button type="button" class="lh-item" data-id="{escape(run.id)}"'
         f"{' aria-current=true' if run.id == chosen else ''}>"
         f'<span class="lh-item-top"><b dir="auto">{escape(name.title(language))}</b>{state_badge(run, language)}</span>'
-        f'<span class="lh-quiet">{facts}</span>{_owner(run, language)}'
+        f'<span class="lh-quiet">{facts}</span>{whose(run, language)}'
         f'<span class="lh-quiet">{escape(age(run.created or run.started, language))}{_headline(run, language)}</span>'
         f"{percent_done}</button>"
     )
 
 
-def _owner(run: Run, language: str) -> str:
-    """The owner, where people sign in, and who else can see the run."""
+def whose(run: Any, language: str) -> str:
+    """The owner of a run or test, where people sign in, and who else can see it."""
     if run.owner == LOCAL_OWNER:
         return ""
     who = t(_("by {owner}"), language, owner=run.owner)

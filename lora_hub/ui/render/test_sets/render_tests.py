@@ -12,7 +12,7 @@ from lora_hub.ui.render.render import badge, card, cell, empty, error_card, esca
 from lora_hub.ui.render.render_data import WHO, metric_title
 from lora_hub.ui.render.render_table import direction_of
 from lora_hub.ui.render.runs.render_held_out import inputs_cell
-from lora_hub.ui.render.runs.render_runs import STATES, state_kind
+from lora_hub.ui.render.runs.render_runs import STATES, state_kind, whose
 from lora_hub.ui.render.test_sets import render_judged
 from lora_hub.ui.render.text import age, digits, duration, number, percent, t
 
@@ -50,8 +50,8 @@ def tests_list(tests: Sequence[TestState], chosen: str, language: str) -> str:
         items.append(
             f'<button type="button" class="lh-item" data-put="lh-test-id" data-value="{escape(one.id)}"{current}>'
             f'<span class="lh-item-top"><b><bdi>{escape(one.spec.name)}</bdi></b>{_badge(one, language)}</span>'
-            f'<span class="lh-quiet">{escape(t(adapters, language))}, {escape(age(one.created, language))}</span>'
-            "</button>"
+            f'<span class="lh-quiet">{escape(t(adapters, language))}, {escape(age(one.created, language))}'
+            f"</span>{whose(one, language)}</button>"
         )
     return f'<div class="lh-list">{"".join(items)}</div>'
 
@@ -61,12 +61,20 @@ def _badge(state: TestState, language: str) -> str:
     return badge(t(STATES[shown], language), state_kind(state.state))
 
 
+def share_words(state: TestState) -> Message:
+    """What the button says that changes who may read a test."""
+    return _("Share") if state.visibility == "private" else _("Keep private")
+
+
 def head(state: TestState, language: str) -> str:
-    """What is asked of whom, and how far that is."""
+    """What is asked of whom, the link to it, and how far it is."""
     names = ", ".join(f"<bdi>{escape(name)}</bdi>" for name in state.spec.adapters)
     told = (
         f'<div class="lh-runhead"><h2><bdi>{escape(state.spec.name)}</bdi> {_badge(state, language)}</h2>'
-        f'<p class="lh-quiet">{names}</p><p class="lh-quiet"><code dir="ltr">{escape(state.id)}</code></p></div>'
+        f'<p class="lh-quiet">{names}</p><p class="lh-quiet"><code dir="ltr">{escape(state.id)}</code> '
+        f'<button type="button" class="lh-small" data-link="?tab=tests&amp;test={escape(state.id)}" '
+        f'data-copied="{escape(t(_("Copied"), language))}">{escape(t(_("Copy link"), language))}</button></p>'
+        f"{whose(state, language)}</div>"
     )
     if state.error is not None:
         return told + error_card(LoraHubError(state.error.said, state.error.advice), language)

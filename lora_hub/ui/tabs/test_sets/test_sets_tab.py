@@ -12,6 +12,7 @@ from lora_hub.ui.render.test_sets import render_tests
 from lora_hub.ui.tabs.test_sets.test_sets_watch import Testing
 
 TICK_SECONDS = 2
+ADDRESS = "(id) => { window.loraHub.address('test', id, true); }"
 SAVE = "(told) => { window.loraHub.saveText(told); }"
 ASK = "(told) => { window.loraHub.askRow(told); }"
 
@@ -31,7 +32,7 @@ class NewTest:
     """The form of a new test."""
 
     def __init__(self, words: Labels) -> None:
-        with gr.Column(elem_classes="lh-section"):
+        with gr.Column(elem_classes="lh-section", elem_id="lh-test-new"):
             shared.html(f"<h2>{words.both(_('New test'))}</h2>")
             self.rows = gr.Dropdown(
                 [],
@@ -93,6 +94,7 @@ class ShownTest:
                 words(_("Cancel")), variant="stop", size="sm", visible=False, elem_id="lh-test-cancel"
             )
             self.resume = gr.Button(words(_("Resume")), size="sm", visible=False, elem_id="lh-test-resume")
+            self.share = gr.Button(words(_("Share")), size="sm", visible=False, elem_id="lh-test-share")
             self.csv = gr.Button("CSV", size="sm", visible=False, elem_id="lh-test-csv")
             self.json = gr.Button("JSON", size="sm", visible=False, elem_id="lh-test-json")
             self.delete = gr.Button(words(_("Delete")), size="sm", visible=False, elem_id="lh-test-delete")
@@ -129,7 +131,17 @@ def _wire(page: Page, tab: gr.Tab, new: NewTest, listed: gr.HTML, shown: ShownTe
     testing, language = Testing(page), page.language
     slow = {**LIGHT, "concurrency_id": "tests", "concurrency_limit": 4}
     drawn = [
-        *[listed, shown.head, shown.timer, shown.cancel, shown.resume, shown.csv, shown.json, shown.delete],
+        *[
+            listed,
+            shown.head,
+            shown.timer,
+            shown.cancel,
+            shown.resume,
+            shown.share,
+            shown.csv,
+            shown.json,
+            shown.delete,
+        ],
         *[shown.result, shown.box, shown.plot, shown.pane, shown.picture, shown.rows, shown.seen],
     ]
     asked = [language, shown.id, shown.seen, shown.show, shown.order, shown.paged, shown.plot, shown.pane]
@@ -161,7 +173,12 @@ def _wire(page: Page, tab: gr.Tab, new: NewTest, listed: gr.HTML, shown: ShownTe
         show_progress="minimal",
         api_visibility="private",
     )
-    for button, handler in ((shown.cancel, testing.cancel), (shown.resume, testing.resume)):
+    shown.id.change(None, shown.id, None, js=ADDRESS, api_visibility="private")
+    for button, handler in (
+        (shown.cancel, testing.cancel),
+        (shown.resume, testing.resume),
+        (shown.share, testing.share),
+    ):
         button.click(told(handler), [language, shown.id], None, **slow).then(**after)
     deleting = shown.delete.click(
         told(testing.delete),

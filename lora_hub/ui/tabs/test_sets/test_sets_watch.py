@@ -108,12 +108,14 @@ class Testing:
         person: Person,
     ) -> list[Any]:
         try:
-            tests = use_cases.list_tests(person)
+            tests = use_cases.list_tests(person, self.page.tests)
         except AccessError as error:  # signed out since
             return [render.error_card(error, language), "", *self._nothing(), ""]
         listed = render_tests.tests_list(tests, test_id, language)
         state = next((one for one in tests if one.id == test_id), None)
         if state is None:
+            if test_id:
+                return [listed, render.error_card(_not_there(test_id), language), *self._nothing(), ""]
             said = render.empty(
                 *(t(one, language) for one in ([_("Choose a test from the list.")] if tests else render_tests.WHAT_FOR))
             )
@@ -128,6 +130,7 @@ class Testing:
             gr.Timer(active=is_going),
             gr.Button(visible=mine and is_going and not state.cancelling),
             gr.Button(visible=mine and render_tests.may_resume(state)),
+            gr.Button(t(render_tests.share_words(state), language), visible=mine and not person.is_local),
         ]
         if stamp == seen_before:
             return [*drawn, *[gr.skip()] * 9, stamp]
@@ -200,7 +203,7 @@ class Testing:
     def _nothing(self) -> list[Any]:
         """Updates for everything between head and stamp when no test is shown."""
         off = {"visible": False}
-        buttons = [gr.Button(**off) for _button in range(5)]
+        buttons = [gr.Button(**off) for _button in range(6)]
         return [gr.Timer(active=False), *buttons, "", gr.Column(**off), gr.skip(), gr.skip(), "", ""]
 
     def cancel(self, language: str, test_id: str, *, person: Person) -> None:
@@ -209,6 +212,17 @@ class Testing:
     def resume(self, language: str, test_id: str, *, person: Person) -> None:
         use_cases.resume_test(person, test_id)
         inform(render.escape(t(_("The test goes on."), language)), language)
+
+    def share(self, language: str, test_id: str, *, person: Person) -> None:
+        """Shares a test, or takes that back."""
+        is_private = use_cases.refresh_test(person, test_id).visibility == "private"
+        use_cases.share_test(person, test_id, "organization" if is_private else "private")
+        said = (
+            _("Members of the organization can open it by its link, with its rows and answers.")
+            if is_private
+            else _("It is yours alone.")
+        )
+        inform(render.escape(t(said, language)), language)
 
     def delete(self, language: str, test_id: str, pressed_for: str, *, person: Person) -> Any:
         """The first press asks for confirmation; a second one for the same test deletes it."""
@@ -248,6 +262,14 @@ class Testing:
         if spec.task.is_chat:
             texts = [found.prompt]
         return gr.Dropdown(choices=names, value=names), gr.Tabs(selected="compare"), json.dumps({"texts": texts})
+
+
+def _not_there(test_id: str) -> RunError:
+    return RunError(
+        _("There is no test {test_id!r} that you may see."),
+        _("Choose one of the list, or ask its owner to share it."),
+        test_id=test_id[:160],
+    )
 
 
 def _file(name: str, kind: str, text: str) -> str:
