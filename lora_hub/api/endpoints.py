@@ -311,7 +311,7 @@ class Endpoints(Measuring):
 
 def _hire(person: Person, made: Any, hardware: str) -> Any:
     """The hardware that a plan's training would be hired on; None: this machine's."""
-    return use_cases.hire(person, made.spec, made.estimate.tokens_row, hardware) if hardware else None
+    return use_cases.hire(person, [(made.spec, made.estimate.tokens_row)], hardware) if hardware else None
 
 
 def _task(task: str, own_task: dict[str, Any] | None) -> Task | None:

@@ -159,6 +159,33 @@ def add_reading(command: argparse.ArgumentParser, say: Callable[[Message], str])
     )
 
 
+def _minutes(text: str) -> float:
+    """A time of at least a minute, and at most a week. argparse turns a ValueError into a message."""
+    minutes = float(text)
+    if not 1 <= minutes <= 7 * 24 * 60:
+        raise ValueError(text)
+    return minutes
+
+
+_minutes.__name__ = "number of minutes"
+
+
+def add_hardware(command: argparse.ArgumentParser, say: Callable[[Message], str]) -> None:
+    command.add_argument(
+        "--hardware",
+        default="",
+        metavar="FLAVOR",
+        help=say(_("train as a job of the Hub on this hardware, such as t4-small (default: on this machine)")),
+    )
+    command.add_argument(
+        "--hardware-minutes",
+        type=_minutes,
+        default=0.0,
+        metavar="MINUTES",
+        help=say(_("of --hardware: end the job after so long (default: three times the estimate)")),
+    )
+
+
 def add_minimum(command: argparse.ArgumentParser, say: Callable[[Message], str]) -> None:
     command.add_argument(
         "--min",

@@ -12,7 +12,8 @@ from lora_hub.cli.compose import add_composing, compose, show_composed
 from lora_hub.cli.deploy import deploy
 from lora_hub.cli.language import OPTION
 from lora_hub.cli.matrix import add_matrix, show_matrix, show_or_fill
-from lora_hub.cli.options import add_minimum, add_reading, add_settings
+from lora_hub.cli.options import add_hardware, add_minimum, add_reading, add_settings
+from lora_hub.cli.pipeline import pipeline
 from lora_hub.cli.promote import add_promoting, promote, show_promoted
 from lora_hub.cli.route import add_routing, route, show_route
 from lora_hub.cli.screen import Part, Screen
@@ -25,7 +26,7 @@ from lora_hub.cli.show_runs import show_pipeline, show_published, show_result, s
 from lora_hub.cli.show_tests import show_tests
 from lora_hub.cli.show_upkeep import show_datasets, show_deleted, show_disk
 from lora_hub.cli.tests import add_arguments, manage_tests
-from lora_hub.cli.train import inspect, pipeline, train
+from lora_hub.cli.train import inspect, train
 from lora_hub.cli.upkeep import KINDS, delete, list_datasets, open_page, tell_disk
 from lora_hub.cli.votes import add_votes
 from lora_hub.core.errors import SpecError
@@ -53,14 +54,6 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def _minutes(text: str) -> float:
-    """A time of at least a minute, and at most a week. argparse turns a ValueError into a message."""
-    minutes = float(text)
-    if not 1 <= minutes <= 7 * 24 * 60:
-        raise ValueError(text)
-    return minutes
-
-
 def _tokens(text: str) -> int:
     """A number of tokens. Raises ValueError, as argparse expects."""
     tokens = int(text)
@@ -79,7 +72,6 @@ def _temperature(text: str) -> float:
 
 # argparse names a value's type by its function.
 _seconds.__name__, _tokens.__name__, _temperature.__name__ = "number of seconds", "number of tokens", "temperature"
-_minutes.__name__ = "number of minutes"
 
 
 def make_parser(screen: Screen | None = None) -> argparse.ArgumentParser:
@@ -139,19 +131,7 @@ def make_parser(screen: Screen | None = None) -> argparse.ArgumentParser:
     command.add_argument(
         "--test", type=Path, metavar="FILE", help=say(_("score on this file instead of a part of FILE"))
     )
-    command.add_argument(
-        "--hardware",
-        default="",
-        metavar="FLAVOR",
-        help=say(_("train as a job of the Hub on this hardware, such as t4-small (default: on this machine)")),
-    )
-    command.add_argument(
-        "--hardware-minutes",
-        type=_minutes,
-        default=0.0,
-        metavar="MINUTES",
-        help=say(_("of --hardware: end the job after so long (default: three times the estimate)")),
-    )
+    add_hardware(command, say)
     command.add_argument("--publish", action="store_true", help=say(_("publish the adapter to the organization")))
     command.add_argument("--private", action="store_true", help=say(PRIVATE))
     command.add_argument("--org", default="", help=say(_("organization (default: LORA_HUB_ORG or lora-hub)")))
@@ -166,6 +146,7 @@ def make_parser(screen: Screen | None = None) -> argparse.ArgumentParser:
     command.add_argument(
         "--org", default="", help=say(_("organization (default: the file's, else LORA_HUB_ORG or lora-hub)"))
     )
+    add_hardware(command, say)
     add_minimum(command, say)
 
     command = add("runs", manage_runs, show_runs, _("list runs, or show, log, wait for, cancel, resume one"))

@@ -141,7 +141,8 @@ def show_pipeline(result: dict[str, Any]) -> list[Part]:
             count=len(result["runs"]),
             mode=MODES[result["mode"]],
             seconds=float(result["seconds"]),
-        )
+        ),
+        *_spent(result),
     ]
     for row in result["runs"]:
         parts.append(_task_line(row))

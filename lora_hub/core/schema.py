@@ -149,7 +149,8 @@ class Hired(Noun):
     """Hired hardware that a run trains on. flavor: its name at the Hub (`t4-small`). hourly: US dollars an hour.
     expected_seconds, expected_dollars: as estimated before the start; 0: nobody knows. most_seconds: the Hub ends a job
     after so long. namespace: whose account pays. repo: the private repo that carries the run there and back; empty
-    while there is none. job, url: the last job and its page. jobs: seconds of each job that has ended, by its id."""
+    while there is none. job, url: the last job and its page. jobs: seconds of each job that has ended, by its id.
+    shared_by: how many runs the job trains; estimate and cost are those of all."""
 
     flavor: str
     hourly: float = 0.0
@@ -161,6 +162,7 @@ class Hired(Noun):
     job: str = ""
     url: str = ""
     jobs: dict[str, float] = {}
+    shared_by: int = 1
 
     @property
     def is_under_way(self) -> bool:

@@ -32,6 +32,8 @@ from lora_hub.core.schema import DatasetInfo, Run, TrainSpec
 
 # Folders inside a run's folder.
 ADAPTER, CHECKPOINTS = "adapter", "checkpoints"
+# The checkpoint of a run that is trained together with others; those of one alone are folders.
+TOGETHER = "together.pt"
 # Of a dataset: what an id of ours begins with, and the folder of its file is called (`dataset_fingerprint`).
 FINGERPRINT = re.compile(r"[0-9a-f]{16}")
 # Beside a stored file that could not be read.

@@ -35,7 +35,7 @@ from lora_hub.hub.fetch import (
     fetch_region,
     read_adapter_record,
 )
-from lora_hub.hub.jobs import cancel_job, find_payer, list_job_prices, read_job, read_job_lines, start_job
+from lora_hub.hub.jobs import Job, cancel_job, find_payer, list_job_prices, read_job, read_job_lines, start_job
 from lora_hub.hub.listing import Version, check_owner, get_adapter, list_adapters, list_versions, read_card
 from lora_hub.hub.matrix_repo import read_matrix_file, write_matrix_file
 from lora_hub.hub.naming import check_name, repo_name, version_number
@@ -63,6 +63,7 @@ from lora_hub.hub.unpublishing import put_back, unpublish_adapter
 from lora_hub.hub.vote_files import read_votes, remove_votes, votes_repo, write_votes
 
 __all__ = [
+    "Job",
     "LONGEST_REASON",
     "SORTS",
     "TOKENIZER_FILES",

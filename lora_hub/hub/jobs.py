@@ -11,6 +11,7 @@ A job's token is a secret of the job and nothing else: it is in no command, labe
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from lora_hub.core.errors import HubError
@@ -132,8 +133,8 @@ def cancel_job(job_id: str, payer: str) -> None:
 def _job(info: "JobInfo") -> Job:
     stage = info.status.stage
     seconds = float((info.durations.running_secs if info.durations else None) or 0.0)
-    if not seconds and info.started_at and info.finished_at:
-        seconds = max(0.0, (info.finished_at - info.started_at).total_seconds())
+    if not seconds and info.started_at:
+        seconds = max(0.0, ((info.finished_at or datetime.now(UTC)) - info.started_at).total_seconds())
     return Job(info.id, info.url, str(getattr(stage, "value", stage)), str(info.status.message or "")[:500], seconds)
 
 

@@ -45,10 +45,10 @@ def start_runs(
     LoraHubError on a full disk.
 
     environment: for the child alone (tokens); it is written nowhere. runner: who starts it, a module of runners/;
-    empty: the one for the hardware. hired: the hardware to hire for each run (`hiring.hire`); None: this machine.
-    most_seconds: each may train so long in an attempt; 0: as long as it takes. room: where they wait for their turn
-    without a process; None: their process waits. base_checked: the caller has just asked `check_base`. check: called
-    when their turn has come; a LoraHubError that it raises ends them.
+    empty: the one for the hardware. hired: the hardware of the one job that trains them (`hiring.hire`); None: this
+    machine. most_seconds: each may train so long in an attempt; 0: as long as it takes. room: where they wait for their
+    turn without a process; None: their process waits. base_checked: the caller has just asked `check_base`. check:
+    called when their turn has come; a LoraHubError that it raises ends them.
     """
     settings.check()  # the process that is started reads them, too
     runner = runner or (HERE if hired is None else ELSEWHERE)

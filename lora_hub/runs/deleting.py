@@ -31,5 +31,5 @@ def delete_run(run_id: str) -> None:
         with publishers:
             hired = store.read_run(run_id).hired
             if hired is not None:
-                release(hired)
+                release(hired, run_id)
             store.remove_run(run_id)

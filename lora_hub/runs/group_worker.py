@@ -6,6 +6,7 @@ A run that fails, or is cancelled, leaves the others alone. `python -m lora_hub.
 import contextlib
 import signal
 import sys
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from lora_hub.core import run_lock
@@ -18,10 +19,10 @@ from lora_hub.runs.turns import Cancelled, Ticket, take_turn
 from lora_hub.runs.worker import Prepared, Worker, read_arguments
 
 
-def run_group(run_ids: list[str], locks: list[run_lock.RunLock | None], ticket: Ticket | None = None) -> int:
+def run_group(members: Sequence["Member"], ticket: Ticket | None = None, work: "Work | None" = None) -> int:
     """Does the work of all; the exit status is 0 only where every run succeeded. ticket: their place in the line, where
-    they have one."""
-    members = [Member(run_id, lock) for run_id, lock in zip(run_ids, locks, strict=True)]
+    they have one. work: what is done with all members between their first word and their publishing; None: they are
+    trained here, for which they wait for their turn."""
 
     def on_signal(*_: Any) -> None:
         for one in members:
@@ -39,15 +40,20 @@ def run_group(run_ids: list[str], locks: list[run_lock.RunLock | None], ticket: 
         each("check_cancelled")
         return not any(one.goes_on for one in members)
 
-    def each(work: str) -> None:
+    def each(part: str) -> None:
         for one in members:
             if one.goes_on:
-                one.do(getattr(one, work))
+                one.do(getattr(one, part))
 
     try:
         each("begin")
         # The group waits for its turn as one run would.
-        with take_turn(run_ids, all_are_gone, tell_place, ticket), contextlib.ExitStack() as hub:
+        turn = (
+            take_turn([one.run_id for one in members], all_are_gone, tell_place, ticket)
+            if work is None
+            else contextlib.nullcontext()
+        )
+        with turn, contextlib.ExitStack() as hub:
             for one in members:
                 if one.goes_on:
                     one.report("state", state=RunState.RUNNING)
@@ -55,7 +61,7 @@ def run_group(run_ids: list[str], locks: list[run_lock.RunLock | None], ticket: 
                 if one.goes_on and one.needs_hub:
                     hub.enter_context(one.hub())
                     break
-            _train(members)
+            (work or _train)(members)
             each("publish")
     except BaseException as error:
         write_log(f"the group ended: {explain_crash(error)}")
@@ -70,14 +76,14 @@ def run_group(run_ids: list[str], locks: list[run_lock.RunLock | None], ticket: 
             raise
     finally:
         for one in members:
-            one.end()
+            one.leave()
     return 0 if all(one.goes_on for one in members) else 1
 
 
 class Member(Worker):
     """One of the runs. goes_on: nothing has gone wrong with it so far."""
 
-    def __init__(self, run_id: str, lock: run_lock.RunLock | None) -> None:
+    def __init__(self, run_id: str, lock: run_lock.RunLock | None = None) -> None:
         super().__init__(run_id, lock)
         self.goes_on = True
         self.prepared: Prepared | None = None
@@ -94,11 +100,20 @@ class Member(Worker):
         """A part of this member's work; where it fails, the member ends, may be resumed, and the others go on."""
         if self.goes_on and not self.told(work):
             self.goes_on = False
-            self.end()
+            self.leave()
         return self.goes_on
 
+    def leave(self) -> None:
+        """Its last step; a member that was lost has done it before the others."""
+        if self.lock.is_open:
+            self.tidy()
+            self.end()
 
-def _train(members: list[Member]) -> None:
+
+Work = Callable[[Sequence[Member]], None]
+
+
+def _train(members: Sequence[Member]) -> None:
     open_members = [one for one in members if one.goes_on and not one.is_trained]
     for one in open_members:
         one.do(lambda one=one: one.phase("loading the libraries"))
@@ -152,4 +167,5 @@ def _train(members: list[Member]) -> None:
 
 if __name__ == "__main__":
     set_environment()
-    sys.exit(run_group(*read_arguments(sys.argv[1:])))
+    names, locks, place = read_arguments(sys.argv[1:])
+    sys.exit(run_group([Member(name, lock) for name, lock in zip(names, locks, strict=True)], place))

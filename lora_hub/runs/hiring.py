@@ -1,12 +1,13 @@
-"""What hardware can be hired for a run, what it would take there, and the choice of one.
+"""What hardware can be hired for runs, what they would take there, and the choice of one.
 
-list_offers(spec, tokens_row)             each flavor with its price and the estimate, the cheapest first
-hire(spec, tokens_row, "t4-small")        a `Hired` to start the run with, checked: an account, its right, the room
+list_offers([(spec, tokens_row)])         each flavor with its price and the estimate, the cheapest first
+hire([(spec, tokens_row)], "t4-small")    a `Hired` to start the runs with, checked: an account, its right, the room
 tell_price(hired), tell_spent(hired)      in words: before the start, and what it took
 """
 
 import logging
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lora_hub import hub
@@ -15,18 +16,23 @@ from lora_hub.core import settings
 from lora_hub.core.errors import BaseError, HubUnreachableError, LoraHubError, SpecError
 from lora_hub.core.messages import Message, _, _n, joined, several
 from lora_hub.core.schema import Hired, TrainSpec
-from lora_hub.hub import endpoint
+from lora_hub.hub import Job, endpoint
+from lora_hub.runs.looking import list_runs
 from lora_hub.training import recipe
 
+# The folder of a job's repo that names the runs of several that are cancelled.
+CANCELLED = "cancelled"
 logger = logging.getLogger("lora_hub.runs")
+# A run with its mean tokens a row; several are of one base, and trained by one job.
+Work = Sequence[tuple[TrainSpec, float]]
 # A job may take so many times its estimate, at least and at most so long; and so long where nobody knows what it takes.
 PATIENCE, LEAST_SECONDS, MOST_SECONDS, UNKNOWN_SECONDS = 3.0, 1800.0, 86_400.0, 6 * 3600.0
 
 
 @dataclass(frozen=True)
 class Offer:
-    """A flavor for a run. hourly: US dollars an hour. seconds, dollars: what the run would take there; 0 where nobody
-    knows how large its base is. fits: whether it has room for it."""
+    """A flavor for runs. hourly: US dollars an hour. seconds, dollars: what they would take there; 0 where nobody
+    knows how large their base is. fits: whether it has room for them."""
 
     flavor: str
     title: str
@@ -36,28 +42,29 @@ class Offer:
     fits: bool = True
 
 
-def list_offers(spec: TrainSpec, tokens_row: float, prices: dict[str, float] | None = None) -> list[Offer]:
+def list_offers(work: Work, prices: dict[str, float] | None = None) -> list[Offer]:
     """Every flavor with one GPU or none, the cheapest first, those without room last. prices: today's, US dollars an
     hour; None: those of the catalogue."""
-    costs = recipe.estimate_costs(spec, tokens_row, prices)
+    costs = recipe.estimate_costs(work, prices)
     if not costs:
         return [Offer(one.flavor, one.title, one.dollars) for one in hardware.list_hardware(prices) if one.gpus <= 1]
     return [Offer(one.flavor, one.title, one.hourly, one.seconds, one.dollars, one.fits) for one in costs]
 
 
-def hire(spec: TrainSpec, tokens_row: float, flavor: str, *, minutes: float = 0.0) -> Hired:
-    """The hardware to start a run with; nothing is hired yet. minutes: after which the job is ended; 0: three times the
+def hire(work: Work, flavor: str, *, minutes: float = 0.0) -> Hired:
+    """The hardware to start runs with; nothing is hired yet. minutes: after which the job is ended; 0: three times the
     estimate. Raises SpecError where there is none of that name or it has no room, BaseError where the base cannot be
     had there, HubError where the Hub runs no jobs for whoever asks."""
-    if spec.base.id != bases.BUILT_IN and bases.folder_of(spec.base) is not None:
+    base = work[0][0].base
+    if base.id != bases.BUILT_IN and bases.folder_of(base) is not None:
         raise BaseError(
             _("The base {base} lies in a folder of this machine, and hired hardware cannot reach it."),
             _("Train here, or choose a base of the Hub."),
-            base=spec.base.id,
+            base=base.id,
         )
     with endpoint.connected():
         payer = hub.find_payer(settings.organization())
-        offers = list_offers(spec, tokens_row, hub.list_job_prices())
+        offers = list_offers(work, hub.list_job_prices())
     found = next((offer for offer in offers if offer.flavor == flavor), None)
     if found is None:
         raise SpecError(
@@ -82,25 +89,49 @@ def hire(spec: TrainSpec, tokens_row: float, flavor: str, *, minutes: float = 0.
         expected_dollars=found.dollars,
         most_seconds=minutes * 60 or min(MOST_SECONDS, max(LEAST_SECONDS, most)),
         namespace=payer,
+        shared_by=len(work),
     )
 
 
-def release(hired: Hired) -> None:
-    """Ends the job of a run that nobody follows, and removes its repo. Raises HubUnreachableError; what the Hub refuses
-    otherwise stays, with a line in the log."""
+def release(hired: Hired, run_id: str) -> None:
+    """Ends the job of a run that nobody follows, and removes its repo; other runs keep both. Raises
+    HubUnreachableError; what the Hub refuses otherwise stays, with a line in the log."""
     if not hired.is_under_way and not hired.repo:
         return
     try:
         with endpoint.connected():
-            job = hub.read_job(hired.job, hired.namespace) if hired.is_under_way else None
-            if job is not None and not job.has_ended:
-                hub.cancel_job(hired.job, hired.namespace)
-            if hired.repo:
+            if hired.is_under_way:
+                end_job(hired, run_id)
+            if hired.repo and not needs_repo(hired.repo, without=run_id):
                 hub.remove_run_repo(hired.repo)
     except HubUnreachableError:
         raise
     except LoraHubError as error:
         logger.warning("the job %s or its repo %s stays: %s", hired.job, hired.repo, error)
+
+
+def end_job(hired: Hired, run_id: str) -> Job | None:
+    """Ends a run's part of its job: the job itself where no other run is trained by it. Returns the job as it stood
+    before, None where the Hub does not know it any more. Raises HubError."""
+    job = hub.read_job(hired.job, hired.namespace)
+    if job is None or job.has_ended:
+        return job
+    if shares_job(hired, run_id):
+        hub.send_files(hired.repo, {f"{CANCELLED}/{run_id}": b""})
+    else:
+        hub.cancel_job(hired.job, hired.namespace)
+    return job
+
+
+def shares_job(hired: Hired, run_id: str) -> bool:
+    """Whether the run's job trains another one, too, that has not ended."""
+    others = [run.hired for run in list_runs() if run.id != run_id and run.hired is not None]
+    return any(other.is_under_way and other.job == hired.job for other in others)
+
+
+def needs_repo(repo: str, *, without: str) -> bool:
+    """Whether another run than `without` is carried by this repo: those of one job share it."""
+    return any(run.hired is not None and run.hired.repo == repo for run in list_runs() if run.id != without)
 
 
 def tell_price(hired: Hired) -> Message:
@@ -113,14 +144,20 @@ def tell_price(hired: Hired) -> Message:
     price = {"flavor": hired.flavor, "hourly": hired.hourly, "payer": hired.namespace}
     if not hired.expected_seconds:
         unknown = _("{flavor} at ${hourly:.2f} an hour, paid by {payer}; how long it takes is not known.", **price)
-        return joined(unknown, ended)
+        return joined(unknown, _for_all(hired), ended)
     known = _(
         "{flavor} at ${hourly:.2f} an hour, paid by {payer}: about {minutes:.0f} min, ${dollars:.2f}.",
         minutes=hired.expected_seconds / 60,
         dollars=hired.expected_dollars,
         **price,
     )
-    return joined(known, ended)
+    return joined(known, _for_all(hired), ended)
+
+
+def _for_all(hired: Hired) -> Message | None:
+    if hired.shared_by == 1:
+        return None
+    return _("That is for {count} runs, which one job trains.", count=hired.shared_by)
 
 
 def tell_spent(hired: Hired) -> Message | None:
@@ -135,6 +172,7 @@ def tell_spent(hired: Hired) -> Message | None:
         minutes=hired.seconds / 60,
         dollars=hired.dollars,
     )
+    took = joined(took, _for_all(hired))
     if not hired.expected_seconds:
         return took
     estimated = _(

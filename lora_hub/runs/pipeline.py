@@ -34,7 +34,7 @@ from lora_hub.core import bounded_yaml, store
 from lora_hub.core.errors import DataError, LoraHubError, SpecError
 from lora_hub.core.messages import Message, _, several
 from lora_hub.core.run_reader import RunReader
-from lora_hub.core.schema import BaseModel, Problem, Run
+from lora_hub.core.schema import BaseModel, Hired, Problem, Run, TrainSpec
 from lora_hub.evaluation.minimum import parse_minimum
 from lora_hub.runs.control import start_runs
 from lora_hub.runs.looking import refresh_run, wait_for_run
@@ -134,14 +134,18 @@ def start_pipeline(
     minimum: dict[str, float] | None = None,
     fetch: Callable[[str], Path] | None = None,
     environment: dict[str, str] | None = None,
+    hire: Callable[[list[tuple[TrainSpec, float]]], Hired] | None = None,
 ) -> list[Started]:
     """Plans every task and starts a process that trains all that can be trained. publish_to: an organization, or "";
     private: only its members see what is published. minimum: what each adapter has to reach, beside its own entry's.
-    fetch: makes a file of a dataset id. Raises LoraHubError only where the base itself won't do."""
+    fetch: makes a file of a dataset id. hire: asked for the hardware of the job that trains all, as `hiring.hire`;
+    None: they are trained here. Raises LoraHubError only where the base itself won't do, or nothing can be hired."""
     check_base(pipeline.base)
     planned = [(entry, _plan(entry, pipeline, publish_to, private, fetch, minimum or {})) for entry in pipeline.entries]
     good = [plan for _, plan in planned if isinstance(plan, Plan)]
-    started = iter(start_runs([plan.spec for plan in good], environment=environment, base_checked=True) if good else [])
+    hired = hire([(plan.spec, plan.estimate.tokens_row) for plan in good]) if hire and good else None
+    specs = [plan.spec for plan in good]
+    started = iter(start_runs(specs, environment=environment, hired=hired, base_checked=True) if good else [])
     return [
         Started(entry, run_id=next(started).id, problems=plan.problems)
         if isinstance(plan, Plan)

@@ -162,7 +162,7 @@ def plan_inspected(
     )
     tokens_row = tokens_per_row(seen, examples, task)
     estimate = recipe.estimate(spec, tokens_row=tokens_row, gpu_flops=gpu_flops())
-    costs = tuple(recipe.estimate_costs(spec, tokens_row))
+    costs = tuple(recipe.estimate_costs([(spec, tokens_row)]))
     return Plan(
         spec=spec, inspection=seen, problems=(*leaks, *problems), examples=len(examples), estimate=estimate, costs=costs
     )

@@ -90,6 +90,7 @@ def hired_json(run: Run) -> dict[str, Any]:
     if run.hired is None:
         return {}
     keys = ("flavor", "hourly", "expected_seconds", "expected_dollars", "most_seconds", "namespace", "job", "url")
+    keys += ("shared_by",)
     told = run.hired.model_dump(mode="json", include={*keys})
     took = {"seconds": round(run.hired.seconds, 1), "dollars": run.hired.dollars}
     return {"hired": {**told, **took, "spent": tell_spent(run.hired) or ""}}

@@ -1,14 +1,14 @@
 """What a run will take before it is started: steps, seconds and memory here, and dollars on rented hardware.
 
     estimate(spec, tokens_row=60, gpu_flops=0)     this machine
-    estimate_costs(spec, 60)                       each rented flavor (hardware.yaml), the cheapest first
+    estimate_costs([(spec, 60)])                   each rented flavor (hardware.yaml), the cheapest first
 
 Figures to choose by. On two cores they were within one and a half times of what runs took; GPUs have only been
 calculated.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lora_hub.answering.exam_work import plan_exam
@@ -47,9 +47,9 @@ class Estimate:
 
 @dataclass(frozen=True)
 class CostEstimate:
-    """A run on rented hardware. seconds: boot and download included; dollars: US dollars, by the minute begun; hourly:
+    """Runs on rented hardware. seconds: boot and download included; dollars: US dollars, by the minute begun; hourly:
     US dollars an hour;
-    memory_bytes: what it takes of `had_bytes` (of the GPU, or the RAM where there is none)."""
+    memory_bytes: what they take of `had_bytes` (of the GPU, or the RAM where there is none)."""
 
     flavor: str
     title: str
@@ -72,49 +72,55 @@ def estimate(spec: TrainSpec, *, tokens_row: float, gpu_flops: float = 0.0) -> E
     return Estimate(steps=_steps(spec), tokens_row=tokens_row, seconds=seconds, memory_bytes=memory)
 
 
-def estimate_costs(spec: TrainSpec, tokens_row: float, prices: Mapping[str, float] | None = None) -> list[CostEstimate]:
-    """The run on each rented flavor, the cheapest first; those it does not fit on come last. tokens_row: mean tokens a
-    row. prices: today's by flavor, US dollars an hour, in place of the list's.
+def estimate_costs(
+    work: Sequence[tuple[TrainSpec, float]], prices: Mapping[str, float] | None = None
+) -> list[CostEstimate]:
+    """Runs that are trained by one machine, on each rented flavor, the cheapest first; those they do not fit on come
+    last. work: each run on the one base, with its mean tokens a row. prices: today's by flavor, US dollars an hour, in
+    place of the list's.
 
-    A run uses one GPU, so flavors with several are left out: they cost more and are no faster. Empty where nobody knows
-    how large the base is. Prices: `hardware.prices_checked()`.
+    They use one GPU, so flavors with several are left out: they cost more and are no faster. Counted as trained one
+    after another: whether they are faster together is found out there. Empty where nobody knows how large the base is.
+    Prices: `hardware.prices_checked()`.
     """
-    if not spec.base.parameters or not _memory(spec, tokens_row, "fp32"):
+    if not all(spec.base.parameters and _memory(spec, tokens_row, "fp32") for spec, tokens_row in work):
         return []
-    checkpointing = spec.gradient_checkpointing == "on"
-    on_cpu = _memory(spec, tokens_row, "fp32", checkpointing=checkpointing) + CPU_BYTES
-    plain, spared = (
-        _memory(spec, tokens_row, "bf16", checkpointing=way) + CUDA_BYTES
-        for way in (checkpointing, spec.gradient_checkpointing != "off")
-    )
-    costs = [
-        _cost(spec, tokens_row, hardware, on_cpu, plain, spared)
-        for hardware in list_hardware(prices)
-        if hardware.gpus <= 1
-    ]
+    costs = [_cost(work, hardware) for hardware in list_hardware(prices) if hardware.gpus <= 1]
     return sorted(costs, key=lambda cost: (not cost.fits, cost.dollars, cost.seconds))
 
 
-def _cost(spec: TrainSpec, tokens_row: float, hardware: Hardware, on_cpu: int, plain: int, spared: int) -> CostEstimate:
-    """One flavor. on_cpu, plain, spared: bytes that the run takes without a GPU, on one, and on one that has too little
-    for that and recomputes activations."""
-    room = FILLED * hardware.memory_bytes
-    if hardware.gpus:
-        memory = plain if plain <= room else spared
-        recomputes = spec.gradient_checkpointing == "on" or memory < plain
-        start, flops, step_seconds = GPU_START, GPU_SHARE * hardware.flops * (3 / 4 if recomputes else 1), GPU_STEP
-    else:
-        memory = on_cpu
-        start, flops, step_seconds = CPU_START, _cpu_flops(spec) / 2 * min(hardware.vcpu, CPU_CORES), CPU_STEP
+def _cost(work: Sequence[tuple[TrainSpec, float]], hardware: Hardware) -> CostEstimate:
+    """One flavor. What boots, and the base, serve all runs; the hungriest says what has to fit."""
+    first = work[0][0]
     # What lies in a folder comes with the image.
-    download = 0.0 if bases.folder_of(spec.base) else 2 * spec.base.parameters / DOWNLOAD
-    seconds = BOOT + download + start + _work_seconds(spec, tokens_row, flops, step_seconds)
+    download = 0.0 if bases.folder_of(first.base) else 2 * first.base.parameters / DOWNLOAD
+    seconds = BOOT + download + (GPU_START if hardware.gpus else CPU_START)
+    each = [_cost_of_one(spec, tokens_row, hardware) for spec, tokens_row in work]
+    seconds += sum(one for one, _memory in each)
+    memory = max(one for _seconds, one in each)
     # nf4 needs a GPU
-    fits = memory <= room and (hardware.gpus > 0 or spec.quantization == "none")
+    fits = memory <= FILLED * hardware.memory_bytes and (hardware.gpus > 0 or first.quantization == "none")
     dollars = math.ceil(seconds / 60) / 60 * hardware.dollars
     return CostEstimate(
         hardware.flavor, hardware.title, seconds, dollars, hardware.dollars, fits, memory, hardware.memory_bytes
     )
+
+
+def _cost_of_one(spec: TrainSpec, tokens_row: float, hardware: Hardware) -> tuple[float, int]:
+    """(seconds, bytes) of one run there. A GPU that has too little for it recomputes activations."""
+    checkpointing = spec.gradient_checkpointing == "on"
+    if hardware.gpus:
+        plain, spared = (
+            _memory(spec, tokens_row, "bf16", checkpointing=way) + CUDA_BYTES
+            for way in (checkpointing, spec.gradient_checkpointing != "off")
+        )
+        memory = plain if plain <= FILLED * hardware.memory_bytes else spared
+        recomputes = checkpointing or memory < plain
+        flops, step_seconds = GPU_SHARE * hardware.flops * (3 / 4 if recomputes else 1), GPU_STEP
+    else:
+        memory = _memory(spec, tokens_row, "fp32", checkpointing=checkpointing) + CPU_BYTES
+        flops, step_seconds = _cpu_flops(spec) / 2 * min(hardware.vcpu, CPU_CORES), CPU_STEP
+    return _work_seconds(spec, tokens_row, flops, step_seconds), memory
 
 
 def _cpu_flops(spec: TrainSpec) -> float:

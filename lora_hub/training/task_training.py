@@ -59,7 +59,7 @@ class TaskTraining:
 
     @property
     def checkpoint(self) -> Path:
-        return self.folder / store.CHECKPOINTS / "together.pt"
+        return self.folder / store.CHECKPOINTS / store.TOGETHER
 
     def plan(self) -> None:
         """Derives the number of steps, as train.train_adapter does."""

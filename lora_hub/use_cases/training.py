@@ -109,9 +109,9 @@ def _within_limits(person: Person, plan: runs.Plan) -> runs.Plan:
 
 
 @use_case(Action.TRAIN)
-def hire(person: Person, spec: TrainSpec, tokens_row: float, flavor: str, **named: Any) -> Hired:
-    """As `runs.hire`: what starting this person's run on hired hardware would mean. Raises like it."""
-    return runs.hire(spec, tokens_row, flavor, **named)
+def hire(person: Person, work: Sequence[tuple[TrainSpec, float]], flavor: str, **named: Any) -> Hired:
+    """As `runs.hire`: what starting this person's runs on hired hardware would mean. Raises like it."""
+    return runs.hire(work, flavor, **named)
 
 
 @use_case(Action.TRAIN, counted=True)

@@ -13,10 +13,10 @@ from test_cli import call
 
 from lora_hub.cli import shell
 from lora_hub.cli.options import BelowMinimum, Partly, Unfinished
+from lora_hub.cli.pipeline import _check_pipeline
 from lora_hub.cli.screen import Screen
 from lora_hub.cli.show_runs import show_scored
 from lora_hub.cli.text import verdict
-from lora_hub.cli.train import _check_pipeline
 from lora_hub.core import store
 from lora_hub.core.errors import LoraHubError, SpecError
 from lora_hub.core.messages import _
@@ -160,7 +160,7 @@ def test_a_pipeline_tells_what_failed_from_what_is_not_good_enough(
         if run == "partly":
             raise Partly(_("The Hub is down."), also={})
 
-    monkeypatch.setattr("lora_hub.cli.train.check_ended", check_ended)
+    monkeypatch.setattr("lora_hub.cli.pipeline.check_ended", check_ended)
     ended = [LoraHubError("It broke.") if kind == "failed" else kind for kind in kinds.split()]
     result = {"runs": [{"task": f"spam{place}"} for place in range(len(ended))]}
     with pytest.raises(Unfinished) as error:

@@ -34,6 +34,7 @@ from lora_hub.people import LOCAL, Person
 from lora_hub.runs import run_json
 from lora_hub.runs.jobs import follower as follower_module
 from lora_hub.runs.jobs import job_log, job_parcel, job_result, job_wire
+from lora_hub.runs.jobs.followed import FollowedRun
 from lora_hub.runs.jobs.follower import Follower
 from lora_hub.runs.jobs.job_log import ENDED, JobLog
 from lora_hub.runs.jobs.job_worker import JobWorker
@@ -131,6 +132,10 @@ def plan(data: Path, publish_to: str = "", **overrides: str) -> runs.Plan:
     )
 
 
+def work_of(planned: runs.Plan) -> tuple[TrainSpec, float]:
+    return planned.spec, planned.estimate.tokens_row
+
+
 def eventually(true: Callable[[], object], seconds: float = 120) -> None:
     """Waits for it. What asks the Hub may find that its connection was cut."""
     until = time.monotonic() + seconds
@@ -143,7 +148,7 @@ def eventually(true: Callable[[], object], seconds: float = 120) -> None:
 
 
 def start(planned: runs.Plan, who: Person = LOCAL, **changed: object) -> str:
-    hired = use_cases.hire(who, planned.spec, planned.estimate.tokens_row, "t4-small").model_copy(update=changed)
+    hired = use_cases.hire(who, [work_of(planned)], "t4-small").model_copy(update=changed)
     return use_cases.start_run(who, planned.spec, hired=hired).id
 
 
@@ -195,7 +200,10 @@ def test_a_run_outlives_its_follower_its_line_and_its_time_and_comes_back_publis
     assert look().state == "running" and look().attempt == 2
     line.mend()
     # It stands still once it has a checkpoint, until its time is up.
-    kept, sent = store.run_folder(run_id) / store.CHECKPOINTS, f"{store.CHECKPOINTS}/checkpoint-10/trainer_state.json"
+    kept, sent = (
+        store.run_folder(run_id) / store.CHECKPOINTS,
+        f"runs/{run_id}/{store.CHECKPOINTS}/checkpoint-10/trainer_state.json",
+    )
     given = 45.0
     while True:
         eventually(lambda: look().state.is_final or sent in hub.look_into(repo), 600)
@@ -267,6 +275,59 @@ def test_a_cancelled_run_ends_its_job_and_leaves_nothing(
     assert list(runs.refresh_run(run_id).hired.jobs) == [job]
 
 
+def test_a_pipeline_is_one_job_in_which_each_run_has_its_own_end(
+    server: Server, line: Line, home: Path, data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    """One trains to its end, the data of one is no longer what was planned on, and one is cancelled on its way."""
+    write_csv(data.parent / "gone.csv", sentiment_rows(60, 1))
+    write_csv(data.parent / "long.csv", sentiment_rows(120, 2))
+    quick = {"steps": 30, "evaluations": 3, "max_held_out": 20, "patience": 0}
+    tasks = [
+        {"task": "sentiment", "data": "reviews.csv", "set": quick},
+        {"task": "sentiment", "data": "gone.csv", "set": quick},
+        {"task": "sentiment", "data": "long.csv", "set": {**quick, "steps": 900}},
+    ]
+    file = data.parent / "pipeline.yaml"
+    file.write_text(json.dumps({"effort": "quick", "tasks": tasks}), encoding="utf-8")
+    hire, cancelled = use_cases.hire, []
+
+    def spoil(person: Person, work: list[tuple[TrainSpec, float]], flavor: str, **named: float) -> Hired:
+        alone = [hire(person, [one], flavor).expected_seconds for one in work]
+        together = hire(person, work, flavor, **named)
+        assert max(alone) < together.expected_seconds < sum(alone) - 300 and together.shared_by == 3
+        store.dataset_file(work[1][0].dataset).write_bytes(b"text,label\none,good\n")
+        return together
+
+    def cancel_the_last() -> None:
+        eventually(lambda: len(runs.list_runs()) == 3)
+        run_id = max(runs.list_runs(), key=lambda run: run.spec.steps).id
+        eventually(lambda: runs.refresh_run(run_id).step > 0)
+        cancelled.append(runs.cancel_run(run_id, wait=60))
+
+    monkeypatch.setattr(use_cases, "hire", spoil)
+    person = threading.Thread(target=cancel_the_last)
+    person.start()
+    status = main(["pipeline", str(file), "--hardware", "t4-small", "--json"])
+    person.join()
+    told = capsys.readouterr()
+    result = json.loads(told.out)
+    trained, spoilt, ended = (runs.refresh_run(row["run"]) for row in result["runs"])
+    log = runs.read_log(trained.id, 1000)
+    assert status == 3 and [row["state"] for row in result["runs"]] == ["succeeded", "failed", "cancelled"], log
+    assert "That is for 3 runs, which one job trains." in told.err and "2 of 3 tasks" in told.err
+    # One job and one process here, which told each run its own.
+    assert {run.hired.job for run in (trained, spoilt, ended)} == {trained.hired.job}
+    assert len({run.handle["pid"] for run in (trained, spoilt, ended)}) == 1
+    assert trained.step == 30 and 0 < ended.step < 900 and len(runs.read_held_out(trained.id).rows) == trained.eval_rows
+    assert "no longer in" in spoilt.error.message and [one.state for one in cancelled] == ["cancelled"]
+    assert log.count("cancelled") >= 2, "the job has heard it, too"
+    # The cost of all stands beside the estimate of all; it is that of the run which stayed to the end.
+    assert result["hired"]["job"] == trained.hired.job and result["hired"]["shared_by"] == 3
+    assert result["hired"]["dollars"] == trained.hired.dollars >= ended.hired.dollars > 0
+    assert "1 job took" in str(result["hired"]["spent"]) and "The estimate was" in str(result["hired"]["spent"])
+    eventually(lambda: not repos(server, trained.id) and not workers(trained.id))
+
+
 def test_a_deleted_run_takes_its_job_with_it(server: Server, line: Line, home: Path, data: Path) -> None:
     run_id = start(plan(data))
     eventually(lambda: runs.refresh_run(run_id).hired.job)
@@ -298,25 +359,25 @@ def test_a_job_that_fails_says_why_and_leaves_nothing(server: Server, line: Line
 
 def test_nothing_is_hired_where_it_cannot_be(line: Line, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     planned = plan(data)
-    spec, tokens = planned.spec, planned.estimate.tokens_row
+    spec, tokens = work_of(planned)
     with pytest.raises(SpecError, match="There is no hardware 'abacus' to hire"):
-        runs.hire(spec, tokens, "abacus")
+        runs.hire([(spec, tokens)], "abacus")
     folder = bases.get_base("built-in").model_copy(update={"id": "/srv/base", "folder": "/srv/base"})
     with pytest.raises(BaseError, match="lies in a folder of this machine"):
-        runs.hire(spec.model_copy(update={"base": folder}), tokens, "t4-small")
+        runs.hire([(spec.model_copy(update={"base": folder}), tokens)], "t4-small")
     large = max(bases.list_bases(), key=lambda base: base.parameters)
     with pytest.raises(SpecError, match="too little memory"):
-        runs.hire(spec.model_copy(update={"base": large}), tokens, "t4-small")
+        runs.hire([(spec.model_copy(update={"base": large}), tokens)], "t4-small")
     with pytest.raises(SpecError, match="No hardware was chosen"):
         runs.start_runs([spec], runner="hf_jobs")
     assert store.list_run_ids() == []
     # Whoever may not run jobs for the organization pays for their own.
     dora = Person(id="dora", roles={ORG: "contributor"}, token=TOKENS["dora"])
-    assert use_cases.hire(dora, spec, tokens, "t4-small").namespace == "dora"
-    assert use_cases.hire(LOCAL, spec, tokens, "t4-small", minutes=5).most_seconds == 300
+    assert use_cases.hire(dora, [(spec, tokens)], "t4-small").namespace == "dora"
+    assert use_cases.hire(LOCAL, [(spec, tokens)], "t4-small", minutes=5).most_seconds == 300
     monkeypatch.setenv("HF_TOKEN", "")
     with pytest.raises(HubError, match="there is no token of yours"):
-        runs.hire(spec, tokens, "t4-small")
+        runs.hire([(spec, tokens)], "t4-small")
 
 
 def test_a_hub_without_jobs_says_so(data: Path, capsys: pytest.CaptureFixture) -> None:
@@ -326,7 +387,7 @@ def test_a_hub_without_jobs_says_so(data: Path, capsys: pytest.CaptureFixture) -
     assert main([*asked, "--hardware-minutes", "0"]) == 2 and "number of minutes" in capsys.readouterr().err
     planned = plan(data)
     with pytest.raises(HubError, match="runs no jobs"):
-        runs.hire(planned.spec, planned.estimate.tokens_row, "t4-small")
+        runs.hire([work_of(planned)], "t4-small")
 
 
 def test_a_job_has_the_person_s_token_and_the_organization_publishes_with_its_own(
@@ -342,7 +403,7 @@ def test_a_job_has_the_person_s_token_and_the_organization_publishes_with_its_ow
     assert (given["HF_TOKEN"], given[settings.SERVICE_TOKEN]) == ("hf_of_will", "hf_of_the_space")
     given = use_cases.training.child_environment(will, publishes=False, hires=True)
     assert (given["HF_TOKEN"], given[settings.SERVICE_TOKEN]) == ("hf_of_will", "")
-    assert not any("hf_of" in word for word in job_parcel.environment("run-1", "lora-hub/lora-hub-run-1").values())
+    assert not any("hf_of" in word for word in job_parcel.environment(["run-1"], "lora-hub/lora-hub-run-1").values())
 
 
 def test_a_job_that_may_not_be_looked_at_any_more_goes_on(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -363,10 +424,9 @@ def test_a_job_that_may_not_be_looked_at_any_more_goes_on(home: Path, monkeypatc
     monkeypatch.setattr(hub, "read_job", lambda *asked: Job("a1", "https://hub/a1", "RUNNING"))
     monkeypatch.setattr(hub, "read_job_lines", refuse)
     monkeypatch.setattr(hub, "remove_run_repo", lambda repo: pytest.fail("the job needs it"))
-    follower = Follower(run_id)
-    assert not follower.told(follower._work)
-    follower.tidy()
-    follower.end()
+    followed = FollowedRun(run_id)
+    Follower([followed]).follow()
+    assert not followed.goes_on
     run = runs.refresh_run(run_id)
     assert run.state == "failed" and run.hired.is_under_way and run.hired.repo
     assert run.error.message == "The Hub does not accept this token. The job itself goes on."
@@ -382,9 +442,7 @@ def test_a_hub_that_stays_away_is_not_waited_for_for_ever(home: Path, monkeypatc
     monkeypatch.setattr(hub, "read_job", away)
     monkeypatch.setattr(follower_module, "AGAIN_SECONDS", 0.01)
     monkeypatch.setattr(follower_module, "GIVE_UP_SECONDS", 0.1)
-    follower = Follower(run_id)
-    assert not follower.told(follower._work)
-    follower.end()
+    Follower([FollowedRun(run_id)]).follow()
     run = runs.refresh_run(run_id)
     assert run.state == "failed" and run.hired.is_under_way
     assert run.error.message == "The Hub could not be reached for 0 hours. The job itself goes on."
@@ -411,7 +469,9 @@ def spec() -> TrainSpec:
 
 
 def event(kind: str, seq: int = 0, **told: object) -> str:
-    return job_wire.MARK + json.dumps({"source": "worker-1", "seq": seq, "at": 1.0, "kind": kind, "data": told})
+    return f"{job_wire.MARK}mine " + json.dumps(
+        {"source": "worker-1", "seq": seq, "at": 1.0, "kind": kind, "data": told}
+    )
 
 
 @pytest.mark.parametrize(
@@ -420,8 +480,9 @@ def event(kind: str, seq: int = 0, **told: object) -> str:
         "",
         "Epoch 1",
         job_wire.MARK,
-        job_wire.MARK + "[]",
-        job_wire.MARK + '{"source": "x"',
+        job_wire.MARK + "mine []",
+        job_wire.MARK + 'mine {"source": "x"',
+        event("progress", phase="training").replace("mine ", "another "),
         event("handle", handle={"pid": 1}),
         event("hired", repo="somebody/else"),
         event("submitted", owner="ada"),
@@ -442,20 +503,20 @@ def event(kind: str, seq: int = 0, **told: object) -> str:
     ],
 )
 def test_what_is_no_word_of_a_training_is_no_event(line: str, spec: TrainSpec) -> None:
-    assert job_wire.read_line(line, spec) is None
+    assert job_wire.read_line(line, {"mine": spec}) is None
 
 
 def test_an_event_says_only_what_is_a_job_s_to_tell(spec: TrainSpec) -> None:
-    read = job_wire.read_line(
-        event("adapter", 3, folder="/etc", best_step=5, published={"repo_id": "somebody/else"}), spec
+    _run, read = job_wire.read_line(
+        event("adapter", 3, folder="/etc", best_step=5, published={"repo_id": "somebody/else"}), {"mine": spec}
     )
     assert read.data == {"best_step": 5}
-    read = job_wire.read_line(event("metric", 4, step=5, loss=0.5, owner="ada"), spec)
+    _run, read = job_wire.read_line(event("metric", 4, step=5, loss=0.5, owner="ada"), {"mine": spec})
     assert read.data == {"step": 5, "loss": 0.5} and read.seq == 4
-    long = job_wire.read_line(event("error", 5, message="no " * 5000), spec)
+    _run, long = job_wire.read_line(event("error", 5, message="no " * 5000), {"mine": spec})
     assert len(str(long.data["message"]["values"]["text"])) == job_wire.MOST_WORDS
     known = Event(source="worker-1", seq=0, at=1.0, kind="progress", data={"phase": "training", "step": 1, "total": 4})
-    assert job_wire.read_line(job_wire.to_line(known), spec).data == known.data
+    assert job_wire.read_line(job_wire.to_line("mine", known), {"mine": spec}) == ("mine", known)
 
 
 def test_a_log_that_comes_again_is_passed_on_once(spec: TrainSpec, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -475,17 +536,33 @@ def test_a_log_that_comes_again_is_passed_on_once(spec: TrainSpec, monkeypatch: 
         found = []
         while (one := log.next(5)) is not ENDED:
             if one is not None and not isinstance(one, Exception):
-                found.append(one.seq if isinstance(one, Event) else str(one))
+                found.append(one[1].seq if isinstance(one, tuple) else str(one))
         return found
 
-    assert listen(JobLog("job", ORG, spec)) == ["a", 0, "b", "c[2J", 1, "d", "x" * 2000]
+    assert listen(JobLog("job", ORG, {"mine": spec})) == ["a", 0, "b", "c[2J", 1, "d", "x" * 2000]
     # Of one that never stops talking, as much as a training says is heard.
     monkeypatch.setattr(job_log, "MOST_NOTES", 3)
     tries = iter([[event("exam", place, note=f"note {place}") for place in range(9)]])
-    assert listen(JobLog("job", ORG, spec)) == [0, 1, 2]
+    assert listen(JobLog("job", ORG, {"mine": spec})) == [0, 1, 2]
     # Another that follows it goes on behind what was heard, and is told once more what is only remembered.
     tries = iter([[*lines, "e"]])
-    assert listen(JobLog("job", ORG, spec, heard=1)) == [0, 1, "d", "e"]
+    assert listen(JobLog("job", ORG, {"mine": spec}, {"mine": 1})) == [0, 1, "d", "e"]
+
+
+def test_a_log_of_several_runs_comes_again_once_for_each(spec: TrainSpec, monkeypatch: pytest.MonkeyPatch) -> None:
+    def of(run_id: str, seq: int) -> str:
+        return event("progress", seq, phase="training").replace("mine ", f"{run_id} ")
+
+    lines = ["a", of("one", 0), "b", of("two", 0), "c", of("gone", 0), of("one", 1), "d", of("two", 1), "e"]
+    monkeypatch.setattr(hub, "read_job_lines", lambda job, payer: iter(lines))
+    log = JobLog("job", ORG, {"one": spec, "two": spec}, {"one": 1, "two": 0})
+    found = []
+    while (told := log.next(5)) is not ENDED:
+        if told is not None:
+            found.append((told[0], told[1].seq, log.is_old(*told)) if isinstance(told, tuple) else str(told))
+    # What was heard is only remembered, what a third says is not ours, and the log goes on after the last old word.
+    old = [("one", 0, True), ("two", 0, True), ("one", 1, True)]
+    assert found == [*old, "d", ("two", 1, False), "e"]
 
 
 def sent(run_id: str, files: dict[str, bytes]) -> str:
@@ -499,21 +576,23 @@ def test_only_an_adapter_of_this_run_comes_back(
 ) -> None:
     config = {"peft_type": "LORA", "r": spec.lora.r, "base_model_name_or_path": "/x", "target_modules": ["q_proj"]}
     good = {
-        "result/adapter_config.json": json.dumps(config).encode(),
-        "result/adapter_model.safetensors": b"\x02\x00\x00\x00\x00\x00\x00\x00{}",
-        "result/lora_hub.json": json.dumps({"version": 1, "run": "another"}).encode(),
-        "result/../spec.json": b"{}",
+        "runs/mine/result/adapter_config.json": json.dumps(config).encode(),
+        "runs/mine/result/adapter_model.safetensors": b"\x02\x00\x00\x00\x00\x00\x00\x00{}",
+        "runs/mine/result/lora_hub.json": json.dumps({"version": 1, "run": "another"}).encode(),
+        "runs/mine/result/../spec.json": b"{}",
     }
-    good.pop("result/../spec.json")
+    good.pop("runs/mine/result/../spec.json")
     repo, folder = sent("run-of-another", good), tmp_path / "run"
     folder.mkdir()
     with pytest.raises(AdapterError, match="no adapter of this run"):
         job_result.bring_adapter(repo, folder, spec, "mine")
-    hub.send_files(repo, {"result/adapter_config.json": b'{"r": "many"}'})
+    hub.send_files(repo, {"runs/mine/result/adapter_config.json": b'{"r": "many"}'})
     with pytest.raises(AdapterError, match="r = "):
         job_result.bring_adapter(repo, folder, spec, "mine")
-    hub.send_files(repo, {"result/adapter_model.bin": b"pickle"}, ["result/adapter_model.safetensors"])
-    hub.send_files(repo, {"result/adapter_config.json": json.dumps(config).encode()})
+    hub.send_files(
+        repo, {"runs/mine/result/adapter_model.bin": b"pickle"}, ["runs/mine/result/adapter_model.safetensors"]
+    )
+    hub.send_files(repo, {"runs/mine/result/adapter_config.json": json.dumps(config).encode()})
     with pytest.raises(AdapterError, match="no adapter_model.safetensors"):
         job_result.bring_adapter(repo, folder, spec, "mine")
     monkeypatch.setitem(job_result.ADAPTER, "adapter_config.json", 10)
@@ -526,14 +605,21 @@ def test_only_an_adapter_of_this_run_comes_back(
 
 
 def test_checkpoints_come_by_their_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    names = ["checkpoint-4/trainer_state.json", "checkpoint-4/optimizer.pt", "notes.txt", "checkpoint-4/a/b", ".x/y"]
-    repo = sent("run-with-checkpoints", {f"checkpoints/{name}": b"1" for name in names})
-    job_result.bring_checkpoints(repo, tmp_path)
+    names = [
+        "checkpoint-4/trainer_state.json",
+        "checkpoint-4/optimizer.pt",
+        "together.pt",
+        "notes.txt",
+        "checkpoint-4/a/b",
+        ".x/y",
+    ]
+    repo = sent("run-with-checkpoints", {f"runs/mine/checkpoints/{name}": b"1" for name in names})
+    job_result.bring_checkpoints(repo, tmp_path, "mine")
     came = {str(file.relative_to(tmp_path)) for file in tmp_path.rglob("*") if file.is_file()}
-    assert came == {f"checkpoints/{name}" for name in names[:2]}
+    assert came == {f"checkpoints/{name}" for name in names[:3]}
     monkeypatch.setattr(job_result, "MOST_FILES", 1)
     with pytest.raises(Exception, match="more than a training leaves"):
-        job_result.bring_checkpoints(repo, tmp_path)
+        job_result.bring_checkpoints(repo, tmp_path, "mine")
     hub.remove_run_repo(repo)
 
 

@@ -46,7 +46,7 @@ def make(
 
 
 def by_flavor(spec: TrainSpec, tokens_row: float = 60) -> dict[str, estimate.CostEstimate]:
-    return {cost.flavor: cost for cost in estimate.estimate_costs(spec, tokens_row)}
+    return {cost.flavor: cost for cost in estimate.estimate_costs([(spec, tokens_row)])}
 
 
 def test_it_grows_with_the_work() -> None:
@@ -88,7 +88,7 @@ def test_memory_is_that_of_the_longest_row_where_it_was_measured() -> None:
 
 
 def test_cheapest_first_and_those_that_fit_before_the_others() -> None:
-    costs = estimate.estimate_costs(make(QWEN), 60)
+    costs = estimate.estimate_costs([(make(QWEN), 60)])
     fits = [cost.fits for cost in costs]
     assert fits == sorted(fits, reverse=True) and True in fits and False in fits
     fitting = [cost.dollars for cost in costs if cost.fits]
@@ -119,7 +119,7 @@ def test_recomputing_activations_makes_it_fit_and_takes_longer() -> None:
 
 def test_dollars_are_those_of_the_minutes_begun() -> None:
     hourly_of = {one.flavor: one.dollars for one in hardware.list_hardware()}
-    for cost in estimate.estimate_costs(make(), 60):
+    for cost in estimate.estimate_costs([(make(), 60)]):
         hourly = hourly_of[cost.flavor]
         minutes = cost.dollars / hourly * 60
         assert minutes == pytest.approx(math.ceil(cost.seconds / 60))
@@ -134,9 +134,9 @@ def test_a_faster_card_takes_less_time_and_a_base_has_to_come_down() -> None:
 
 
 def test_the_built_in_base_is_cheapest_without_a_gpu() -> None:
-    costs = estimate.estimate_costs(make(bases.get_base("built-in"), rows=400), 60)
+    costs = estimate.estimate_costs([(make(bases.get_base("built-in"), rows=400), 60)])
     assert costs[0].flavor.startswith("cpu-") and costs[0].dollars < 0.01 and all(cost.fits for cost in costs)
 
 
 def test_nobody_guesses_for_a_base_of_unknown_size() -> None:
-    assert estimate.estimate_costs(make(BaseModel(id="someone/anything")), 60) == []
+    assert estimate.estimate_costs([(make(BaseModel(id="someone/anything")), 60)]) == []

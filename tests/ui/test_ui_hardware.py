@@ -36,7 +36,7 @@ def test_a_hub_without_jobs_hires_nothing_and_says_so(tmp_path: Path, hub) -> No
 
 
 def test_the_price_stands_where_time_and_memory_stood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(use_cases, "hire", lambda person, spec, tokens, flavor: HIRED)
+    monkeypatch.setattr(use_cases, "hire", lambda person, work, flavor: HIRED)
     asked = asked_about(spam_file(tmp_path), hardware="t4-small")
     view = look(asked)
     assert view.ready and view.hired == HIRED and Asked.from_json(asked.to_json()) == asked

@@ -1,15 +1,17 @@
 """What a job says, as it says it: read in a thread, through lost connections, each line once.
 
-    log = JobLog(job, payer, spec, heard=17)     events up to 17 were heard before
-    log.next(0.5)      an `Event`, a text of the job's log, a LoraHubError, ENDED, or None where nothing came in time
+    log = JobLog(job, payer, {run_id: spec}, {run_id: 17})     this run's events up to 17 were heard before
+    log.next(0.5)      (run, `Event`), a text of the log, a LoraHubError, ENDED, or None where nothing came in time
 
-A Hub tells a job's output from its first line whenever it is asked. Events are numbered by the job; the lines between
-them are counted from the last event.
+A Hub tells a job's output from its first line whenever it is asked. The job numbers the events of each run; the lines
+between them are counted from the last event.
 """
 
 import queue
 import re
 import threading
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from lora_hub import hub
@@ -19,8 +21,8 @@ from lora_hub.runs.jobs import job_wire
 
 ENDED = "the job has ended"  # compared by identity
 AGAIN_SECONDS = 3.0
-# Bounds of what one job may tell, in characters: events all together, a line of its log, and its log. And notes, which
-# all stand on the run's page.
+# Bounds of what one job may tell, in characters: events of all its runs, a line of its log, and its log. And a run's
+# notes, which all stand on its page.
 MOST_EVENTS, MOST_LINE, MOST_LOG = 100_000_000, 2_000, 20_000_000
 MOST_NOTES = 200
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
@@ -32,13 +34,19 @@ class Text(str):
 
 
 class JobLog:
-    def __init__(self, job_id: str, payer: str, spec: TrainSpec, heard: int = -1) -> None:
-        """heard: the number of the last event that was heard of this job; -1: none."""
-        self.job_id, self.payer, self.spec, self.heard = job_id, payer, spec, heard
-        self._before = heard  # events that were heard by whoever followed the job before
+    def __init__(
+        self, job_id: str, payer: str, specs: Mapping[str, TrainSpec], heard: Mapping[str, int] | None = None
+    ) -> None:
+        """specs: the runs that are listened to; what others say is left out. heard: the number of the last event that
+        was heard of each; none: nothing was."""
+        self.job_id, self.payer, self.specs = job_id, payer, specs
+        self._before = {run_id: number for run_id, number in (heard or {}).items() if number >= 0}
+        self._heard = {**self._before}
         self._since = 0  # lines of the log that were passed on since the last event
-        self._skips, self._to_skip = heard >= 0, 0
-        self._events = self._notes = self._characters = 0
+        # Runs whose last event that was heard has not come again; and lines after the last of all.
+        self._waited_for, self._to_skip = {*self._heard}, 0
+        self._events = self._characters = 0
+        self._notes: Counter[str] = Counter()
         self._lines: queue.Queue[Any] = queue.Queue(maxsize=10_000)
         self._closed = threading.Event()
         threading.Thread(target=self._read, name=f"log of {job_id}", daemon=True).start()
@@ -46,33 +54,35 @@ class JobLog:
     def close(self) -> None:
         self._closed.set()
 
-    def next(self, seconds: float) -> Event | Text | LoraHubError | str | None:
+    def next(self, seconds: float) -> tuple[str, Event] | Text | LoraHubError | str | None:
         try:
             found = self._lines.get(timeout=seconds)
         except queue.Empty:
             return None
         if found is _AGAIN:
-            self._skips, self._to_skip = self.heard >= 0, self._since
+            self._waited_for, self._to_skip = {*self._heard}, self._since
             return None
         return self._hear(found) if type(found) is str and found is not ENDED else found
 
-    def is_old(self, event: Event) -> bool:
+    def is_old(self, run_id: str, event: Event) -> bool:
         """Whether whoever followed the job before has heard and told the event: it is passed on once more, for what is
         only remembered."""
-        return event.seq <= self._before
+        return event.seq <= self._before.get(run_id, -1)
 
-    def _hear(self, line: str) -> Event | Text | None:
-        event = job_wire.read_line(line, self.spec)
-        if event is not None:
-            if event.seq >= self.heard:
-                self._skips = False
-            if event.seq > self.heard:
-                self.heard, self._since, self._to_skip = event.seq, 0, 0
+    def _hear(self, line: str) -> tuple[str, Event] | Text | None:
+        read = job_wire.read_line(line, self.specs)
+        if read is not None:
+            run_id, event = read
+            last = self._heard.get(run_id, -1)
+            if event.seq >= last:
+                self._waited_for.discard(run_id)
+            if event.seq > last:
+                self._heard[run_id], self._since, self._to_skip = event.seq, 0, 0
                 self._events += len(line)
-                self._notes += "note" in event.data
-                return event if self._events <= MOST_EVENTS and self._notes <= MOST_NOTES else None
-            return event if self.is_old(event) else None
-        if self._skips:
+                self._notes[run_id] += "note" in event.data
+                return read if self._events <= MOST_EVENTS and self._notes[run_id] <= MOST_NOTES else None
+            return read if self.is_old(run_id, event) else None
+        if self._waited_for or line.startswith(job_wire.MARK):
             return None
         if self._to_skip:
             self._to_skip -= 1

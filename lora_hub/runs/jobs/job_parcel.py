@@ -1,8 +1,8 @@
-"""What travels with a run to hired hardware, in a private repo, and the command that unpacks it there.
+"""What travels with runs of one job to hired hardware, in a private repo, and the command that unpacks it there.
 
-    files = pack(run)               path in the repo -> file, or its bytes
+    files = pack_program(specs) | pack_run(run)     path in the repo -> file, or its bytes; a folder for each run
     command, environment            of the job: unpacks them and begins `job_worker`
-    unpack(folder, run_id)          in the job: the run's folder and its datasets in a home of its own
+    unpack(folder, run_id)          in the job: a run's folder and its datasets in a home of its own
 
 No token travels: the job has its own as a secret of the Hub.
 """
@@ -10,6 +10,7 @@ No token travels: the job has its own as a secret of the Hub.
 import io
 import json
 import zipfile
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from lora_hub.core.schema import DatasetInfo, Event, Run, RunState, TrainSpec
 
 ROWS, TEST, RUN = "data/rows", "data/test", "run"
 RESULT = "result"
+# Between the runs' ids, where they are told as one word.
+COMMA = ","
 # What a job runs with, in the versions that run here. The page's libraries stay at home.
 LIBRARIES = (
     "torch huggingface_hub transformers peft trl datasets accelerate polars fastexcel python-calamine "
@@ -34,7 +37,7 @@ snapshot_download(os.environ["RUN_REPO"], repo_type="dataset", local_dir="job")'
 cd job
 python -m zipfile -e code.zip .
 python needs.py || pip install --quiet -r requirements.txt
-exec python -m lora_hub.runs.jobs.job_worker "$RUN_ID"
+exec python -m lora_hub.runs.jobs.job_worker "$RUNS"
 """
 # Whether all is there already, in the right versions.
 NEEDS = """import sys
@@ -49,10 +52,15 @@ except PackageNotFoundError:
 """
 
 
-def environment(run_id: str, repo: str) -> dict[str, str]:
+def folder_of(run_id: str) -> str:
+    """A run's folder in the repo."""
+    return f"runs/{run_id}"
+
+
+def environment(run_ids: Sequence[str], repo: str) -> dict[str, str]:
     """The job's variables. Anybody who may look at the job sees them."""
     return {
-        "RUN_ID": run_id,
+        "RUNS": COMMA.join(run_ids),
         "RUN_REPO": repo,
         "LORA_HUB_ORG": settings.organization(),
         "LORA_HUB_MAX_UPLOAD_MB": f"{settings.max_upload_bytes() / 1e6:g}",
@@ -60,30 +68,38 @@ def environment(run_id: str, repo: str) -> dict[str, str]:
     }
 
 
-def pack(run: Run) -> dict[str, Path | bytes]:
-    """The run, its rows, its checkpoints and the program. Raises DataError where a dataset is gone."""
+def pack_program(specs: Sequence[TrainSpec]) -> dict[str, Path | bytes]:
+    """The program, with what these runs need of libraries."""
+    return {
+        "code.zip": _code(),
+        "needs.py": NEEDS.encode(),
+        "requirements.txt": _requirements(specs).encode(),
+    }
+
+
+def pack_run(run: Run) -> dict[str, Path | bytes]:
+    """A run, its rows and its checkpoints. Raises DataError where a dataset is gone."""
     folder = store.run_folder(run.id)
     # Publishing is done from here: what a job may write to is not where others fetch adapters from.
     spec = run.spec.model_copy(update={"publish_to": "", "minimum": {}})
     files: dict[str, Path | bytes] = {
-        "code.zip": _code(),
-        "needs.py": NEEDS.encode(),
-        "requirements.txt": _requirements(spec).encode(),
         f"{RUN}/spec.json": json.dumps(spec.model_dump(mode="json")).encode(),
         f"{RUN}/events.jsonl": _history(run).encode(),
     }
     for path, info in ((ROWS, spec.dataset), (TEST, spec.test_dataset)):
         if info is not None:
             files[path] = store.dataset_file(info)
-    for file in (folder / store.CHECKPOINTS).glob("checkpoint-*/*"):
-        files[f"{store.CHECKPOINTS}/{file.parent.name}/{file.name}"] = file
-    return files
+    checkpoints = folder / store.CHECKPOINTS
+    for file in (*checkpoints.glob("checkpoint-*/*"), *checkpoints.glob(store.TOGETHER)):
+        files[f"{store.CHECKPOINTS}/{file.relative_to(checkpoints)}"] = file
+    return {f"{folder_of(run.id)}/{path}": file for path, file in files.items()}
 
 
-def _requirements(spec: TrainSpec) -> str:
+def _requirements(specs: Sequence[TrainSpec]) -> str:
     """What the job needs, in the versions of here, without their builds ("2.13.0+cpu")."""
     pinned = [f"{name}=={version(name).partition('+')[0]}" for name in LIBRARIES]
-    return "\n".join([*pinned, *(["bitsandbytes"] if spec.quantization != "none" else [])]) + "\n"
+    is_quantized = any(spec.quantization != "none" for spec in specs)
+    return "\n".join([*pinned, *(["bitsandbytes"] if is_quantized else [])]) + "\n"
 
 
 def _history(run: Run) -> str:
@@ -107,7 +123,8 @@ def _code() -> bytes:
 
 
 def unpack(folder: Path, run_id: str) -> Path:
-    """In the job: makes the run's folder in this home from what was packed into `folder`. Raises LoraHubError."""
+    """In the job: makes a run's folder in this home from what was packed into `folder`. Raises LoraHubError."""
+    folder /= folder_of(run_id)
     made = settings.runs_dir() / run_id
     made.mkdir(parents=True)
     for file in (folder / RUN).iterdir():

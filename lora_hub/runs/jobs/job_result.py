@@ -1,5 +1,5 @@
-"""What a job leaves in its private repo, brought into the run's folder: the adapter with what was answered, or the
-checkpoints to go on from.
+"""What a job leaves of a run in its private repo, brought into the run's folder: the adapter with what was answered,
+or the checkpoints to go on from.
 
 Whoever may write to the account may have written it: only files of known names and sizes come, no pickle is opened, and
 the adapter is checked like any stranger's.
@@ -17,7 +17,7 @@ from lora_hub.core.messages import _
 from lora_hub.core.schema import TrainSpec
 from lora_hub.hub import adapter_config
 from lora_hub.hub.adapter_config import CONFIG_FILE, RECORD_FILE, WEIGHTS_FILE
-from lora_hub.runs.jobs.job_parcel import RESULT
+from lora_hub.runs.jobs.job_parcel import RESULT, folder_of
 from lora_hub.runs.run_rows import EXAMPLES, HELD_OUT
 
 GB, MB = 10**9, 10**6
@@ -30,14 +30,16 @@ ADAPTER = {
 }
 BESIDE = {HELD_OUT: GB, EXAMPLES: 100 * MB}
 MOST_CHECKPOINTS, MOST_FILES = 100 * GB, 400
-_CHECKPOINT = re.compile(r"checkpoints/checkpoint-\d{1,9}/[A-Za-z0-9][\w.-]{0,100}", re.ASCII)
+_CHECKPOINT = re.compile(
+    rf"checkpoints/(checkpoint-\d{{1,9}}/[A-Za-z0-9][\w.-]{{0,100}}|{re.escape(store.TOGETHER)})", re.ASCII
+)
 COMING = ".coming"
 
 
 def bring_adapter(repo: str, folder: Path, spec: TrainSpec, run_id: str) -> None:
     """Puts the job's adapter and answers into the run's folder. Raises AdapterError where they are no adapter of this
     run, HubError where the Hub does not hand them out."""
-    there = hub.look_into(repo)
+    there = _look_into(repo, run_id)
     wanted = {name: most for name, most in {**ADAPTER, **BESIDE}.items() if f"{RESULT}/{name}" in there}
     for name, most in wanted.items():
         if there[f"{RESULT}/{name}"] > most:
@@ -53,7 +55,7 @@ def bring_adapter(repo: str, folder: Path, spec: TrainSpec, run_id: str) -> None
     shutil.rmtree(coming, ignore_errors=True)
     try:
         with store.disk_errors(folder):
-            hub.bring_files(repo, {f"{RESULT}/{name}": coming / name for name in wanted})
+            hub.bring_files(repo, {f"{folder_of(run_id)}/{RESULT}/{name}": coming / name for name in wanted})
         _check(coming, spec, run_id)
         adapter = folder / store.ADAPTER
         with store.disk_errors(folder):
@@ -62,6 +64,12 @@ def bring_adapter(repo: str, folder: Path, spec: TrainSpec, run_id: str) -> None
                 (coming / name).replace((adapter if name in ADAPTER else folder) / name)
     finally:
         shutil.rmtree(coming, ignore_errors=True)
+
+
+def _look_into(repo: str, run_id: str) -> dict[str, int]:
+    """The files of a run in the repo, without its folder, with their sizes in bytes. Raises HubError."""
+    folder = f"{folder_of(run_id)}/"
+    return {path.removeprefix(folder): size for path, size in hub.look_into(repo).items() if path.startswith(folder)}
 
 
 def _check(coming: Path, spec: TrainSpec, run_id: str) -> None:
@@ -83,9 +91,9 @@ def _check(coming: Path, spec: TrainSpec, run_id: str) -> None:
     store.write_json(coming / CONFIG_FILE, config)
 
 
-def bring_checkpoints(repo: str, folder: Path) -> None:
+def bring_checkpoints(repo: str, folder: Path, run_id: str) -> None:
     """Puts the job's checkpoints in place of the run's. Raises LoraHubError."""
-    there = {path: size for path, size in hub.look_into(repo).items() if _CHECKPOINT.fullmatch(path)}
+    there = {path: size for path, size in _look_into(repo, run_id).items() if _CHECKPOINT.fullmatch(path)}
     if not there:
         return
     if len(there) > MOST_FILES or sum(there.values()) > MOST_CHECKPOINTS:
@@ -94,7 +102,7 @@ def bring_checkpoints(repo: str, folder: Path) -> None:
     shutil.rmtree(coming, ignore_errors=True)
     try:
         with store.disk_errors(folder):
-            hub.bring_files(repo, {path: coming / path for path in there})
+            hub.bring_files(repo, {f"{folder_of(run_id)}/{path}": coming / path for path in there})
             shutil.rmtree(folder / store.CHECKPOINTS, ignore_errors=True)
             (coming / store.CHECKPOINTS).replace(folder / store.CHECKPOINTS)
     finally:

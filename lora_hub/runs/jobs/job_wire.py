@@ -1,14 +1,14 @@
-"""The wire between a job and whoever follows it: the run's events, a line each, among whatever else the job prints.
+"""The wire between a job and whoever follows it: its runs' events, a line each, among whatever else the job prints.
 
-    print(to_line(event), flush=True)       in the job
-    read_line(line)                         here: an `Event`, or None for a line that is none
+    print(to_line(run_id, event), flush=True)       in the job
+    read_line(line, {run_id: spec})                 here: (run, `Event`), or None for a line that is none of these runs
 
 A job may be another's: whoever may write to the account may print lines into it. What is read is bounded, holds only
 what a training tells, and moves nothing by itself; unknown lines are the job's log.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -35,16 +35,20 @@ MOST_STEP = 10**9
 _WIDE = re.compile(r"\{[^{}]*\d{3,}[^{}]*\}")
 
 
-def to_line(event: Event) -> str:
-    return MARK + events.to_line(event)
+def to_line(run_id: str, event: Event) -> str:
+    return f"{MARK}{run_id} {events.to_line(event)}"
 
 
-def read_line(line: str, spec: TrainSpec) -> Event | None:
-    """The event on a line of the job's output, without what is not a job's to tell; None where there is none. spec: of
-    the run that it has to fit."""
+def read_line(line: str, specs: Mapping[str, TrainSpec]) -> tuple[str, Event] | None:
+    """The run and its event on a line of the job's output, without what is not a job's to tell; None where there is
+    none. specs: of the runs that are listened to, by id; an event has to fit its run's."""
     if not line.startswith(MARK) or len(line) > MOST_LINE:
         return None
-    read = events.read_line(line[len(MARK) :])
+    run_id, _space, told = line[len(MARK) :].partition(" ")
+    spec = specs.get(run_id)
+    if spec is None:
+        return None
+    read = events.read_line(told)
     try:
         event = Event.model_validate(read)
         event = event.model_copy(update={"data": _bounded(event)})
@@ -53,7 +57,7 @@ def read_line(line: str, spec: TrainSpec) -> Event | None:
         folding.run("", spec)  # its figures are figures
     except (ValidationError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return None
-    return event
+    return run_id, event
 
 
 def _bounded(event: Event) -> dict[str, Any]:

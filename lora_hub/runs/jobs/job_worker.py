@@ -1,13 +1,15 @@
-"""A run's process on hired hardware: `python -m lora_hub.runs.jobs.job_worker RUN`, inside a job, in the folder that
-the job's private repo was fetched to.
+"""The process on hired hardware of a run, or of several on one base: `python -m lora_hub.runs.jobs.job_worker RUN,RUN`,
+inside a job, in the folder that the job's private repo was fetched to.
 
 It is the ordinary worker, in a home of its own. Each of its events is a line of the job's output as well
-(`job_wire`), each checkpoint goes back into the repo once it is whole, and so does the adapter before the last word.
+(`job_wire`), each checkpoint goes back into the repo once it is whole, and so does a run's adapter before its last
+word. Of several, the repo says which are cancelled.
 """
 
 import contextlib
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,38 +23,56 @@ from lora_hub.core.processes import set_environment
 from lora_hub.core.schema import Event, EventKind
 from lora_hub.hub import adapter_config
 from lora_hub.runs import run_rows
+from lora_hub.runs.group_worker import Member, run_group
+from lora_hub.runs.hiring import CANCELLED
 from lora_hub.runs.jobs import job_parcel, job_wire
 from lora_hub.runs.owner import write_log
-from lora_hub.runs.worker import Worker
 
 STATE = "trainer_state.json"  # the last file of a checkpoint
 # The result is worth waiting for a Hub that does not answer, for so many seconds.
 PATIENCE, AGAIN_SECONDS = 900.0, 5.0
+# Between two looks for those of several that were cancelled.
+LOOK_SECONDS = 10.0
 
 
-class JobWorker(Worker):
-    """repo: the run's private one."""
+class JobWorker(Member):
+    """repo: the job's private one."""
 
     needs_hub = True
 
     def __init__(self, run_id: str, repo: str) -> None:
         super().__init__(run_id)
         self.repo = repo
-        self._sent = {path.parent.name for path in self._checkpoints()}
+        self._sent = self._checkpoints()
+        self._is_back = False
 
     def report(self, kind: EventKind, **data: Any) -> Event:
         event = super().report(kind, **data)
         with contextlib.suppress(OSError):
-            print(job_wire.to_line(event), flush=True)
+            print(job_wire.to_line(self.run_id, event), flush=True)
         self._send_checkpoints()
         return event
 
+    @property
+    def is_trained(self) -> bool:
+        """Once the adapter is back: what lies only here is lost with this machine."""
+        return self._is_back
+
+    def examine(self, *arguments: Any) -> None:
+        """Hands the adapter back as soon as it is scored, whatever becomes of the others and of the job's time."""
+        super().examine(*arguments)
+        self.publish()
+
     def publish(self) -> None:
         """Hands the adapter back; it is published from where the run was started."""
+        if self._is_back:
+            return
         adapter = self.folder / store.ADAPTER
         names = (adapter_config.CONFIG_FILE, adapter_config.WEIGHTS_FILE, adapter_config.RECORD_FILE, hub.REGION_FILE)
         files = [adapter / name for name in names] + [self.folder / run_rows.HELD_OUT, self.folder / run_rows.EXAMPLES]
-        found: dict[str, Path | bytes] = {f"{job_parcel.RESULT}/{file.name}": file for file in files if file.is_file()}
+        found: dict[str, Path | bytes] = {
+            f"{self._place}/{job_parcel.RESULT}/{file.name}": file for file in files if file.is_file()
+        }
         try:
             _patiently(lambda: hub.send_files(self.repo, found))
         except HubUnreachableError:
@@ -62,26 +82,35 @@ class JobWorker(Worker):
                 joined(_("The result could not be handed back from the hired machine."), error.said),
                 _("Sign in again, or use a token that lasts, and resume the run: it goes on from its last checkpoint."),
             ) from error
+        self._is_back = True
         super().publish()
 
-    def _checkpoints(self) -> list[Path]:
-        return sorted((self.folder / store.CHECKPOINTS).glob(f"checkpoint-*/{STATE}"))
+    @property
+    def _place(self) -> str:
+        return job_parcel.folder_of(self.run_id)
+
+    def _checkpoints(self) -> dict[Path, int]:
+        """When each whole checkpoint was written, a folder or the one file of a training together."""
+        folder = self.folder / store.CHECKPOINTS
+        found = {state.parent: state for state in folder.glob(f"checkpoint-*/{STATE}")}
+        found |= {file: file for file in folder.glob(store.TOGETHER)}
+        return {path: last.stat().st_mtime_ns for path, last in found.items()}
 
     def _send_checkpoints(self) -> None:
         """Puts new checkpoints into the repo, and removes those that the trainer has removed. Whoever trains has just
         said something, so that none is being written."""
-        there = {state.parent.name: state.parent for state in self._checkpoints()}
-        if there.keys() == self._sent:
+        there = self._checkpoints()
+        if there == self._sent:
             return
-        files: dict[str, Path | bytes] = {
-            f"{store.CHECKPOINTS}/{name}/{file.name}": file
-            for name in there.keys() - self._sent
-            for file in there[name].iterdir()
-        }
-        gone = [f"{store.CHECKPOINTS}/{name}/" for name in self._sent - there.keys()]
+        place = f"{self._place}/{store.CHECKPOINTS}"
+        files: dict[str, Path | bytes] = {}
+        for path in (path for path, when in there.items() if self._sent.get(path) != when):
+            inside = path.iterdir() if path.is_dir() else [path]
+            files |= {f"{place}/{file.relative_to(self.folder / store.CHECKPOINTS)}": file for file in inside}
+        gone = [f"{place}/{path.name}{'/' if path.suffix == '' else ''}" for path in self._sent.keys() - there.keys()]
         try:
             hub.send_files(self.repo, files, gone)
-            self._sent = {*there}
+            self._sent = there
         except LoraHubError as error:  # the training is worth more than a step to go on from; the next word tries again
             write_log(f"the checkpoint stays here for now: {error}")
 
@@ -98,13 +127,30 @@ def _patiently(send: Callable[[], None]) -> None:
             time.sleep(AGAIN_SECONDS)
 
 
-def main(run_id: str) -> int:
+def _watch_cancelled(repo: str, run_ids: list[str]) -> None:
+    """Passes on who of several is cancelled."""
+    while True:
+        time.sleep(LOOK_SECONDS)
+        with contextlib.suppress(LoraHubError, OSError):
+            there = hub.look_into(repo)
+            for run_id in run_ids:
+                if f"{CANCELLED}/{run_id}" in there:
+                    store.ask_cancel(run_id)
+
+
+def main(names: str) -> int:
     set_environment()
     settings.hide_progress()
     here = Path.cwd()
     os.environ["LORA_HUB_HOME"] = str(here / "home")
-    job_parcel.unpack(here, run_id)
-    return JobWorker(run_id, os.environ["RUN_REPO"]).run()
+    repo, run_ids = os.environ["RUN_REPO"], names.split(job_parcel.COMMA)
+    for run_id in run_ids:
+        job_parcel.unpack(here, run_id)
+    workers = [JobWorker(run_id, repo) for run_id in run_ids]
+    if len(workers) == 1:
+        return workers[0].run()
+    threading.Thread(target=_watch_cancelled, args=(repo, run_ids), name="cancelled", daemon=True).start()
+    return run_group(workers)
 
 
 if __name__ == "__main__":

@@ -334,7 +334,7 @@ def _hire(person: Person, asked: Asked, plan: runs.Plan, view: View, language: s
     """The plan on hired hardware: what it costs, or why there is none for this person."""
     view.settings = _settings(plan.spec, language)
     try:
-        view.hired = use_cases.hire(person, plan.spec, plan.estimate.tokens_row, asked.hardware)
+        view.hired = use_cases.hire(person, [(plan.spec, plan.estimate.tokens_row)], asked.hardware)
     except LoraHubError as error:
         view.plan, view.error = render.error_card(error, language), error
         view.reason, view.ready, view.spec = render.told(error, language)[0], False, None
