@@ -1,6 +1,6 @@
-"""What an app without a lasting disk must not lose is kept in a private repo (LORA_HUB_STATE): runs that have ended,
-people's files, comparisons and votes, and what the organization allows. It is read when the app starts and written
-while it runs, in a thread.
+"""What an app without a lasting disk must not lose is kept in a private repo (LORA_HUB_STATE): runs and tests that
+have ended, people's files, comparisons and votes, and what the organization allows. It is read when the app starts and
+written while it runs, in a thread.
 
     keeper = start_keeping(); keeper.wait(60)      before the page is served
     keeper.close()                                 what is new is kept, too
@@ -17,6 +17,8 @@ import threading
 import time
 
 from lora_hub import hub, runs
+from lora_hub.compare import test_sets
+from lora_hub.compare.test_sets import TestReader
 from lora_hub.core import run_reader, settings, store
 from lora_hub.core.errors import DataError, LoraHubError
 from lora_hub.core.messages import Message, _, _n, read_message
@@ -37,7 +39,7 @@ class Keeper:
     """Thread-safe; one thread of its own."""
 
     def __init__(self, repo: hub.StateRepo) -> None:
-        self._repo, self._reader = repo, run_reader.RunReader()
+        self._repo, self._reader, self._tests = repo, run_reader.RunReader(), TestReader()
         self._kept: dict[str, packing.Print] = {}  # place -> as it was when it was last kept
         self._is_read = False
         self._ends, self._read = threading.Event(), threading.Event()
@@ -113,6 +115,7 @@ class Keeper:
         """Whether anything was new."""
         known = runs.list_runs(self._reader)
         ended = [f"runs/{run.id}" for run in known if run.state.is_final]
+        ended += [f"tests/{test.id}" for test in test_sets.list_tests(self._tests) if test.state.is_final]
         now = {place: packing.print_of(place) for place in (*packing.places(), *ended)}
         # One that a job trains is kept once, as soon as the job is known: the job goes on when the app is gone.
         going = [run for run in known if not run.state.is_final and run.hired is not None and run.hired.is_under_way]

@@ -1,5 +1,5 @@
-"""A part of the app's folder as one package: a run that has ended, a person's file, their comparisons and votes, or
-what the organization allows.
+"""A part of the app's folder as one package: a run or a test that has ended, a person's file, their comparisons and
+votes, or what the organization allows.
 
 Packed are the files that show what was: no checkpoints, locks or links. A package is unpacked beside its place and
 renamed into it, so nobody sees half of one, and what is there already stays.
@@ -19,23 +19,29 @@ from lora_hub.core.messages import _
 from lora_hub.people import policy
 
 POLICY = policy.FILE
+TEST_FILES = (
+    *("spec.json", "events.jsonl", "cancel", "log.txt"),
+    *("rows.jsonl", "problems.json", "verdicts.jsonl", "result.json"),
+)
 RUN_FILES = ("spec.json", "events.jsonl", "held_out.jsonl", "examples.jsonl", "log.txt")
 # Where a package may lie below our folder, and nowhere else.
 _PLACE = re.compile(
-    rf"{re.escape(POLICY)}|runs/[a-z0-9][a-z0-9._-]{{0,120}}|people/{settings.NAMESPACE.pattern}/(?:datasets/{store.FINGERPRINT.pattern}|comparisons)"
+    rf"{re.escape(POLICY)}|(?:runs|tests)/[a-z0-9][a-z0-9._-]{{0,120}}|people/{settings.NAMESPACE.pattern}/(?:datasets/{store.FINGERPRINT.pattern}|comparisons)"
 )
 # Modified since, more or fewer of them: what a package is compared by.
 Print = tuple[tuple[str, int, int], ...]
 
 
 def files_of(place: str) -> list[Path]:
-    """The files of a package by its place below our folder: "runs/ID", "people/NAME/datasets/FINGERPRINT",
+    """The files of a package by its place below our folder: "runs/ID", "tests/ID", "people/NAME/datasets/FINGERPRINT",
     "people/NAME/comparisons" or the policy's file."""
     whole = settings.home() / place
     if place == POLICY:
         found = [whole]
     elif place.startswith("runs/"):
         found = [*(whole / name for name in RUN_FILES), *sorted((whole / store.ADAPTER).rglob("*"))]
+    elif place.startswith("tests/"):
+        found = [*(whole / name for name in TEST_FILES), *sorted((whole / "answers").glob("*.jsonl"))]
     else:
         found = sorted(whole.glob("*"))
     return [file for file in found if file.is_file() and not file.is_symlink() and not file.name.startswith(".")]
@@ -54,7 +60,7 @@ def print_of(place: str) -> Print:
 
 
 def places() -> Iterator[str]:
-    """Every place that holds something, except the runs, of which only those count that have ended."""
+    """Every place that holds something, except runs and tests, of which only those count that have ended."""
     home = settings.home()
     if (home / POLICY).is_file():
         yield POLICY

@@ -13,13 +13,17 @@ from huggingface_hub import HfApi
 from persian import refused
 from sample_adapters import make_folder
 from test_run_folders import make_spec
+from test_test_sets import made as left_test
 from test_who_may import EVE, PEOPLE, run_of
 
 from lora_hub import hub as hubs
 from lora_hub import use_cases
 from lora_hub.compare import find_here
-from lora_hub.core import events, settings, store
+from lora_hub.compare.test_sets import TestRow, folders
+from lora_hub.compare.test_sets.results import compute_result
+from lora_hub.core import events, run_lock, settings, store
 from lora_hub.core.errors import DataError, HubError, SpecError
+from lora_hub.core.schema import Answer
 from lora_hub.people import policy
 from lora_hub.ui.render import render_standing
 from lora_hub.use_cases import keeping, packing
@@ -128,6 +132,51 @@ def test_a_new_home_has_what_the_old_one_had(
     assert [run.id for run in use_cases.list_runs(EVE)] == [wills] and len(files_in(repo)) == 3
 
 
+def test_a_test_outlives_the_app_with_its_rows_and_answers(
+    repo: str, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def left(test_id: str) -> Path:
+        folder = settings.home() / "tests" / test_id
+        asked = TestRow(row=0, inputs={"text": SECRET_ROW}, prompt=SECRET_ROW, reference="spam")
+        folders.write_rows(folder, [asked])
+        folders.write_answers(folder, {"base": [Answer(text="ham")]})
+        task = make_spec().task
+        folders.write_result(folder, compute_result(task, [asked], folders.read_answers(folder, 1), None))
+        return folder
+
+    done, going = left_test("will"), left_test("will", "running")
+    folder = left(done)
+    (folder / "cancel").touch()
+    first = keeper(repo)
+    with run_lock.take(settings.home() / "tests" / going):
+        first.look()
+    sealed = files_in(repo)
+    assert len(sealed) == 1 and SECRET_ROW.encode() not in b"".join(sealed.values())
+    before = use_cases.read_test(PEOPLE["write"], done)
+    head = HfApi().dataset_info(repo).sha
+    first.look()
+    assert len(files_in(repo)) == 2, "the one that was going is lost by now, and can be resumed from there"
+    assert HfApi().dataset_info(repo).sha != head
+
+    move(monkeypatch, tmp_path / "second")
+    second = keeper(repo)
+    second.look()
+    assert {one.id for one in use_cases.list_tests(PEOPLE["write"])} == {done, going}
+    assert use_cases.list_tests(EVE) == [], "another member still cannot see it"
+    again = use_cases.read_test(PEOPLE["write"], done)
+    assert again == before
+    assert all(one.agrees for one in use_cases.check_test(PEOPLE["write"], done))
+    assert use_cases.refresh_test(PEOPLE["write"], going).state == "lost"
+    # What changes and goes here changes and goes there.
+    use_cases.share_test(PEOPLE["write"], done, "organization")
+    use_cases.delete_test(PEOPLE["write"], going)
+    second.look()
+    assert len(files_in(repo)) == 1
+    move(monkeypatch, tmp_path / "third")
+    keeper(repo).look()
+    assert use_cases.read_test(EVE, done).rows[0].prompt == SECRET_ROW
+
+
 def test_a_run_that_a_job_trains_is_known_to_the_next_app(
     repo: str, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -234,6 +283,8 @@ def test_what_kind_of_space_this_is(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     "names",
     [
         ["runs/../../x"],
+        ["tests/a/../../../x"],
+        ["tests/a/spec.json", "runs/a/spec.json"],
         ["/etc/passwd"],
         ["hub/token"],
         ["runs/a/spec.json", "runs/b/spec.json"],
