@@ -20,8 +20,9 @@ from lora_hub import use_cases
 from lora_hub.catalogue import bases
 from lora_hub.cli import main
 from lora_hub.compare import Comparer, test_sets
+from lora_hub.compare.test_sets import reading
 from lora_hub.compare.test_sets.exporting import safe_cell
-from lora_hub.core import events, growing_file, run_lock, settings
+from lora_hub.core import events, growing_file, run_lock, settings, store
 from lora_hub.core.errors import AccessError, DataError, RunError, SpecError
 from lora_hub.core.schema import RunState, Score
 from lora_hub.hub.record import make_record
@@ -143,6 +144,17 @@ def test_what_cannot_be_tested_is_refused_before_a_process_starts(adapters, file
     with refused(RunError, match="There is no test '../x'"):
         test_sets.look("../x")
     assert not test_sets.list_tests()
+
+
+def test_rows_that_nobody_can_be_asked_are_told(tmp_path) -> None:
+    rows = [(f"a text {n}", "ham" if n % 2 else "") for n in range(10)]
+    kept = store.add_dataset(write_csv(tmp_path / "gaps.csv", [*rows, ("", "spam"), ("another text", "spam")]))
+    read = reading.read_file(kept, make_spec().task, None, ())
+    assert len(read.examples) == 6 and [one.code for one in read.problems] == ["left-out"]
+    assert read.problems[0].said.en.startswith("6 of 12 rows have no right answer or lack an input")
+    assert len(reading.read_file(kept, make_spec().task, None, (), max_rows=2).examples) == 2
+    with refused(SpecError, match="-2 rows cannot be made"):
+        reading.read_file(kept, make_spec().task, None, (), max_rows=-2)
 
 
 def made(owner: str, state: str = "succeeded", **named: str) -> str:

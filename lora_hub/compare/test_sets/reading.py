@@ -7,7 +7,7 @@ from typing import Any
 
 from lora_hub.compare.test_sets.nouns import MOST_COLUMNS, TestRow
 from lora_hub.core.errors import DataError, SpecError
-from lora_hub.core.messages import _
+from lora_hub.core.messages import _, _n
 from lora_hub.core.schema import Mend, Problem, Task
 from lora_hub.data.prompts.prepare import Example
 from lora_hub.runs import read_held_out
@@ -37,6 +37,7 @@ def read_file(
     from lora_hub.data.mending.mends import for_test
     from lora_hub.data.prompts import prepare
 
+    _check_count(max_rows)
     try:
         columns.check_roles(task, dict(mapping or {}))
     except DataError as error:  # the request is wrong, not the data
@@ -44,14 +45,33 @@ def read_file(
     seen = inspect_file(file, task, dict(mapping or {}), mends=for_test(tuple(mends)), is_test=True)
     columns.check_mapping(seen.table, task, seen.mapping)
     examples = prepare.build_examples(seen.table, task, seen.mapping)
-    examples = examples[:max_rows] if max_rows else examples
     problems = [problem for problem in seen.table.problems if problem.code == "test-part"]
+    if unused := seen.table.frame.height - len({example.row for example in examples}):
+        problems.append(_left_out(unused, seen.table.frame.height))
+    examples = examples[:max_rows] if max_rows else examples
     problems += [
         found.problem for found in checks.find_unseen(task, seen.table, seen.mapping, seen.table, seen.mapping)
     ]
     if wrong := next((problem for problem in problems if problem.severity == "error"), None):
         raise DataError(wrong.said, wrong.advice)
     return ReadRows(examples, _other_columns(seen, {example.row for example in examples}), problems)
+
+
+def _check_count(max_rows: int) -> None:
+    if max_rows < 0:
+        raise SpecError(
+            _("A test of {count} rows cannot be made.", count=max_rows), _("Give how many rows, or 0 for all of them.")
+        )
+
+
+def _left_out(count: int, rows: int) -> Problem:
+    said = _n(
+        "{count:,} of {rows:,} rows has no right answer or lacks an input, and nobody is asked it.",
+        "{count:,} of {rows:,} rows have no right answer or lack an input, and nobody is asked them.",
+        count=count,
+        rows=rows,
+    )
+    return Problem(code="left-out", severity="warning", said=said)
 
 
 def _other_columns(seen: Any, rows: set[int]) -> dict[int, dict[str, str]]:
@@ -72,7 +92,8 @@ def _other_columns(seen: Any, rows: set[int]) -> dict[int, dict[str, str]]:
 
 
 def read_held_out_rows(run_id: str, *, max_rows: int = 0) -> ReadRows:
-    """The rows that a run held out and scored. Raises RunError, DataError where there are none."""
+    """The rows that a run held out and scored. Raises RunError, SpecError, DataError where there are none."""
+    _check_count(max_rows)
     found = read_held_out(run_id)
     rows = found.rows[:max_rows] if max_rows else found.rows
     if not rows:
