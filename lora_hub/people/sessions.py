@@ -142,6 +142,12 @@ class Sessions:
             found.person = replace(told, token=found.person.token, pace=found.person.pace)
             return found.person
 
+    def people(self) -> list[Person]:
+        """Who is signed in, the session that was used last first; somebody with several is named for each."""
+        with self._lock:
+            self._forget(self._clock())
+            return [one.person for one in reversed(self._open.values())]
+
     def close(self, name: str) -> None:
         """Ends a session and forgets the person's token."""
         with self._lock:

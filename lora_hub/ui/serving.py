@@ -93,7 +93,7 @@ def _serve(connection: object, port: int, in_space: bool) -> None:
     comparer = Comparer(elsewhere=borrow()) if settings.has_zero_gpu() else Comparer()
     from lora_hub import hub, runs, use_cases
     from lora_hub.api import Endpoints
-    from lora_hub.people import Sessions
+    from lora_hub.people import LOCAL, Sessions
     from lora_hub.ui import app
     from lora_hub.ui.frame import page, sessions_kept, warm
 
@@ -127,6 +127,7 @@ def _serve(connection: object, port: int, in_space: bool) -> None:
     gc.freeze()
     gc.enable()
     use_cases.keep_clean()
+    use_cases.keep_sending(sessions.people if sessions is not None else lambda: [LOCAL])
     if not settings.signs_in() and not settings.has_zero_gpu():  # where people sign in, one of them fills it
         use_cases.start_filling(comparer)
     if room is not None:

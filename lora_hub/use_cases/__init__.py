@@ -85,7 +85,15 @@ from lora_hub.use_cases.training import (
     take_up_hired,
     take_up_waiting,
 )
-from lora_hub.use_cases.voting import Boards, cast_vote, export_votes, read_boards, reveal_names, send_votes
+from lora_hub.use_cases.voting import (
+    Boards,
+    cast_vote,
+    export_votes,
+    keep_sending,
+    read_boards,
+    reveal_names,
+    send_votes,
+)
 from lora_hub.use_cases.watching import list_runs, read_held_out, read_log, refresh_run, share_run, wait_for_run
 
 __all__ = [
@@ -133,6 +141,7 @@ __all__ = [
     "inspect_dataset",
     "keep_clean",
     "keep_comparison",
+    "keep_sending",
     "list_adapters",
     "list_collections",
     "list_comparisons",

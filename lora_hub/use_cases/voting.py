@@ -1,5 +1,9 @@
 """Blind votes: casting one, showing the names, the boards that follow, and preference data."""
 
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +16,10 @@ from lora_hub.people import Person
 from lora_hub.people.rules import Action
 from lora_hub.use_cases.case import use_case
 from lora_hub.use_cases.kept_comparisons import OpenedComparison, is_own, opened, people_with_comparisons
+
+logger = logging.getLogger("lora_hub.use_cases")
+# So often is looked for votes that were not sent; after each failure a person's pause doubles.
+RESEND_SECONDS, LONGEST_PAUSE = 60.0, 1800.0
 
 
 @dataclass(frozen=True)
@@ -58,14 +66,63 @@ def _own(person: Person, comparison_id: str) -> Comparison:
 def send_votes(person: Person) -> int:
     """Writes this person's votes that count to the organization's repo, with their own token; those on comparisons
     whose names they have not seen stay here until they have, because the repo tells them. What cannot be written now is
-    written with the next ones. Returns how many there are. Raises HubError."""
+    tried again without them (`keep_sending`). Returns how many there are. Raises HubError."""
+    return _send(person)
+
+
+def _send(person: Person) -> int:
     if not person.role:
         return 0
-    mine = votes.read_votes(person.id)
-    told = votes.told_votes(mine)
+    length = votes.length_of(person.id)
+    told = votes.told_votes(votes.read_votes(person.id))
     if told.counted:
         hub.write_votes(lambda there: votes.merge_votes(told, there))
+    if length:
+        votes.mark_sent(person.id, length)
     return len(told.counted)
+
+
+class Resender:
+    """Sends the votes again that could not be written to the organization's repo. people: those whose tokens are known
+    at this moment; of somebody with several sessions, each. clock: seconds."""
+
+    def __init__(self, people: Callable[[], Iterable[Person]], clock: Callable[[], float] = time.monotonic) -> None:
+        self._people, self._clock = people, clock
+        self._later: dict[str, tuple[float, float]] = {}  # person -> when they are tried next, and the pause before
+
+    def look(self) -> int:
+        """Tries whoever's turn it is; returns how many were sent."""
+        asked = [one for one in self._people() if one.role and not votes.are_sent(one.id)]
+        self._later = {name: self._later[name] for name in {one.id for one in asked} if name in self._later}
+        now, sent = self._clock(), 0
+        for name in dict.fromkeys(one.id for one in asked):
+            due, pause = self._later.get(name, (0.0, RESEND_SECONDS / 2))
+            if now < due:
+                continue
+            self._later[name] = (now + min(2 * pause, LONGEST_PAUSE), min(2 * pause, LONGEST_PAUSE))
+            for person in (one for one in asked if one.id == name):
+                try:
+                    with hub.acting_as(person):
+                        sent += min(1, _send(person))
+                    break
+                except LoraHubError as error:
+                    logger.info("the votes of %s stay here: %s", name, error)
+        return sent
+
+
+def keep_sending(people: Callable[[], Iterable[Person]]) -> threading.Event:
+    """Sends again, for as long as the app runs, what could not be sent. Set the event to end it."""
+    ended, resender = threading.Event(), Resender(people)
+
+    def work() -> None:
+        while not ended.wait(RESEND_SECONDS):
+            try:
+                resender.look()
+            except Exception:
+                logger.exception("votes could not be sent again")
+
+    threading.Thread(target=work, name="sending votes", daemon=True).start()
+    return ended
 
 
 @use_case(Action.COMPARE, counted=True)

@@ -5,6 +5,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,9 +16,12 @@ from test_kept import ADA, EVE, LOCAL, PROMPT, WILL, keep, views
 from lora_hub import use_cases
 from lora_hub.compare.votes import boards, votes_file
 from lora_hub.core import settings
-from lora_hub.core.errors import DataError
+from lora_hub.core.errors import DataError, HubUnreachableError
+from lora_hub.core.messages import _
 from lora_hub.core.schema import Comparison, Question, Turn
+from lora_hub.hub.client import token_in_use
 from lora_hub.people import Person
+from lora_hub.use_cases import voting
 
 
 def blind(who: Person = WILL, prompt: str = PROMPT, *texts: str, order: tuple[int, ...] = (2, 0, 1)) -> Comparison:
@@ -194,6 +199,44 @@ def test_nothing_tells_whom_a_vote_was_for_while_it_may_be_changed(monkeypatch: 
     assert {row["comparison"] for row in use_cases.export_votes(LOCAL)} == {one.id, other.id}
     assert use_cases.cast_vote(LOCAL, other.id, "one", 2).late.place == 2, "its names were in the data"
     assert use_cases.cast_vote(LOCAL, even.id, "one", 2).vote.place == 2, "of a tie nothing is told"
+
+
+def test_votes_that_could_not_be_sent_are_sent_by_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As their person, once the Hub answers again, less and less often until then; also after the app has started
+    anew."""
+    there, asked, is_away = {}, [], [True]
+
+    def write(merge: Callable[[bytes], bytes]) -> None:
+        asked.append(now)
+        if is_away[0]:
+            raise HubUnreachableError(_("The Hub does not answer."))
+        there[token_in_use()] = merge(b"")
+
+    monkeypatch.setattr("lora_hub.hub.write_votes", write)
+    now, one = 0.0, blind(WILL)
+    use_cases.cast_vote(WILL, one.id, "one", 0)
+    use_cases.reveal_names(WILL, one.id)
+    with pytest.raises(HubUnreachableError):
+        use_cases.send_votes(WILL)
+    signed_in = [replace(WILL, token="hf_first"), replace(WILL, token="hf_second"), ADA]
+    asked.clear()
+    resender = voting.Resender(lambda: signed_in, clock=lambda: now)
+    while now < 600:
+        assert resender.look() == 0
+        now += 60
+    assert asked == [0, 0, 60, 60, 180, 180, 420, 420], "with each of his tokens; Ada has not voted"
+    is_away[0] = False
+    assert resender.look() == 0, "not at every look"
+    now = 2000.0
+    assert resender.look() == 1 and list(there) == ["hf_first"] and one.id.encode() in there["hf_first"]
+    asked.clear()
+    assert voting.Resender(lambda: signed_in).look() == 0 and not asked, "nothing is new"
+    other = blind(WILL, "another")
+    use_cases.cast_vote(WILL, other.id, "tie")
+    use_cases.reveal_names(WILL, other.id)
+    (settings.comparisons_dir("will") / ".votes.sent").write_text("damaged")
+    assert voting.Resender(lambda: [Person(id="will", token="hf_x")]).look() == 0, "no member any more"
+    assert voting.Resender(lambda: signed_in).look() == 1 and other.id.encode() in there["hf_first"]
 
 
 def test_votes_are_preference_data_that_trl_reads(tmp_path: Path) -> None:

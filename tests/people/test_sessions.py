@@ -36,6 +36,20 @@ def test_a_session_is_its_persons_until_its_end() -> None:
     assert sessions.find(again) == STRANGER
 
 
+def test_who_is_signed_in_is_named_for_each_session() -> None:
+    clock = Clock()
+    sessions = Sessions(lambda token: WILL, clock)
+    ada = Person(id="ada", roles={"lora-hub": "admin"}, token="hf_of_ada")
+    first = sessions.open(WILL, 60)
+    for who, seconds in ((ada, 60), (WILL, 30)):
+        sessions.open(who, seconds)
+    sessions.find(first)
+    assert [one.id for one in sessions.people()] == ["will", "will", "ada"] and sessions.people()[0].token
+    clock.now += 30
+    sessions.close(first)
+    assert [one.id for one in sessions.people()] == ["ada"]
+
+
 def test_no_name_of_a_session_is_kept() -> None:
     sessions = Sessions(lambda token: WILL)
     name = sessions.open(WILL, 60)

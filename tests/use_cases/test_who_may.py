@@ -133,7 +133,15 @@ MAY = {
 
 
 # What the app does by itself, for nobody.
-BY_THE_APP = ("collect_unused", "keep_clean", "start_filling", "start_keeping", "take_up_hired", "take_up_waiting")
+BY_THE_APP = (
+    "collect_unused",
+    "keep_clean",
+    "keep_sending",
+    "start_filling",
+    "start_keeping",
+    "take_up_hired",
+    "take_up_waiting",
+)
 
 
 def all_use_cases() -> dict[str, object]:

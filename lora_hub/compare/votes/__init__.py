@@ -4,9 +4,22 @@ from lora_hub.compare.votes.blind_order import draw_order
 from lora_hub.compare.votes.boards import collect_votes, rank_by_task
 from lora_hub.compare.votes.preferences import preference_rows
 from lora_hub.compare.votes.strengths import Board
-from lora_hub.compare.votes.votes_file import Votes, cast_vote, merge_votes, read_votes, reveal, told_votes
+from lora_hub.compare.votes.votes_file import (
+    Votes,
+    are_sent,
+    cast_vote,
+    length_of,
+    mark_sent,
+    merge_votes,
+    read_votes,
+    reveal,
+    told_votes,
+)
 
 __all__ = [
+    "mark_sent",
+    "length_of",
+    "are_sent",
     "Board",
     "Votes",
     "cast_vote",

@@ -3,6 +3,7 @@
     cast_vote(one, "one", 1)       the second pane is the best; durable when this returns
     reveal(one)                    the names are shown: later votes on it are late
     read_votes("ada")              what counts
+    are_sent("ada")                whether the organization's repo has it
 
     $LORA_HUB_HOME/comparisons/votes.jsonl, and people/<owner>/comparisons/votes.jsonl of those who sign in
 
@@ -29,6 +30,8 @@ from lora_hub.core.messages import _
 from lora_hub.core.schema import COMPARISON_ID, Comparison, Vote
 
 FILE, LOCK = "votes.jsonl", ".votes.lock"
+# How many bytes of the file are in the organization's repo. It is not kept elsewhere: what was sent can be sent again.
+SENT = ".votes.sent"
 # Of one person's file, also of one that comes from a repo.
 MOST_BYTES, MOST_LINE, MOST_VOTES = 16 * 1024**2, 32 * 1024, 20_000
 CHOICES = ("one", "tie", "bad")
@@ -135,6 +138,29 @@ def merge_votes(votes: Votes, there: bytes) -> bytes:
     return "".join(
         json.dumps(one.model_dump(mode="json", exclude_defaults=True), ensure_ascii=False) + "\n" for one in lines
     ).encode()
+
+
+def length_of(owner: str) -> int:
+    """Bytes of a person's votes, which only grow. Raises DataError as `read_votes`."""
+    try:
+        return (folder_of(owner) / FILE).stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def are_sent(owner: str) -> bool:
+    """Whether all that a person has voted was in the organization's repo when it was last written there."""
+    try:
+        return int((folder_of(owner) / SENT).read_text(encoding="ascii")) == length_of(owner)
+    except FileNotFoundError:
+        return length_of(owner) == 0
+    except ValueError:  # damaged: sent once more
+        return False
+
+
+def mark_sent(owner: str, length: int) -> None:
+    """Notes that a person's votes were sent. length: `length_of` them before that."""
+    store.write_text(folder_of(owner) / SENT, f"{length}\n")
 
 
 @contextmanager

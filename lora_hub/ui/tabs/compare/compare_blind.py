@@ -13,7 +13,7 @@ import gradio as gr
 
 from lora_hub import use_cases
 from lora_hub.compare import votes
-from lora_hub.core.errors import LoraHubError
+from lora_hub.core.errors import HubUnreachableError, LoraHubError
 from lora_hub.core.messages import _
 from lora_hub.core.schema import PaneAnswer, Question
 from lora_hub.people import Person
@@ -120,10 +120,13 @@ def wire(page: Page, answers: gr.HTML) -> None:
         return show_opened(use_cases.cast_vote(person, name, choice, number), person, language)
 
     def send(language: str, *, person: Person) -> None:
-        """The vote counts here already; where it cannot be written to the organization's repo, the next one takes it
-        along, and it is told once it is asked for (`votes send`)."""
+        """The vote counts here already; where it cannot be written to the organization's repo now, that is tried again
+        by itself."""
         try:
             use_cases.send_votes(person)
+        except HubUnreachableError as error:
+            advice = _("Your vote counts here, and is sent by itself once the Hub answers.")
+            warn(LoraHubError(error.said, advice), language)
         except LoraHubError as error:
             warn(error, language)
 
