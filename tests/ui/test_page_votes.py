@@ -101,3 +101,10 @@ def vote_blind(app: App, visit: Visit, adapters: list[str]) -> None:
     delete.click()
     wait_for_text(linked, "#lh-history", "نگه داشته نشده است")
     assert not file.exists()
+
+    # An unfolded history has what was asked since, and says which models answered.
+    page.locator("#lh-history-search input, #lh-history-search textarea").fill("")
+    page.locator("#lh-blind input").uncheck()
+    page.locator("#lh-ask").click()
+    expect(page.locator("#lh-history tbody tr")).to_have_count(1)
+    wait_for_text(page, "#lh-history", "Base, no adapter")

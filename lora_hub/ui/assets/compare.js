@@ -123,7 +123,7 @@
   document.addEventListener("input", (event) => {
     const slider = event.target.closest && event.target.closest("[data-strength]");
     if (!slider) return;
-    slider.nextElementSibling.textContent = slider.value;
+    slider.nextElementSibling.textContent = Number(slider.value).toLocaleString(document.documentElement.lang);
     const all = [...document.querySelectorAll("#lh-sliders [data-strength]")];
     const kept = all.filter((one) => Number(one.value) !== 1).map((one) => [one.dataset.strength, Number(one.value)]);
     window.loraHub.put("lh-strengths", kept.length ? JSON.stringify(Object.fromEntries(kept)) : "");
@@ -134,9 +134,17 @@
   // [the field of the next turn, Edit, New]: a turn that was answered leaves the field, unless another is typed there.
   const shown = (is) => ({ visible: is, __type__: "update" });
   const turns = (chat) => Object.values(example(chat) || {}).flat();
+  // A chat is asked as one text, whichever fields its adapters have.
+  const fields = () => [...document.querySelectorAll("[id^='lh-input-'] textarea")].filter((one) => one.checkVisibility());
+  const write = (text) => fields().forEach((field, place) => window.loraHub.put(field.closest("[id^='lh-input-']").id, place ? "" : text));
   const wentOn = (chat, prompt) => {
     const all = turns(chat);
-    const isAnswered = all.length && plain(all[all.length - 1][0]) === plain(prompt);
+    const last = all.length ? plain(all[all.length - 1][0]) : "";
+    const isAnswered = last && last === plain(prompt);
+    if (last && last === plain(fields().map((one) => one.value).filter(plain).join("\n"))) {
+      write("");
+      stale(false); // the answers are still of the question that has just left
+    }
     return [isAnswered ? "" : prompt, shown(all.length > 0), shown(all.length > 0)];
   };
   // [the chat without its last turn, that turn in the field]
@@ -144,6 +152,7 @@
     const all = example(chat) || {};
     const last = turns(chat).pop();
     if (!last) return [chat, prompt];
+    write(last[0]);
     const before = Object.entries(all).map(([name, pairs]) => [name, pairs.slice(0, -1)]).filter(([, pairs]) => pairs.length);
     return [before.length ? JSON.stringify(Object.fromEntries(before)) : "", last[0]];
   };

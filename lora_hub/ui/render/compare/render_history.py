@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from lora_hub.core.messages import _, _n
 from lora_hub.core.schema import Comparison
+from lora_hub.ui.render.compare.render_panes import BASES
 from lora_hub.ui.render.render import badge, cell, empty, escape, sentence, table
 from lora_hub.ui.render.text import iso_moment, t
 
@@ -63,7 +64,8 @@ def _models(one: Comparison, language: str) -> str:
     blind = badge(t(_("blind"), language)) if one.is_blind else ""
     # in no order that could tell which answer is whose
     names = sorted({view.name for view in one.answers})
-    shown = "".join(f"<bdi>{escape(name)}</bdi><br>" for name in names[:4])
+    titles = [t(BASES[name], language) if name in BASES else name for name in names]
+    shown = "".join(f"<bdi>{escape(title)}</bdi><br>" for title in titles[:4])
     return shown + blind
 
 

@@ -42,6 +42,7 @@ def build(page: Page, answers: gr.HTML) -> None:
     opened = gr.Textbox("", visible="hidden", elem_id="lh-comparison")
     act = gr.Textbox("", visible="hidden", elem_id="lh-comparison-act")
     file = gr.Textbox("", visible="hidden")
+    unfolded = gr.Textbox("", visible="hidden")  # whether the history is seen
     with gr.Accordion(words(_("History")), open=False, elem_id="lh-history-section") as section:
         search = gr.Textbox(
             "",
@@ -62,6 +63,9 @@ def build(page: Page, answers: gr.HTML) -> None:
     def look(language: str, words: str, *, person: Person) -> str:
         found = use_cases.list_comparisons(person, words, MOST_SHOWN)
         return render_history.history(found, language, bool(words.strip()))
+
+    def look_again(language: str, words: str, seen: str, *, person: Person) -> Any:
+        return look(language, words, person=person) if seen else gr.skip()
 
     def show(language: str, asked: str, *, person: Person) -> Any:
         """asked: the comparison's id, and when it was pressed."""
@@ -109,6 +113,10 @@ def build(page: Page, answers: gr.HTML) -> None:
     in_browser: dict[str, Any] = {"fn": None, "queue": False, "api_visibility": "private"}
     looking = [page.language, search]
     gr.on([section.expand, search.submit, search.blur], told(look), looking, listed, **LIGHT)
+    for folding, seen in ((section.expand, "1"), (section.collapse, "")):
+        folding(outputs=unfolded, js=f"() => '{seen}'", **in_browser)
+    # What was asked just now is in it, too.
+    answers.change(told(look_again), [*looking, unfolded], listed, **LIGHT, trigger_mode="always_last")
     shown = opened.change(told(show), [page.language, opened], answers, **LIGHT, trigger_mode="always_last")
     shown.success(inputs=opened, js=OPENED, **in_browser)
     done = act.change(told(do), [page.language, act, search], [listed, file], **LIGHT)
