@@ -15,7 +15,7 @@ from pydantic import BaseModel as Pydantic
 
 from lora_hub.core.errors import SpecError, refused
 from lora_hub.core.messages import _
-from lora_hub.core.schema import MOST_EXAMPLES, MOST_SAMPLES, MOST_STRENGTH
+from lora_hub.core.schema import MOST_EXAMPLES, MOST_SAMPLES, MOST_STRENGTH, whole_text
 
 # Characters of a name or an id, of a name in the data or one mend, and of what has fields of its own, as JSON.
 MOST_NAME, MOST_PART, MOST_FIELDS = 1000, 20_000, 100_000
@@ -80,7 +80,7 @@ class Arguments:
         """The arguments that were given, None being left out as if it were not. Raises SpecError that names the first
         wrong one."""
         try:
-            read = self._model.model_validate({name: one for name, one in given.items() if one is not None})
+            read = self._model.model_validate(whole_text({name: one for name, one in given.items() if one is not None}))
         except ValidationError as error:
             raise self._wrong(error.errors(include_url=False)[0]) from None
         return {name: getattr(read, name) for name in read.model_fields_set}

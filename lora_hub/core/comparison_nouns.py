@@ -19,23 +19,45 @@ MOST_ADAPTERS = 8
 MOST_EXAMPLES, MOST_SAMPLES, MOST_TURNS = 16, 8, 200
 # An adapter at 1 is as it was trained, at 0 it is the base.
 MOST_STRENGTH = 1.2
+_DEPTH = 20  # of what is asked; nothing that means something is nested deeper
 
 
-class Turn(Noun):
+def whole_text(value: Any, depth: int = 0) -> Any:
+    """A value of JSON whose texts have no half of a surrogate pair, which no tokenizer, file or request can hold. Where
+    an emoji is cut in two, browsers send it so, and a shell passes on so what is no UTF-8."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, dict) and depth < _DEPTH:
+        return {whole_text(key): whole_text(one, depth + 1) for key, one in value.items()}
+    if isinstance(value, list | tuple) and depth < _DEPTH:
+        return type(value)(whole_text(one, depth + 1) for one in value)
+    return value
+
+
+class _Asked(Noun):
+    """What a person typed."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _whole(cls, given: Any) -> Any:
+        return whole_text(given)
+
+
+class Turn(_Asked):
     """One turn of a chat."""
 
     role: Literal["user", "assistant"]
     content: str
 
 
-class ShownExample(Noun):
+class ShownExample(_Asked):
     """One example that the base is given in its prompt: inputs by role, and the right answer."""
 
     inputs: dict[str, Any]
     answer: str
 
 
-class Question(Noun):
+class Question(_Asked):
     """One question, without the adapters that it is put to.
 
     base: ask the base, too. examples: show the base so many examples in a pane of its own, 0: no such pane.

@@ -29,6 +29,7 @@ from lora_hub.core.comparison_nouns import (
     ShownExample,
     Turn,
     ask_question,
+    whole_text,
 )
 from lora_hub.core.finding_nouns import Mend, Problem
 from lora_hub.core.kept_nouns import COMPARISON_ID, Comparison, Vote
@@ -77,6 +78,7 @@ __all__ = [
     "Turn",
     "Vote",
     "ask_question",
+    "whole_text",
     "lora_scale",
 ]  # defined in other files, exported here too
 

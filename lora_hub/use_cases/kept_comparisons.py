@@ -45,7 +45,7 @@ def keep_comparison(
     if not person.role or not answers:
         return None
     one = kept.new_comparison(person.id, question, answers, order if len(answers) > 1 else ())
-    _check_room(person, len(one.model_dump_json()))
+    _check_room(person, len(one.model_dump_json().encode()))
     kept.keep_comparison(one)
     return one
 

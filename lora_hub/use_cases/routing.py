@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from lora_hub import runs
 from lora_hub.compare import Comparer, routing
-from lora_hub.core.schema import BaseModel
+from lora_hub.core.schema import BaseModel, whole_text
 from lora_hub.people import Person, limits
 from lora_hub.people.rules import Action
 from lora_hub.use_cases.case import use_case
@@ -31,4 +31,4 @@ def routed(
     check_allowed(person, base)
     if not person.is_local:
         runs.check_base(base)
-    return routing.route(comparer.bases, text, base, org, cancelled)
+    return routing.route(comparer.bases, whole_text(text), base, org, cancelled)

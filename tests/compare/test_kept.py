@@ -72,6 +72,17 @@ def test_a_comparison_is_kept_found_again_and_deleted(who: Person) -> None:
         use_cases.open_comparison(who, one.id)
 
 
+def test_half_a_character_and_letters_of_four_bytes_are_kept_and_found_again() -> None:
+    """A browser sends half of an emoji that was cut in two, and what was kept could not be written; bytes count, not
+    characters: a comparison of a million emoji was kept and never found again."""
+    one = keep(WILL, "half \ud83d of it", "ham \U0001f600", "spam")
+    assert use_cases.open_comparison(WILL, one.id).comparison.asked == "half \ufffd of it"
+    said = Question(system="\udc00", inputs=None, earlier={"base": ({"role": "user", "content": "\ud800"},)})
+    assert [*said.texts] == ["", "\ufffd", "", "\ufffd"] and Question(prompt="\ud83d\ude00").prompt == "\U0001f600"
+    with refused(DataError, match="larger than 1 MB"):
+        keep(WILL, "\U0001f600" * 300_000)
+
+
 def test_it_is_its_owners_until_it_is_shared() -> None:
     one, local = keep(WILL), keep(LOCAL)
     named_local = person("local")

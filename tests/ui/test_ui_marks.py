@@ -6,7 +6,7 @@ from html import unescape
 import pytest
 from persian import refused
 
-from lora_hub.core.errors import DataError
+from lora_hub.core.errors import DataError, SpecError
 from lora_hub.core.schema import Answer, PaneAnswer, Turn
 from lora_hub.ui.render.compare import render_panes, word_marks
 from lora_hub.ui.tabs.compare.compare_question import Typed, read_strengths
@@ -94,6 +94,13 @@ def test_what_the_browser_keeps_is_read_as_anything() -> None:
     for line in ("Ada wrote it. => Ada", "a | b | c => d", " | => d", "a | b =>"):
         with refused(DataError, match=re.escape("Write context | question => ...")):
             typed(**two, typed_examples=line).question()
+
+
+@pytest.mark.parametrize("field", ["most", "seed", "samples", "examples", "temperature", "top_p"])
+def test_numbers_that_are_none_are_refused_in_words(field: str) -> None:
+    for value in (float("nan"), float("inf"), -float("inf"), -3):
+        with refused(SpecError, match="will not do: it must be"):
+            typed(prompt="x", **{field: value}).question()
 
 
 def test_a_field_that_was_never_drawn_is_empty() -> None:

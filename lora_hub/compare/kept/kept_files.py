@@ -62,7 +62,7 @@ def _without_ids(answer: Answer) -> Answer:
 
 def keep_comparison(one: Comparison) -> None:
     """Stores a new comparison, and removes the oldest beyond 500 of its owner. Raises DataError if it is too large."""
-    if len(one.model_dump_json()) > MOST_BYTES:
+    if len(one.model_dump_json().encode()) > MOST_BYTES:
         raise DataError(
             _("This comparison is larger than {most} MB and was not kept.", most=MOST_BYTES // 1024**2),
             _("Ask a shorter question, or for shorter answers."),

@@ -9,6 +9,7 @@ import functools
 import hashlib
 import inspect
 import logging
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from types import NoneType, UnionType
@@ -23,6 +24,7 @@ from lora_hub.core.languages import languages as find_languages
 from lora_hub.core.messages import Message, _, text_in
 from lora_hub.core.noun import Text2
 from lora_hub.core.run_reader import RunReader
+from lora_hub.core.schema import whole_text
 from lora_hub.people import Person
 from lora_hub.ui.frame.asking import asked_by, who_asks
 from lora_hub.ui.render.render import escape, sentence
@@ -210,8 +212,10 @@ def _fits(value: Any, kind: Any) -> bool:
     """Whether the widget that a handler's parameter is annotated with could send such a value."""
     if isinstance(value, gr.EventData):
         return isinstance(value._data, dict)
-    if kind in (str, bool, list, dict, int, float):
-        return isinstance(value, (int, float) if kind in (int, float) else kind)
+    if kind in (int, float):
+        return isinstance(value, int | float) and math.isfinite(value)
+    if kind in (str, bool, list, dict):
+        return isinstance(value, kind)
     if get_origin(kind) is list:
         return isinstance(value, list) and all(_fits(one, *get_args(kind)) for one in value)
     if get_origin(kind) in (Union, UnionType):
@@ -241,6 +245,7 @@ def told(handler: Callable) -> Callable:
         person = None
         try:
             person = who_asks() if wants_person else None
+            values = tuple(map(whole_text, values))
             return handler(language, *values, **({"person": person} if wants_person else {}))
         except LoraHubError as error:
             _warn_person(error, person, language)
@@ -262,6 +267,7 @@ def told_stream(handler: Callable) -> Callable:
         person = None
         try:
             person = who_asks() if wants_person else None
+            values = tuple(map(whole_text, values))
             yield from handler(language, *values, **({"person": person} if wants_person else {}))
         except LoraHubError as error:
             _warn_person(error, person, language)

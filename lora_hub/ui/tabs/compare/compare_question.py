@@ -7,6 +7,7 @@ Knows no gradio.
 """
 
 import json
+import math
 import random
 import secrets
 from collections.abc import Sequence
@@ -192,6 +193,12 @@ def read_strengths(kept: str) -> dict[str, float]:
     }
 
 
+def _count(value: float, empty: int = 0) -> int:
+    """A field's whole number; -1, which is none, for what has none."""
+    value = value or empty
+    return int(value) if math.isfinite(value) else -1
+
+
 @dataclass(frozen=True)
 class Typed:
     """The fields of the tab as they stand when a question is asked: what widgets and hidden fields of the browser
@@ -235,7 +242,7 @@ class Typed:
 
     def question(self) -> Question:
         """Raises SpecError, DataError."""
-        inputs, examples = self.inputs, int(self.examples or 0)
+        inputs, examples = self.inputs, _count(self.examples)
         strengths = read_strengths(self.strengths)
         is_chat = self.goes_on or bool(self.system.strip())
         return ask_question(
@@ -247,11 +254,11 @@ class Typed:
             inputs=None if is_chat or AUTO in self.names else inputs,
             system=self.system,
             earlier=self._earlier() if self.goes_on else {},
-            max_new_tokens=int(self.most or 0),
+            max_new_tokens=_count(self.most),
             temperature=float(self.temperature or 0),
             top_p=float(self.top_p or 1),
-            samples=int(self.samples or 1),
-            seed=int(self.seed or 0),
+            samples=_count(self.samples, 1),
+            seed=_count(self.seed),
             free_text=self.free_text,
             reference=""
             if is_chat
