@@ -23,6 +23,8 @@ MOST_NAME, MOST_PART, MOST_FIELDS = 1000, 20_000, 100_000
 MOST_MENDS, MOST_COLUMNS = 30, 1000
 # Of adapters, of rows that an answer holds, and of panes of a comparison.
 MOST_NAMES, MOST_ROWS_TOLD, MOST_PLACE = 200, 1000, 100
+# The most adapters that one process was tested with; each has its own optimizer state.
+MOST_TASKS = 16
 SHOWN = 60
 
 
@@ -52,6 +54,7 @@ FewRows = Annotated[int, Field(ge=0, le=MOST_ROWS_TOLD)]
 Place = Annotated[int, Field(ge=0, le=MOST_PLACE)]
 Seed = Annotated[int, Field(ge=0, lt=1 << 63)]
 Fields = Annotated[dict[str, Any], AfterValidator(_fits)]
+Tasks = Annotated[list[Fields], Field(min_length=1, max_length=MOST_TASKS)]
 
 
 class Arguments:

@@ -9,7 +9,7 @@ from lora_hub.api import NAMES, Arguments, Endpoints
 from lora_hub.api.arguments import MOST_FIELDS, MOST_MENDS, MOST_NAME, Fields, Name
 from lora_hub.core.errors import SpecError
 
-NEEDED = {"dataset": "0123456789abcdef/a.csv", "run": "x", "adapters": ["a/b"], "text": "x", "test": "x"}
+NEEDED = {"dataset": "0123456789abcdef/a.csv", "run": "x", "adapters": ["a/b"], "text": "x", "test": "x", "tasks": [{}]}
 NEEDED |= {"comparison": "0" * 16, "choice": "tie", "adapter": "a/b", "version": "v1"}
 
 

@@ -29,8 +29,12 @@ README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 PART = README.partition("\n## From a program\n")[2].partition("\n## ")[0]
 
 
+def examples(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", PART, re.M | re.S)
+
+
 def example(language: str) -> str:
-    return re.search(rf"^```{language}\n(.*?)^```$", PART, re.M | re.S)[1]
+    return examples(language)[0]
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +93,34 @@ def test_the_road_by_gradio_client(place: Place, published: str) -> None:
     ):
         with pytest.raises(AppError, match=said):
             rita.predict(**asked)
+
+
+def test_several_tasks_in_one_go(place: Place) -> None:
+    """README's second program, and a task that has no data any more beside one that has."""
+    will = calls(place, "will")
+    text = "text\tlabel\n" + "".join(f"{text}\t{label}\n" for text, label in ROWS)
+    seen = will.predict(text=text, name="rows.tsv", task="spam", api_name="/inspect")
+    told: list[str] = []
+    exec(examples("python")[1], {"app": will, "seen": seen, "print": told.append})
+    assert all(re.fullmatch(r"spam-\d{8}-\d{6}-[0-9a-f]{4}", run) for run in told), told
+    gone = {"dataset": "0123456789abcdef/gone.csv", "task": "spam"}
+    runs = will.predict(tasks=[gone, {"dataset": seen["dataset"], "task": "spam"}], api_name="/pipeline")["runs"]
+    assert (runs[0]["run"], runs[0]["state"]) == ("", "failed") and "no longer here" in runs[0]["failure"]["message"]
+    for run in (*told, runs[1]["run"]):
+        said = will.predict(run=run, api_name="/cancel")
+        assert said["cancelling"] or said["state"] in ("cancelled", "succeeded")
+    small, large = (will.predict(run=run, api_name="/run") for run in told)
+    assert small["base"] == large["base"] == "built-in" and small["run"] != large["run"]
+    for tasks, said in (
+        ([gone], "is no longer here"),
+        ([], "at least 1"),
+        ([gone] * 17, "at most 16"),
+        ([{**gone, "base": "x"}], "Task 1 of the pipeline: train takes no 'base'"),
+    ):
+        with pytest.raises(AppError, match=said):
+            will.predict(tasks=tasks, api_name="/pipeline")
+    with pytest.raises(AppError, match="runs no jobs"):
+        will.predict(tasks=[{"dataset": seen["dataset"], "task": "spam"}], hardware="t4-small", api_name="/pipeline")
 
 
 def test_the_road_by_curl(place: Place, published: str) -> None:
@@ -195,6 +227,7 @@ def test_nothing_without_a_token_or_with_a_wrong_one(place: Place, published: st
         "inspect": {"text": "a,b\n1,2\n"},
         "plan": {"dataset": "a/b"},
         "train": {"dataset": "a/b"},
+        "pipeline": {"tasks": [{"dataset": "a/b"}]},
         "run": {"run": "x"},
         "cancel": {"run": "x"},
         "publish": {"run": "x"},
