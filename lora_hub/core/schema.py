@@ -152,7 +152,8 @@ class Hired(Noun):
     expected_seconds, expected_dollars: as estimated before the start; 0: nobody knows. most_seconds: the Hub ends a job
     after so long. namespace: whose account pays. repo: the private repo that carries the run there and back; empty
     while there is none. job, url: the last job and its page. jobs: seconds of each job that has ended, by its id.
-    shared_by: how many runs the job trains; estimate and cost are those of all."""
+    shared_by: how many runs the job trains; estimate and cost are those of all. setup_seconds: of expected_seconds,
+    what passes before the first of them begins."""
 
     flavor: str
     hourly: float = 0.0
@@ -165,6 +166,7 @@ class Hired(Noun):
     url: str = ""
     jobs: dict[str, float] = {}
     shared_by: int = 1
+    setup_seconds: float = 0.0
 
     @property
     def is_under_way(self) -> bool:

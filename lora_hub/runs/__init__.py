@@ -9,7 +9,7 @@ from lora_hub.runs.control import (
     take_up_waiting,
 )
 from lora_hub.runs.deleting import delete_run
-from lora_hub.runs.hiring import hire, tell_price, tell_spent
+from lora_hub.runs.hiring import hire, tell_price, tell_spent, together
 from lora_hub.runs.looking import held_out_of, list_runs, read_held_out, read_log, refresh_run, wait_for_run
 from lora_hub.runs.machine import check_base, gpu_flops, gpu_name, machine_memory
 from lora_hub.runs.planning import Plan, plan_inspected, plan_run, tokens_per_row
@@ -54,6 +54,7 @@ __all__ = [
     "take_up_waiting",
     "tell_price",
     "tell_spent",
+    "together",
     "tokens_per_row",
     "wait_for_run",
 ]

@@ -2,6 +2,7 @@
 
 list_offers([(spec, tokens_row)])         each flavor with its price and the estimate, the cheapest first
 hire([(spec, tokens_row)], "t4-small")    a `Hired` to start the runs with, checked: an account, its right, the room
+together([hired, hired])                  the same for runs that are known one by one
 tell_price(hired), tell_spent(hired)      in words: before the start, and what it took
 """
 
@@ -32,7 +33,8 @@ PATIENCE, LEAST_SECONDS, MOST_SECONDS, UNKNOWN_SECONDS = 3.0, 1800.0, 86_400.0, 
 @dataclass(frozen=True)
 class Offer:
     """A flavor for runs. hourly: US dollars an hour. seconds, dollars: what they would take there; 0 where nobody
-    knows how large their base is. fits: whether it has room for them."""
+    knows how large their base is. fits: whether it has room for them. setup_seconds: of `seconds`, before the first of
+    them begins."""
 
     flavor: str
     title: str
@@ -40,6 +42,7 @@ class Offer:
     seconds: float = 0.0
     dollars: float = 0.0
     fits: bool = True
+    setup_seconds: float = 0.0
 
 
 def list_offers(work: Work, prices: dict[str, float] | None = None) -> list[Offer]:
@@ -48,7 +51,9 @@ def list_offers(work: Work, prices: dict[str, float] | None = None) -> list[Offe
     costs = recipe.estimate_costs(work, prices)
     if not costs:
         return [Offer(one.flavor, one.title, one.dollars) for one in hardware.list_hardware(prices) if one.gpus <= 1]
-    return [Offer(one.flavor, one.title, one.hourly, one.seconds, one.dollars, one.fits) for one in costs]
+    return [
+        Offer(one.flavor, one.title, one.hourly, one.seconds, one.dollars, one.fits, one.setup_seconds) for one in costs
+    ]
 
 
 def hire(work: Work, flavor: str, *, minutes: float = 0.0) -> Hired:
@@ -81,15 +86,37 @@ def hire(work: Work, flavor: str, *, minutes: float = 0.0) -> Hired:
             flavor=flavor,
             choices=several(fits, most=30),
         )
-    most = PATIENCE * found.seconds if found.seconds else UNKNOWN_SECONDS
     return Hired(
         flavor=flavor,
         hourly=found.hourly,
         expected_seconds=found.seconds,
         expected_dollars=found.dollars,
-        most_seconds=minutes * 60 or min(MOST_SECONDS, max(LEAST_SECONDS, most)),
+        most_seconds=minutes * 60 or _most_seconds(found.seconds),
         namespace=payer,
         shared_by=len(work),
+        setup_seconds=found.setup_seconds,
+    )
+
+
+def _most_seconds(expected: float) -> float:
+    return min(MOST_SECONDS, max(LEAST_SECONDS, PATIENCE * expected if expected else UNKNOWN_SECONDS))
+
+
+def together(each: Sequence[Hired]) -> Hired:
+    """What `hire` says of several runs, by what it says of each alone on the same hardware."""
+    first = each[0]
+    if len(each) == 1:
+        return first
+    seconds = 0.0
+    if all(one.expected_seconds for one in each):
+        seconds = first.setup_seconds + sum(one.expected_seconds - one.setup_seconds for one in each)
+    return first.model_copy(
+        update={
+            "expected_seconds": seconds,
+            "expected_dollars": math.ceil(seconds / 60) / 60 * first.hourly,
+            "most_seconds": _most_seconds(seconds),
+            "shared_by": len(each),
+        }
     )
 
 

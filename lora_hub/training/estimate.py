@@ -49,7 +49,8 @@ class Estimate:
 class CostEstimate:
     """Runs on rented hardware. seconds: boot and download included; dollars: US dollars, by the minute begun; hourly:
     US dollars an hour;
-    memory_bytes: what they take of `had_bytes` (of the GPU, or the RAM where there is none)."""
+    memory_bytes: what they take of `had_bytes` (of the GPU, or the RAM where there is none). setup_seconds: until the
+    first of them begins, of `seconds`."""
 
     flavor: str
     title: str
@@ -59,6 +60,7 @@ class CostEstimate:
     fits: bool
     memory_bytes: int
     had_bytes: int
+    setup_seconds: float = 0.0
 
 
 def estimate(spec: TrainSpec, *, tokens_row: float, gpu_flops: float = 0.0) -> Estimate:
@@ -94,15 +96,15 @@ def _cost(work: Sequence[tuple[TrainSpec, float]], hardware: Hardware) -> CostEs
     first = work[0][0]
     # What lies in a folder comes with the image.
     download = 0.0 if bases.folder_of(first.base) else 2 * first.base.parameters / DOWNLOAD
-    seconds = BOOT + download + (GPU_START if hardware.gpus else CPU_START)
+    setup = BOOT + download + (GPU_START if hardware.gpus else CPU_START)
     each = [_cost_of_one(spec, tokens_row, hardware) for spec, tokens_row in work]
-    seconds += sum(one for one, _memory in each)
+    seconds = setup + sum(one for one, _memory in each)
     memory = max(one for _seconds, one in each)
     # nf4 needs a GPU
     fits = memory <= FILLED * hardware.memory_bytes and (hardware.gpus > 0 or first.quantization == "none")
     dollars = math.ceil(seconds / 60) / 60 * hardware.dollars
     return CostEstimate(
-        hardware.flavor, hardware.title, seconds, dollars, hardware.dollars, fits, memory, hardware.memory_bytes
+        hardware.flavor, hardware.title, seconds, dollars, hardware.dollars, fits, memory, hardware.memory_bytes, setup
     )
 
 

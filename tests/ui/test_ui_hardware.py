@@ -1,6 +1,8 @@
 """Where a run trains, in the page: hired hardware is priced before the start and beside the result, and refused in
 words."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,9 +16,10 @@ from lora_hub.core.messages import _
 from lora_hub.core.schema import Hired, Run
 from lora_hub.people import LOCAL
 from lora_hub.ui.render.runs import render_runs
-from lora_hub.ui.tabs.finetune import finetune_start
+from lora_hub.ui.tabs.finetune import finetune_start, render_tasks, task_list
 from lora_hub.ui.tabs.finetune.asked import Asked
 from lora_hub.ui.tabs.finetune.finetune_start import Start
+from lora_hub.ui.tabs.finetune.task_list import Entry
 
 HIRED = Hired(
     flavor="t4-small",
@@ -49,7 +52,9 @@ def test_the_price_stands_where_time_and_memory_stood(tmp_path: Path, monkeypatc
     assert look(asked).ready and not look(asked_about(spam_file(tmp_path))).ready
 
 
-def test_those_of_this_machine_start_together_and_the_others_as_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_those_of_this_machine_start_together_and_those_of_one_hardware_as_one_job(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     started, told = [], []
 
     def start_runs(person: object, specs: list[str], hired: Hired | None = None, **named: object) -> list[str]:
@@ -65,10 +70,44 @@ def test_those_of_this_machine_start_together_and_the_others_as_jobs(monkeypatch
     starts.page = SimpleNamespace(room=None)
     assert starts._start(LOCAL, views, "en") == ["a", "b", "job"]
     assert started == [(["a", "b"], None), (["job"], HIRED)] and not told
-    lost = SimpleNamespace(spec="lost", hired=HIRED)
+    # Two of one hardware are one job, hired for both.
+    started.clear()
+    both = HIRED.model_copy(update={"shared_by": 2})
+    monkeypatch.setattr(use_cases, "hire", lambda person, work, flavor: both if len(work) == 2 else None)
+    other = SimpleNamespace(spec="other", hired=HIRED.model_copy(update={"flavor": "l4x1"}), tokens_row=9.0)
+    two = [SimpleNamespace(spec=name, hired=HIRED, tokens_row=9.0) for name in ("job", "more")]
+    assert starts._start(LOCAL, [two[0], other, two[1]], "en") == ["job", "more", "other"]
+    assert started == [(["job", "more"], both), (["other"], other.hired)]
+    started.clear()
+    lost = SimpleNamespace(spec="lost", hired=HIRED.model_copy(update={"flavor": "l4x1"}))
     assert starts._start(LOCAL, [views[1], lost], "en") == ["job"] and "The Hub is away." in told[0]
     with pytest.raises(LoraHubError, match="away"):
         starts._start(LOCAL, [lost], "en")
+
+
+def test_the_list_says_what_one_job_for_all_costs() -> None:
+    asked = Asked(task="spam", dataset="0" * 16 + "/a.csv", hardware="t4-small")
+    hired = HIRED.model_copy(update={"setup_seconds": 200.0})
+    entries = [Entry(replace(asked, name=name), 60, name, hired=hired) for name in ("a", "b")]
+    assert task_list.read_entries(json.loads(json.dumps([entry.to_json() for entry in entries]))) == entries
+    [both] = task_list.prices(entries)
+    assert (both.expected_seconds, both.shared_by, both.most_seconds) == (400.0, 2, 1800.0)
+    assert both.expected_dollars == pytest.approx(7 / 60 * 0.4)
+    shown = render_tasks.task_list(entries, "en")
+    assert "about 7 min, $0.05." in shown and "That is for 2 runs, which one job trains." in shown
+    # With the task in the form; not with what cannot be trained, and not with other hardware.
+    assert task_list.prices(entries, hired)[0].expected_seconds == 500.0
+    broken = [entries[0], replace(entries[1], message="gone")]
+    assert task_list.prices(broken) == [] == task_list.prices(entries[:1], hired.model_copy(update={"flavor": "l4x1"}))
+    for evil in (
+        None,
+        5,
+        {"flavor": "x", "more": 1},
+        {"flavor": "x", "hourly": -1.0},
+        {"flavor": "x", "hourly": 1e300},
+    ):
+        [read] = task_list.read_entries([{**entries[0].to_json(), "hired": evil}])
+        assert read.hired is None
 
 
 def test_what_it_took_stands_beside_the_estimate(home: Path) -> None:

@@ -142,10 +142,12 @@ def hired(chosen: Hired, steps: int, language: str) -> str:
         (t(_("Cost"), language), dollars(chosen.expected_dollars, language) if known else "–"),
     ]
     listed = "".join(f"<div><dt>{escape(a)}</dt><dd>{escape(b)}</dd></div>" for a, b in figures)
-    return (
-        f'<dl class="lh-figures">{listed}</dl>'
-        f'<p class="lh-note lh-hired">{sentence(tell_price(chosen).in_language(language))}</p>'
-    )
+    return f'<dl class="lh-figures">{listed}</dl>{price_notes([chosen], language)}'
+
+
+def price_notes(of: Sequence[Hired], language: str) -> str:
+    """What each job costs, and who pays."""
+    return "".join(f'<p class="lh-note lh-hired">{sentence(tell_price(one).in_language(language))}</p>' for one in of)
 
 
 def costs(estimates: Sequence[Any], checked: str, needed: int, have: int, language: str) -> str:

@@ -146,13 +146,15 @@ class Look:
         stand = task_list.stand(entries, asked, view, language)
         steps, training = self.steps, self.steps.training
         reason = render.note(stand.reason, "good" if stand.is_ready else "plain")
+        with_list = task_list.prices(entries, view.hired) if view.ready and stand.can_add else []
+        plan = view.plan + render_plan.price_notes([one for one in with_list if one.flavor == asked.hardware], language)
         return {
             steps.columns.problems: view.problems,
             steps.columns.exact: gr.Button(visible=view.ready),
             steps.base.card: view.base,
             steps.base.lengths: view.lengths,
             steps.base.settings: view.settings,
-            training.plan: view.plan + self._left(person, language),
+            training.plan: plan + self._left(person, language),
             training.name_note: view.name,
             training.reason: reason,
             **self._under_way(person, view.spec, language),

@@ -34,7 +34,7 @@ class Start:
         view = review(person, asked, language, self.page.looker)
         if view.spec is None:
             raise _not_ready(view)
-        entries = task_list.add_entry(entries, asked, view.spec)
+        entries = task_list.add_entry(entries, asked, view.spec, view.hired)
         title = text_in(view.spec.task.title, language)
         said = t(_("{task} is on the list. The form is free for the next task."), language, task=title)
         inform(render.sentence(said), language, 5)
@@ -62,7 +62,7 @@ class Start:
                     t(_("The form holds another task, which is not ready: {reason}"), language, reason=view.reason),
                     t(_("Finish it first, or remove its file (step 2)."), language),
                 )
-            entries = task_list.add_entry(entries, asked, view.spec)
+            entries = task_list.add_entry(entries, asked, view.spec, view.hired)
         return self._with_form(chosen.asked, task_list.take_up(entries, chosen), language)
 
     def start(self, language: str, opened: str, listed: Any, *values: Any, person: Person) -> list[Any]:
@@ -100,15 +100,20 @@ class Start:
         return [started[0].id, gr.Tabs(selected="runs"), "", *unlisted]
 
     def _start(self, person: Person, ready: list[View], language: str) -> list[Run]:
-        """Starts those of this machine together, and a job for each of the others. What has been started is not lost
-        when a job cannot be."""
+        """Starts those of this machine together, and one job for those of the same hardware. What has been started is
+        not lost when a job cannot be."""
         here = [view.spec for view in ready if view.hired is None]
         started = [*use_cases.start_runs(person, here, room=self.page.room)] if here else []
+        jobs: dict[str, list[View]] = {}
         for view in ready:
-            if view.hired is None:
-                continue
+            if view.hired is not None:
+                jobs.setdefault(view.hired.flavor, []).append(view)
+        for flavor, views in jobs.items():
             try:
-                started += use_cases.start_runs(person, [view.spec], hired=view.hired)
+                hired = views[0].hired
+                if len(views) > 1:
+                    hired = use_cases.hire(person, [(view.spec, view.tokens_row) for view in views], flavor)
+                started += use_cases.start_runs(person, [view.spec for view in views], hired=hired)
             except LoraHubError as error:
                 if not started:
                     raise

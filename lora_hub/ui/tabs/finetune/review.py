@@ -319,6 +319,7 @@ def _plan(
     else:
         view.spec, view.ready = plan.spec, True
     estimate, have = plan.estimate, runs.machine_memory()
+    view.tokens_row = estimate.tokens_row
     if asked.hardware:
         _hire(person, asked, plan, view, language)
         return plan

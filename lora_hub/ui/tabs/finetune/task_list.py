@@ -1,7 +1,8 @@
 """Step 5's list: the tasks added with *Add task*, to be trained together on one base.
 
     entries = read_entries(kept)                     as the browser stored them; invalid entries are dropped
-    entries = add_entry(entries, asked, view.spec)   the current form
+    entries = add_entry(entries, asked, view.spec, view.hired)   the current form
+    prices(entries)                                  what each job would cost that trains some of them
     stand(entries, asked, view, "en").can_train      what Train and Add task may do now, and how many tasks Train would
                                                      train
     plan_entries(person, entries, "en", inspector)   plans each one again: the views of those to start, and entries with
@@ -15,9 +16,12 @@ import json
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from pydantic import ValidationError
+
+from lora_hub import runs
 from lora_hub.core.errors import LoraHubError, SpecError
 from lora_hub.core.messages import _, text_in
-from lora_hub.core.schema import TrainSpec
+from lora_hub.core.schema import Hired, TrainSpec
 from lora_hub.people import Person
 from lora_hub.ui.render.render import told
 from lora_hub.ui.render.text import number, t
@@ -28,12 +32,15 @@ from lora_hub.ui.tabs.finetune.view import View
 
 # The most adapters that one process was tested with; each has its own optimizer state.
 MOST = 16
+# Of what a browser says a job would cost.
+MOST_FIGURE = 1e9
 
 
 @dataclass(frozen=True)
 class Entry:
     """One task on the list. rows, adapter: as they were when it was added, for display. message, hint: why it can no
-    longer be trained; empty if it can. edited: it is in the form again, and its place is kept."""
+    longer be trained; empty if it can. edited: it is in the form again, and its place is kept. hired: what it would
+    cost alone on the hardware that was chosen for it; None: this machine."""
 
     asked: Asked
     rows: int = 0
@@ -41,13 +48,15 @@ class Entry:
     message: str = ""
     hint: str = ""
     edited: bool = False
+    hired: Hired | None = None
 
     @property
     def id(self) -> str:
         return hashlib.sha256(json.dumps(_same(self.asked), sort_keys=True).encode()).hexdigest()[:12]
 
     def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "asked": self.asked.to_json()}
+        hired = self.hired.model_dump(mode="json") if self.hired else None
+        return {**asdict(self), "asked": self.asked.to_json(), "hired": hired}
 
 
 @dataclass(frozen=True)
@@ -74,11 +83,20 @@ def read_entries(data: Any) -> list[Entry]:
         if not asked.task or not asked.dataset:
             continue
         words = {key: one[key] for key in ("adapter", "message", "hint") if isinstance(one.get(key), str)}
-        entry = Entry(asked, rows=one["rows"] if type(one.get("rows")) is int else 0, **words)
+        entry = Entry(asked, one["rows"] if type(one.get("rows")) is int else 0, **words, hired=_read_hired(one))
         is_first = one.get("edited") is True and not any(other.edited for other in found.values())
         found.setdefault(entry.id, replace(entry, edited=is_first))
     entries = list(found.values())[:MOST]
     return [replace(entry, asked=replace(entry.asked, base=entries[0].asked.base)) for entry in entries]
+
+
+def _read_hired(one: dict[str, Any]) -> Hired | None:
+    try:
+        hired = Hired.model_validate(one.get("hired"))
+    except ValidationError:
+        return None
+    figures = (hired.hourly, hired.expected_seconds, hired.expected_dollars, hired.most_seconds, hired.setup_seconds)
+    return hired if all(0 <= figure < MOST_FIGURE for figure in figures) else None
 
 
 def on_base_of(entries: list[Entry], asked: Asked) -> Asked:
@@ -105,7 +123,7 @@ def is_listed(entries: list[Entry], asked: Asked) -> bool:
     return Entry(asked).id in [entry.id for entry in entries]
 
 
-def add_entry(entries: list[Entry], asked: Asked, spec: TrainSpec) -> list[Entry]:
+def add_entry(entries: list[Entry], asked: Asked, spec: TrainSpec, hired: Hired | None = None) -> list[Entry]:
     """The list with the form's task, in the place of the entry being edited or else at the end. Raises SpecError if the
     list is full."""
     from lora_hub.hub import repo_name
@@ -120,8 +138,18 @@ def add_entry(entries: list[Entry], asked: Asked, spec: TrainSpec) -> list[Entry
             count=len(others),
             most=MOST,
         )
-    new = Entry(asked, spec.dataset.rows, repo_name(spec))
+    new = Entry(asked, spec.dataset.rows, repo_name(spec), hired=hired)
     return [*entries, new] if len(others) == len(entries) else [new if one.edited else one for one in entries]
+
+
+def prices(entries: list[Entry], form: Hired | None = None) -> list[Hired]:
+    """What each job would cost that trains several of the list. form: of the task in the form, which is trained with
+    them."""
+    found: dict[str, list[Hired]] = {}
+    for hired in (form, *(entry.hired for entry in waiting(entries) if not entry.message)):
+        if hired is not None:
+            found.setdefault(hired.flavor, []).append(hired)
+    return [runs.together(each) for each in found.values() if len(each) > 1]
 
 
 def take_up(entries: list[Entry], chosen: Entry) -> list[Entry]:

@@ -13,7 +13,8 @@ class View:
     was not. is_broken: the file could not be read. reason: why Train is disabled. doubt: the data speaks against the
     task, which does not disable Train. error: what was refused, in words. wanting: what a custom task still lacks.
     name: why the adapter's name is invalid. taken, seen: the task, and the file's Inspection for it; None if there is
-    none. hired: the hardware that the run would be started on; None: this machine."""
+    none. hired: the hardware that the run would be started on; None: this machine. tokens_row: mean tokens of its
+    rows."""
 
     task: str = ""
     wanting: str = ""
@@ -35,6 +36,7 @@ class View:
     ready: bool = False
     spec: TrainSpec | None = None
     hired: Hired | None = None
+    tokens_row: float = 0.0
     error: LoraHubError | None = None
     taken: Task | None = None
     seen: Any = None
