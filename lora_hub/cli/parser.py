@@ -165,8 +165,8 @@ def make_parser(screen: Screen | None = None) -> argparse.ArgumentParser:
 
     command = add("publish", publish, show_published, _("publish a run's adapter"))
     command.add_argument("run", metavar="RUN")
-    command.add_argument("--org", default="")
-    command.add_argument("--name", default="")
+    command.add_argument("--org", default="", help=say(_("organization (default: LORA_HUB_ORG or lora-hub)")))
+    command.add_argument("--name", default="", help=say(_("name of the adapter's repo")))
     command.add_argument("--private", action="store_true", help=say(PRIVATE))
 
     add_shelf_commands(add, say)
@@ -193,11 +193,19 @@ def make_parser(screen: Screen | None = None) -> argparse.ArgumentParser:
         help=say(_("the adapters' base, where it lies elsewhere than they say: a folder or a Hub id")),
     )
     command.add_argument("--no-base", action="store_true", help=say(_("leave the base out")))
-    command.add_argument("--prompt", default="", metavar="TEXT")
-    command.add_argument("--input", action="append", default=[], metavar="ROLE=TEXT")
-    command.add_argument("--test", type=Path, metavar="FILE")
+    command.add_argument("--prompt", default="", metavar="TEXT", help=say(_("the question")))
+    command.add_argument(
+        "--input",
+        action="append",
+        default=[],
+        metavar="ROLE=TEXT",
+        help=say(_("an input of the task, where it has several; may be repeated")),
+    )
+    command.add_argument(
+        "--test", type=Path, metavar="FILE", help=say(_("score all rows of this file instead of asking a question"))
+    )
     add_minimum(command, say)
-    command.add_argument("--map", default="", metavar="ROLE=COLUMN,...")
+    command.add_argument("--map", default="", metavar="ROLE=COLUMN,...", help=say(_("which column is what")))
     command.add_argument(
         "--keep", action="store_true", help=say(_("keep it in the history, as the page does: `comparisons`"))
     )
@@ -215,7 +223,9 @@ def make_parser(screen: Screen | None = None) -> argparse.ArgumentParser:
     command.add_argument(
         "--top-p", type=float, default=1.0, metavar="P", help=say(_("draw from the likeliest tokens of this share"))
     )
-    command.add_argument("--seed", type=int, default=0, metavar="S")
+    command.add_argument(
+        "--seed", type=int, default=0, metavar="S", help=say(_("the same seed draws the same answers"))
+    )
     command.add_argument(
         "--samples", type=int, default=1, metavar="N", help=say(_("so many answers of each, at a temperature above 0"))
     )

@@ -91,7 +91,7 @@ def manage_tests(options: argparse.Namespace) -> Result:
     if options.action == "run":
         return _run(options)
     if options.action == "wait":
-        return _wait(options, options.name)
+        return _wait(options, options.name, cancels=False)
     if options.action == "check":
         return _check(options.name)
     if options.action == "export":
@@ -151,8 +151,8 @@ def _run(options: argparse.Namespace) -> Result:
     return _wait(options, state.id) if options.wait else test_sets.test_row(state)
 
 
-def _wait(options: argparse.Namespace, test_id: str) -> Result:
-    """Raises Unfinished where the test did not succeed."""
+def _wait(options: argparse.Namespace, test_id: str, *, cancels: bool = True) -> Result:
+    """cancels: whoever ends this command ends the test. Raises Unfinished where the test did not succeed."""
     from lora_hub import use_cases
     from lora_hub.compare import test_sets
 
@@ -163,7 +163,7 @@ def _wait(options: argparse.Namespace, test_id: str) -> Result:
             time.sleep(0.3)
     except KeyboardInterrupt as stop:
         state = use_cases.refresh_test(LOCAL, test_id)
-        if not state.state.is_final:
+        if cancels and not state.state.is_final:
             state = use_cases.cancel_test(LOCAL, test_id)
         stop.also = test_sets.test_row(state)
         raise
@@ -192,6 +192,7 @@ def _check(test_id: str) -> Result:
                 {key: str(value) for key, value in wrong[0].items()}
             ),
             also=result,
+            status=4,
         )
     return result
 

@@ -103,7 +103,7 @@ def test_a_test_asks_everybody_and_every_number_follows_from_its_files(adapters,
     changed["pairs"][0]["p"] /= 2
     changed["metrics"]["base"]["accuracy"]["value"] += 1
     path.write_text(json.dumps(changed))
-    assert main(["tests", "check", state.id, "--json"]) == 1
+    assert main(["tests", "check", state.id, "--json"]) == 4
     wrong = json.loads(capsys.readouterr().out)["disagree"]
     assert [one["what"] for one in wrong][0] == "metrics.base.accuracy.value" and len(wrong) == 2
     # Out of it: no cell is a formula, and another adapter later is all that is computed.
