@@ -11,7 +11,7 @@ import pytest
 import torch
 from huggingface_hub import HfApi
 from peft import LoraConfig, get_peft_model
-from small_data import held_out_row
+from small_data import held_out_row, write_csv
 
 from lora_hub import hub as hubs
 from lora_hub.answering import loading
@@ -54,36 +54,47 @@ def task_of(task_id: str = "spam", labels: tuple[str, ...] = ("ham", "spam")) ->
     return get_task(task_id).model_copy(update={"labels": labels})
 
 
-def texts(count: int) -> list[str]:
-    """Different texts, none nearly another."""
+def texts(count: int, words: list[str] = WORDS) -> list[str]:
+    """Different texts, none nearly another. words: sixteen."""
     return [
-        f"{WORDS[n % 16]} {WORDS[(7 * n + n // 16) % 16]} {n * 37} {WORDS[(3 * n) % 16]} {chr(97 + n % 26) * 3}"
+        f"{words[n % 16]} {words[(7 * n + n // 16) % 16]} {n * 37} {words[(3 * n) % 16]} {chr(97 + n % 26) * 3}"
         for n in range(count)
     ]
 
 
-def make_version(seed: int, *, task: Task | None = None, name: str = "", answers_of: str = "", rows: int = 40) -> str:
+def make_version(
+    seed: int,
+    *,
+    task: Task | None = None,
+    name: str = "",
+    answers_of: str = "",
+    rows: int = 40,
+    words: list[str] = WORDS,
+    owner: str = "local",
+    strength: float = 0.3,
+) -> str:
     """A run that has succeeded, with an adapter of random weights. Its held-out rows' right answers are those that the
-    run `answers_of` gives: its own by default. Returns the run's id."""
+    run `answers_of` gives: its own by default. words: of its rows. owner: whose run it is, which their organization
+    sees. Returns the run's id."""
     task = task or task_of()
     info = DatasetInfo(fingerprint=f"{seed:016x}", name="x.csv", rows=200, columns=("text", "answer"), format="csv")
     spec = recipe.make_spec(task, bases.get_base(bases.BUILT_IN), info, {"text": "text", "answer": "answer"})
     spec = spec.model_copy(update={"name": name})
     run_id = store.create_run(spec)
     folder = store.run_folder(run_id)
-    save(folder / "adapter", seed)
+    save(folder / "adapter", seed, strength)
     record = make_record(spec, task, run_id, SCORES, {"train_rows": 160, "eval_rows": rows}, 10)
     (folder / "adapter" / "lora_hub.json").write_text(json.dumps(record))
     log = events.EventLog(store.events_file(run_id), "worker-7-1")
     for kind, data in (
-        ("submitted", {"owner": "local"}),
+        ("submitted", {"owner": owner, "visibility": "organization"}),
         ("state", {"state": "queued", "attempt": 1}),
         ("state", {"state": "running"}),
         ("adapter", {"folder": "adapter", "best_step": 3}),
         ("state", {"state": "succeeded"}),
     ):
         log.append(kind, **data)
-    examples = [Example(n, {"text": text}, task.labels[0]) for n, text in enumerate(texts(4 * rows), 1)]
+    examples = [Example(n, {"text": text}, task.labels[0]) for n, text in enumerate(texts(4 * rows, words), 1)]
     right = answer_panes(Comparer().bases, [find_here(answers_of or run_id)], task, examples)[0]
     held = [
         held_out_row(one.row, one.inputs, answer.text, base=task.labels[0], adapter=answer.text)
@@ -113,6 +124,19 @@ def publish(run_id: str, name: str) -> AdapterRef:
     return hubs.publish_adapter(
         store.run_folder(run_id) / "adapter", spec=spec, scores=SCORES, run_id=run_id, name=name
     )
+
+
+def publish_two(
+    name: str, task_id: str, labels: tuple[str, str], words: str, seeds: tuple[int, int], owner: str, file: str
+) -> None:
+    """Two versions of one adapter. file: where the held-out rows of the second one go, as CSV. For a process of its
+    own, which talks to another Hub than the tests' (`HF_ENDPOINT`)."""
+    task = task_of(task_id, tuple(labels))
+    for seed in seeds:
+        run = make_version(seed, task=task, words=words.split(), owner=owner, strength=0.6)
+        publish(run, name)
+    rows = run_rows.read_held_out(store.run_folder(run), expected=0, task=task).rows
+    write_csv(Path(file), [(row.inputs["text"], row.reference) for row in rows])
 
 
 def forget_runs() -> None:

@@ -18,16 +18,19 @@ from tiny_bases import build, byte_tokenizer, save_adapter
 
 from lora_hub import use_cases
 from lora_hub.catalogue import bases
+from lora_hub.catalogue.tasks.catalogue import get_task
 from lora_hub.cli import main
 from lora_hub.compare import Comparer, test_sets
-from lora_hub.compare.test_sets import reading
+from lora_hub.compare.panes import Pane
+from lora_hub.compare.test_sets import ask_panes, reading
 from lora_hub.compare.test_sets.exporting import safe_cell
 from lora_hub.core import events, growing_file, run_lock, settings, store
 from lora_hub.core.errors import AccessError, DataError, RunError, SpecError
-from lora_hub.core.schema import RunState, Score
+from lora_hub.core.schema import BASE, BaseModel, Calibration, RunState, Score
 from lora_hub.hub.record import make_record
 from lora_hub.people import LOCAL, policy
 from lora_hub.people.person import Person
+from lora_hub.ui.render.test_sets import render_tests
 from lora_hub.use_cases import filling
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
@@ -279,6 +282,23 @@ def test_rows_of_anothers_run_are_shared_by_them_alone() -> None:
     gone = made("ada", run="spam-1", run_owner="will")
     with refused(AccessError, match="not shared"):
         use_cases.share_test(ada, gone, "organization")
+
+
+def test_each_of_several_bases_is_a_model_of_the_test(tmp_path) -> None:
+    task = get_task("spam").model_copy(update={"labels": ("ham", "spam")})
+    ours, theirs = (BaseModel(id=name, revision="a" * 40) for name in ("org/ours", str(tmp_path / "theirs")))
+    mine = Calibration(offsets=(0.0, 0.1))
+    panes = [
+        Pane("a", ours, task=task, folder=tmp_path, calibrations={BASE: mine}),
+        Pane("b", theirs, task=task, folder=tmp_path),
+        Pane("c", ours, task=task, folder=tmp_path),
+    ]
+    asked = ask_panes(panes, base=True, examples=False, every_base=True).panes
+    assert [pane.name for pane in asked] == ["base (org/ours)", "base (theirs)", "a", "b", "c"]
+    assert [pane.base for pane in asked[:2]] == [ours, theirs] and asked[0].calibration == mine
+    assert [render_tests.pane_name(pane.name, "en") for pane in asked[:2]] == ["Base org/ours", "Base theirs"]
+    for one in (panes[:1], [panes[0], panes[2]]):
+        assert [pane.name for pane in ask_panes(one, base=True, examples=False, every_base=True).panes][0] == BASE
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1", "＝1"])

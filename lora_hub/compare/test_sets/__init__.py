@@ -22,7 +22,7 @@ from lora_hub.compare.test_sets.judge_wire import check_url, own_model, own_url
 from lora_hub.compare.test_sets.judged import describe_agreement, describe_first, describe_judged
 from lora_hub.compare.test_sets.kept_answers import answers_dir, forget
 from lora_hub.compare.test_sets.looking import PHASES, TestReader, list_tests, look
-from lora_hub.compare.test_sets.nouns import MOST_ADAPTERS, JudgeSpec, TestRow, TestSpec, TestState
+from lora_hub.compare.test_sets.nouns import MOST_ADAPTERS, JudgeSpec, TestRow, TestSpec, TestState, read_base_name
 from lora_hub.compare.test_sets.panes_asked import ask_panes
 from lora_hub.compare.test_sets.reading import read_file, read_held_out_rows
 from lora_hub.compare.test_sets.results import describe_pair, disagree, judge_rows
@@ -60,6 +60,7 @@ __all__ = [
     "own_model",
     "own_url",
     "read_answers",
+    "read_base_name",
     "read_file",
     "read_held_out_rows",
     "read_problems",

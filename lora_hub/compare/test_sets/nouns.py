@@ -3,10 +3,20 @@
 from typing import Any
 
 from lora_hub.core.noun import Noun
-from lora_hub.core.schema import Answer, DatasetInfo, Failure, Judgement, Mend, RunState, Task
+from lora_hub.core.schema import BASE, Answer, DatasetInfo, Failure, Judgement, Mend, RunState, Task
 
 # Adapters of one test, and columns of its file that are kept beside each row.
 MOST_ADAPTERS, MOST_COLUMNS = 32, 20
+
+
+def name_base(base_id: str) -> str:
+    """How a base is called among several of one test. A base in a folder is called as that."""
+    return f"{BASE} ({base_id.rstrip('/').rpartition('/')[2] if base_id.startswith('/') else base_id})"
+
+
+def read_base_name(pane: str) -> str:
+    """The base that `name_base` names; empty for any other pane."""
+    return pane[len(BASE) + 2 : -1] if pane.startswith(f"{BASE} (") and pane.endswith(")") else ""
 
 
 class JudgeSpec(Noun):

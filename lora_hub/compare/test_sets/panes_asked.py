@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from lora_hub.compare.loaded_bases import LoadedBases
-from lora_hub.compare.panes import Pane, base_pane
+from lora_hub.compare.panes import Pane, base_key, base_pane
 from lora_hub.compare.test_sets.answering import answer_panes, load_tokenizers
+from lora_hub.compare.test_sets.nouns import name_base
 from lora_hub.core.errors import AdapterError
 from lora_hub.core.messages import Message, _
 from lora_hub.core.schema import BASE_EXAMPLES, Answer, Mend, Task
@@ -33,8 +34,9 @@ class AskedPanes:
     missing: Message | None = None
 
 
-def ask_panes(adapters: Sequence[Pane], *, base: bool, examples: bool) -> AskedPanes:
-    """Raises AdapterError where none of the adapters says its task, or two are for different ones."""
+def ask_panes(adapters: Sequence[Pane], *, base: bool, examples: bool, every_base: bool = False) -> AskedPanes:
+    """every_base: where the adapters are of several bases, asks each of them, else the first one alone. Raises
+    AdapterError where none of the adapters says its task, or two are for different ones."""
     first = next((pane for pane in adapters if pane.task), None)
     if first is None:
         raise AdapterError(
@@ -61,13 +63,29 @@ def ask_panes(adapters: Sequence[Pane], *, base: bool, examples: bool) -> AskedP
     elif examples:
         missing = next((pane.missing for pane in adapters if pane.missing), NO_EXAMPLES)
     if base:
-        asked = [plain, *asked]
+        asked = [*(_plain_bases(adapters, first) if every_base else [plain]), *asked]
     named: dict[str, int] = {}
     for place, pane in enumerate(asked):  # answers are told apart by name
         named[pane.name] = named.get(pane.name, 0) + 1
         if named[pane.name] > 1:
             asked[place] = replace(pane, name=f"{pane.name} ({named[pane.name]})")
     return AskedPanes(asked, first.task, first.mends, len(source.shown) if source and examples else 0, missing)
+
+
+def _plain_bases(adapters: Sequence[Pane], first: Pane) -> list[Pane]:
+    """A pane for each base, in the order of the adapters; where there are several, they are told apart by name.
+    first: whose task is asked."""
+    of_base: dict[str, Pane] = {base_key(first.base): first}
+    for pane in adapters:
+        of_base.setdefault(base_key(pane.base), pane)
+    if len(of_base) == 1:
+        return [replace(base_pane(first), task=first.task)]
+    found = []
+    for pane in sorted(of_base.values(), key=[*adapters].index):
+        base, name = base_pane(pane), name_base(pane.base.id)
+        named = {name: base.calibration} if base.calibration is not None else {}
+        found.append(replace(base, name=name, task=first.task, calibrations=named))
+    return found
 
 
 def write_examples(asked: AskedPanes, examples: list[Example], tokenizers: Sequence[Any]) -> list[Example]:

@@ -178,7 +178,7 @@ class Worker:
             if not pane.shown and pane.run and pane.run == self.spec.examples_of:
                 pane = with_examples_of(pane, pane.run)
             panes.append(replace(pane, name=name))
-        return ask_panes(panes, base=self.spec.base, examples=self.spec.examples)
+        return ask_panes(panes, base=self.spec.base, examples=self.spec.examples, every_base=True)
 
     def _read(self, asked: AskedPanes) -> reading.ReadRows:
         if self.spec.dataset is None:

@@ -115,6 +115,33 @@ def setting_field(title: Any, why: Any, choices: Sequence[tuple[Any, str]], elem
     return gr.Textbox(label=title, info=why, max_lines=1, min_width=180, elem_id=elem_id)
 
 
+def number_field(
+    title: Any,
+    elem_id: str,
+    value: float = 0,
+    *,
+    why: Any = None,
+    least: float = 0,
+    most: float | None = None,
+    step: float | None = None,
+    is_whole: bool = False,
+    width: int = 130,
+) -> gr.Number:
+    """A field for a number. title, why: labels. least, most: what it may hold. is_whole: no fractions. width: pixels
+    below which a row of fields is broken."""
+    return gr.Number(
+        value,
+        label=title,
+        info=why,
+        minimum=least,
+        maximum=most,
+        step=step,
+        precision=0 if is_whole else None,
+        min_width=width,
+        elem_id=elem_id,
+    )
+
+
 # A button that deletes asks once. What it says and the hidden field that holds what it was pressed for are always
 # written together: a button that says "Delete" never deletes at its next press. One that asks to be pressed again asks
 # for what is chosen now (`ask_only_for`).

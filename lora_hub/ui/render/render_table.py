@@ -92,6 +92,12 @@ def role_name(role: str, language: str) -> str:
     return t(ROLES[role], language) if role in ROLES else role
 
 
+def role_label(role: str, language: str) -> str:
+    """The same as the label of a field, which begins with a capital letter; an author's own word stays as it is."""
+    said = role_name(role, language)
+    return said[:1].upper() + said[1:] if role in ROLES else said
+
+
 def preview(table: Any, mapping: dict[str, str], language: str) -> str:
     """The first rows of a `data.table.Table`; mapped columns show their role."""
     head = type(table)(table.frame.head(SHOWN_ROWS), table.format)

@@ -37,6 +37,8 @@ WHAT_FOR = (
 
 
 def pane_name(pane: str, language: str) -> str:
+    if base := test_sets.read_base_name(pane):
+        return t(_("Base {base}"), language, base=base)
     return t(WHO[pane], language) if pane in (BASE, BASE_EXAMPLES) else pane
 
 

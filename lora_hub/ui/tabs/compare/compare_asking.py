@@ -15,7 +15,7 @@ from lora_hub.people.rules import Action
 from lora_hub.ui.frame.page import Page
 from lora_hub.ui.render import render
 from lora_hub.ui.render.compare import render_panes, render_strengths
-from lora_hub.ui.render.render_table import role_name
+from lora_hub.ui.render.render_table import role_label
 from lora_hub.ui.render.text import between, t
 from lora_hub.ui.tabs.compare import compare_auto, compare_blind, compare_history, compare_question
 from lora_hub.ui.tabs.compare.compare_kept import AskedOnce, Chats, Stops
@@ -73,7 +73,7 @@ class Asking:
         if "\n".join(named) == roles_before:
             return [trouble, sliders, *[gr.skip()] * (2 + ROLE_SLOTS)]
         hidden = [gr.Textbox(visible=False)] * (ROLE_SLOTS - len(named))
-        fields = [gr.Textbox(visible=True, label=role_name(role, language)) for role in named] + hidden
+        fields = [gr.Textbox(visible=True, label=role_label(role, language)) for role in named] + hidden
         return [trouble, sliders, "\n".join(named), gr.Textbox(visible=not named), *fields]
 
     def take_example(self, language: str, names: list[str], kept: str, apart: bool, *, person: Person) -> list[str]:

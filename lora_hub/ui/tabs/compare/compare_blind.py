@@ -19,7 +19,7 @@ from lora_hub.core.schema import PaneAnswer, Question
 from lora_hub.people import Person
 from lora_hub.ui.frame.page import LIGHT, Page, told, warn
 from lora_hub.ui.render import render
-from lora_hub.ui.render.compare import render_panes, render_votes
+from lora_hub.ui.render.compare import render_history, render_panes, render_votes
 from lora_hub.ui.render.text import t
 from lora_hub.ui.tabs.compare import compare_question
 from lora_hub.use_cases import OpenedComparison
@@ -94,7 +94,8 @@ def end_blind(
 
 
 def show_opened(opened: OpenedComparison, person: Person, language: str) -> str:
-    """A kept comparison as its reader may see it: the panes with their names, or blind with the row of votes."""
+    """A kept comparison as its reader may see it: the panes with their names, below what can be done with it, or blind
+    with the row of votes."""
     one = opened.comparison
     if opened.is_hidden:
         panes = render_votes.blind_panes(one.placed, language, one.asked)
@@ -102,7 +103,9 @@ def show_opened(opened: OpenedComparison, person: Person, language: str) -> str:
     names = [view.name for view in one.answers]
     titles = compare_question.run_lines(person, names, language)
     said = render_votes.verdict(one, opened.vote, titles, language) if opened.is_own and one.is_blind else ""
-    return said + render_panes.panes(one.placed, language, one.asked, titles, reference=one.question.reference)
+    heading = render_history.heading(one, language, opened.is_own)
+    shown = render_panes.panes(one.placed, language, one.asked, titles, reference=one.question.reference)
+    return heading + said + shown
 
 
 def wire(page: Page, answers: gr.HTML) -> None:

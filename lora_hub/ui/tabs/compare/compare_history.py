@@ -73,7 +73,8 @@ def build(page: Page, answers: gr.HTML) -> None:
         if not name:
             return gr.skip()
         found = use_cases.open_comparison(person, name)
-        return render_history.heading(found.comparison, language, found.is_own) + show_opened(found, person, language)
+        above = render_history.heading(found.comparison, language, found.is_own) if found.is_hidden else ""
+        return above + show_opened(found, person, language)
 
     def do(language: str, asked: str, words: str, *, person: Person) -> list[Any]:
         """[the list, a file to save]. asked: what was pressed, and the comparison's id."""

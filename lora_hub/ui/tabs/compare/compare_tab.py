@@ -8,7 +8,7 @@ import gradio as gr
 from lora_hub.core.messages import _
 from lora_hub.core.schema import MOST_EXAMPLES, MOST_SAMPLES
 from lora_hub.ui.frame import page as shared
-from lora_hub.ui.frame.page import LIGHT, Labels, Page, told, told_stream
+from lora_hub.ui.frame.page import LIGHT, Labels, Page, number_field, told, told_stream
 from lora_hub.ui.tabs.compare import compare_blind, compare_history
 from lora_hub.ui.tabs.compare.compare_asking import ROLE_SLOTS, Asking
 
@@ -120,64 +120,48 @@ class Fields:
             elem_id="lh-system",
         )
         with gr.Row(elem_classes="lh-fields"):
-            self.most = gr.Number(
-                0,
-                label=words(_("Longest answer, tokens")),
-                info=words(_("0: what the task says")),
-                precision=0,
-                minimum=0,
-                maximum=4096,
-                min_width=160,
-                elem_id="lh-most-tokens",
+            self.most = number_field(
+                words(_("Longest answer, tokens")),
+                "lh-most-tokens",
+                why=words(_("0: what the task says")),
+                most=4096,
+                is_whole=True,
+                width=160,
             )
-            self.temperature = gr.Number(
-                0,
-                label=words(_("Temperature")),
-                info=words(_("0: the most likely answer, always the same")),
-                minimum=0,
-                maximum=5,
+            self.temperature = number_field(
+                words(_("Temperature")),
+                "lh-temperature",
+                why=words(_("0: the most likely answer, always the same")),
+                most=5,
                 step=0.1,
-                min_width=160,
-                elem_id="lh-temperature",
+                width=160,
             )
-            self.seed = gr.Number(
-                0,
-                label=words(_("Seed")),
-                precision=0,
-                minimum=0,
-                maximum=2**31 - 1,
-                min_width=120,
-                elem_id="lh-seed",
-            )
-            self.top_p = gr.Number(
+            self.seed = number_field(words(_("Seed")), "lh-seed", most=2**31 - 1, is_whole=True)
+            self.top_p = number_field(
+                words(_("Top-p")),
+                "lh-top-p",
                 1,
-                label=words(_("Top-p")),
-                info=words(_("Draws from the likeliest tokens of this share")),
-                minimum=0.01,
-                maximum=1,
+                why=words(_("Draws from the likeliest tokens of this share")),
+                least=0.01,
+                most=1,
                 step=0.05,
-                min_width=120,
-                elem_id="lh-top-p",
             )
-            self.samples = gr.Number(
+            self.samples = number_field(
+                words(_("Answers of each")),
+                "lh-samples",
                 1,
-                label=words(_("Answers of each")),
-                info=words(_("More than one needs a temperature")),
-                precision=0,
-                minimum=1,
-                maximum=MOST_SAMPLES,
-                min_width=120,
-                elem_id="lh-samples",
+                why=words(_("More than one needs a temperature")),
+                least=1,
+                most=MOST_SAMPLES,
+                is_whole=True,
             )
-            self.examples = gr.Number(
-                0,
-                label=words(_("Examples for the base")),
-                info=words(_("Asks the base with so many examples in its prompt, too")),
-                precision=0,
-                minimum=0,
-                maximum=MOST_EXAMPLES,
-                min_width=160,
-                elem_id="lh-examples-count",
+            self.examples = number_field(
+                words(_("Examples for the base")),
+                "lh-examples-count",
+                why=words(_("Asks the base with so many examples in its prompt, too")),
+                most=MOST_EXAMPLES,
+                is_whole=True,
+                width=160,
             )
         self.typed_examples = gr.Textbox(
             "",

@@ -14,7 +14,7 @@ from lora_hub.core.languages import name_of
 from lora_hub.core.messages import Message, _
 from lora_hub.core.schema import AdapterRef
 from lora_hub.hub import Collection, Wanted
-from lora_hub.ui.frame.page import Page
+from lora_hub.ui.frame.page import Page, number_field
 from lora_hub.ui.render.shelf.render_shelf import CARDS, TABLE
 from lora_hub.ui.render.text import t
 
@@ -81,8 +81,8 @@ class Filters:
             self.spoken = self._listing(words(_("Language")), every, "lh-shelf-spoken")
             self.owner = self._listing(words(_("Owner")), every, "lh-shelf-owner")
             any_of_them = words(_("0: any"))
-            self.score = self._limit(words(_("Lowest score, %")), any_of_them, "lh-shelf-score")
-            self.size = self._limit(words(_("Largest size, MB")), any_of_them, "lh-shelf-size")
+            self.score = number_field(words(_("Lowest score, %")), "lh-shelf-score", why=any_of_them)
+            self.size = number_field(words(_("Largest size, MB")), "lh-shelf-size", why=any_of_them)
             self.state = gr.Radio(
                 [(words(_("Published")), PUBLISHED), (words(_("Unpublished")), UNPUBLISHED)],
                 value=PUBLISHED,
@@ -105,10 +105,6 @@ class Filters:
         return gr.Dropdown(
             [(every, "")], value="", label=label, allow_custom_value=True, min_width=150, elem_id=elem_id
         )
-
-    @staticmethod
-    def _limit(label: Any, info: Any, elem_id: str) -> gr.Number:
-        return gr.Number(0, label=label, info=info, minimum=0, min_width=130, elem_id=elem_id)
 
 
 def wanted_of(

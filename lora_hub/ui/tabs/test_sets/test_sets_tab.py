@@ -75,6 +75,7 @@ class NewTest:
                     False, label=words(_("Send it there")), visible=False, elem_id="lh-test-judge-agreed"
                 )
             self.start = gr.Button(words(_("Start")), variant="primary", size="md", elem_id="lh-test-start")
+            self.refused = shared.html(elem_id="lh-test-refused")
 
 
 class ShownTest:
@@ -167,7 +168,7 @@ def _wire(page: Page, tab: gr.Tab, new: NewTest, listed: gr.HTML, shown: ShownTe
     new.start.click(
         told(testing.start),
         starting,
-        shown.id,
+        [shown.id, new.refused],
         concurrency_id="tests",
         concurrency_limit=4,
         show_progress="minimal",

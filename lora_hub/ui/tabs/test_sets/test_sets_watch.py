@@ -12,12 +12,12 @@ import gradio as gr
 from lora_hub import use_cases
 from lora_hub.compare import test_sets
 from lora_hub.compare.test_sets import figures
-from lora_hub.core.errors import AccessError, DataError, RunError
+from lora_hub.core.errors import AccessError, DataError, LoraHubError, RunError
 from lora_hub.core.messages import _
 from lora_hub.core.schema import RunState, Score
 from lora_hub.people import Person, rules
 from lora_hub.people.rules import Action
-from lora_hub.ui.frame.asking import has_sent
+from lora_hub.ui.frame.asking import asked_by, has_sent
 from lora_hub.ui.frame.page import Page, asks_again, inform, not_pressed
 from lora_hub.ui.render import render
 from lora_hub.ui.render.render_data import metric_title
@@ -80,6 +80,25 @@ class Testing:
         *,
         person: Person,
     ) -> Any:
+        """[the new test's id, why it was not started]: the form is long, so that is said in it and stays there until
+        the next start."""
+        try:
+            return self._start(rows, adapters, base, examples, judge, model, agreed, person), ""
+        except LoraHubError as error:
+            sign = asked_by(person) if isinstance(error, AccessError) else ""
+            return gr.skip(), render.error_card(error, language) + sign
+
+    def _start(
+        self,
+        rows: str | None,
+        adapters: list[str],
+        base: bool,
+        examples: bool,
+        judge: str | None,
+        model: str,
+        agreed: bool,
+        person: Person,
+    ) -> str:
         judging = test_sets_judge.check(judge, model, agreed)
         rows = (rows or "").strip()
         if not rows:
