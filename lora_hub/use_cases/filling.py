@@ -53,7 +53,8 @@ def _read(person: Person, org: str) -> matrix.Matrix:
     found = matrix.lay_out(adapters, sets, shared)
     columns = {column.set for grid in found.grids for column in grid.columns}
     kept = {key: cell for key, cell in matrix.kept_cells(org).items() if cell.set in columns and key[0] in {*seen, ""}}
-    return matrix.lay_out(adapters, sets, {**kept, **shared})
+    # What this machine computed itself is believed before what anybody who writes there may have put into the repo.
+    return matrix.lay_out(adapters, sets, {**shared, **kept})
 
 
 @use_case(Action.TRAIN)

@@ -92,6 +92,14 @@ def test_each_cell_is_computed_once_for_everybody(hub, organization: str, home: 
         told = render_matrix.matrix(there, {"spam": "<b>Spam"}, language)
         assert said in told and told.count("<button") == 8 and "<b>Spam" not in told
 
+    # what this machine computed is believed before the repo, which anybody who writes may change
+    forged = [cell.model_copy(update={"value": 11.0, "low": 1.0}) for cell in read_cells(lines).values()]
+    matrix.add_cells(ORG, [read_cells(lines)[forged[0].key]])
+    api.upload_file(path_or_fileobj=to_lines(forged), path_in_repo="cells.jsonl", repo_id=info.id, repo_type="dataset")
+    values = {cell.key: cell.value for _ref, row in use_cases.read_matrix(LOCAL).grids[0].rows for cell in row if cell}
+    assert [key for key, value in values.items() if value != 11.0] == [forged[0].key]
+    shutil.rmtree(home / "matrix")
+
     # a number that is not what comes out
     wrong = [cell.model_copy(update={"value": 12.0, "low": 1.0}) for cell in read_cells(lines).values()]
     hostile = b"[" * 9000 + b'\n{"adapter": "../x"}\n' + to_lines(wrong)
@@ -142,3 +150,26 @@ def test_what_is_no_cell_is_left_out(line: bytes) -> None:
     newer = CELL.model_copy(update={"value": 81.0, "at": "2026-11-30T02:00:00Z"})
     found = read_cells(line + b"\n" + to_lines([newer, CELL]))
     assert found == {CELL.key: newer} and matrix.read_cells(to_lines(found.values())) == found
+
+
+def test_a_file_of_cells_is_never_larger_than_what_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that was too large was read as none, and the next filling put its own cells alone into its place."""
+    many = [CELL.model_copy(update={"at": f"2026-11-30T01:00:{n:02}Z", "set": f"{n:016x}"}) for n in range(60)]
+    monkeypatch.setattr("lora_hub.compare.matrix.cells.MOST_BYTES", 40 * len(to_lines(many[:1])))
+    found = read_cells(to_lines(many))
+    assert [*found.values()] == many[-40:]
+
+
+def test_what_one_adapter_breaks_is_its_own_cell() -> None:
+    wanted = [matrix.Wanted("built-in", matrix.Column("spam", "b" * 16, 40), None)] * 2
+    filler = matrix.Filler(Comparer().bases)
+    told = iter([ZeroDivisionError("a bug of ours"), CELL])
+
+    def compute(one: matrix.Wanted) -> Cell:
+        found = next(told)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    filler.compute = compute
+    assert [cell for _wanted, cell in filler.fill(wanted)] == [None, CELL]

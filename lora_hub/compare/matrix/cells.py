@@ -60,6 +60,14 @@ def read_cells(content: bytes) -> dict[tuple[str, str, str, str], Cell]:
 
 
 def to_lines(cells: Iterable[Cell]) -> bytes:
-    """The cells as a file, at most `MOST_CELLS`, the newest; the same cells give the same bytes."""
+    """The cells as a file, at most `MOST_CELLS` and no more than is read again, the newest; the same cells give the same
+    bytes."""
     kept = sorted(cells, key=lambda cell: (cell.at, cell.key))[-MOST_CELLS:]
-    return b"".join(cell.model_dump_json().encode() + b"\n" for cell in kept)
+    lines, size = [], 0
+    for cell in reversed(kept):
+        line = cell.model_dump_json().encode() + b"\n"
+        size += len(line)
+        if size > MOST_BYTES:
+            break
+        lines.append(line)
+    return b"".join(reversed(lines))

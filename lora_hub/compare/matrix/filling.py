@@ -71,8 +71,8 @@ class Filler:
         return self._cell(wanted, metric, score.value, score.low, score.high, len(right))
 
     def fill(self, wanted: Iterable[Wanted]) -> Iterator[tuple[Wanted, Cell | None]]:
-        """Each with its cell; None where one cannot be computed, which is logged. Ends at the first one that was given
-        up for others."""
+        """Each with its cell; None where one cannot be computed, which is logged: an adapter may be anybody's, and what
+        it breaks is its own cell. Ends at the first one that was given up for others."""
         for one in wanted:
             if self.is_busy():
                 return
@@ -80,6 +80,9 @@ class Filler:
                 cell = self.compute(one)
             except LoraHubError as error:
                 logger.warning("a cell of the matrix cannot be computed: %s", error)
+                cell = None
+            except Exception:
+                logger.exception("a cell of the matrix failed: %s", one)
                 cell = None
             if cell is None and self.is_busy():
                 return
