@@ -162,6 +162,7 @@ class Measuring:
             "people": found.people,
             "repo": found.repo,
             "trouble": found.trouble.en if found.trouble else "",
+            "waiting": found.waiting,
         }
         if preferences:
             rows = use_cases.export_votes(person)

@@ -60,8 +60,8 @@ def read_cells(content: bytes) -> dict[tuple[str, str, str, str], Cell]:
 
 
 def to_lines(cells: Iterable[Cell]) -> bytes:
-    """The cells as a file, at most `MOST_CELLS` and no more than is read again, the newest; the same cells give the same
-    bytes."""
+    """The cells as a file, at most `MOST_CELLS` and no more than is read again, the newest; the same cells give the
+    same bytes."""
     kept = sorted(cells, key=lambda cell: (cell.at, cell.key))[-MOST_CELLS:]
     lines, size = [], 0
     for cell in reversed(kept):
