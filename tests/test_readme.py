@@ -16,8 +16,19 @@ import yaml
 from small_data import sentiment_rows, write_csv
 from test_cli import run_here
 
+from lora_hub.answering import exam_work
+from lora_hub.api.endpoints import NAMES
 from lora_hub.catalogue.tasks.catalogue import task_from_dict
-from lora_hub.runs import pipeline
+from lora_hub.cli import shell
+from lora_hub.cli.parser import make_parser
+from lora_hub.compare import test_sets
+from lora_hub.compare.composing import composed, judging, searching, splitting
+from lora_hub.compare.test_sets import judge
+from lora_hub.data.prompts import split
+from lora_hub.data.tables.limits import MAX_CELL, MAX_COLUMNS, MAX_ROWS
+from lora_hub.people import Policy
+from lora_hub.runs import hiring, pipeline
+from lora_hub.use_cases import keeping
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -155,6 +166,74 @@ def test_what_it_names_exists() -> None:
         "LORA_HUB_CONNECTED_TO",
     }
     assert read <= set(re.findall(r"\bLORA_HUB_[A-Z_]+\b", BODY)), "README does not tell of these"
+
+
+def test_what_contributing_names_exists() -> None:
+    """Its files, and the names that are looked for in the file named before them; the targets of make in both."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    text = "".join(re.split(r"^```(?:diff|python)\n.*?^```$", text, flags=re.M | re.S))
+    named = re.findall(r"(?<![\w/])((?:[a-z_]+/)+[a-z_]+\.(?:py|yaml|sh))", text)
+    assert len(named) > 15
+    for path in {*named} - {"lora_hub/catalogue/tasks/urgency.yaml", "lora_hub/data/read/card_files.py"}:
+        assert (ROOT / path).exists() or (ROOT / "lora_hub" / path).exists(), path
+    for file, name in (
+        ("lora_hub/core/train_spec.py", "class TrainSpec"),
+        ("lora_hub/evaluation/metrics.py", "METRICS"),
+        ("lora_hub/ui/render/test_sets/render_tests.py", "def plot_titles"),
+        ("lora_hub/ui/app.py", "TABS"),
+        ("lora_hub/api/endpoints.py", "NAMES"),
+        ("lora_hub/people/policy.py", "class Policy"),
+        ("lora_hub/data/read/formats.py", "TABLES"),
+        ("lora_hub/local_hub/calls.py", "def route"),
+    ):
+        assert name.split(" ")[-1] in text and name in (ROOT / file).read_text(encoding="utf-8"), (file, name)
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
+    told = set(re.findall(r"(?:^|`)make ([a-z-]+)", text + BODY, re.M))
+    assert told <= targets and {"run", "test", "check", "messages", "bench", "test-gpu", "hub-suite"} <= told
+
+
+def test_commands_functions_and_benchmarks_are_told_of() -> None:
+    """Each command of the shell and each function for programs, and no others; each benchmark."""
+    known = next(one for one in make_parser()._actions if one.choices and "train" in one.choices)
+    for command in set(known.choices) - {"publish", "unpublish"}:
+        assert re.search(rf"(?:python -m lora_hub |lora-hub |`){command}\b", BODY), f"{command} is nowhere in README"
+    table = BODY.partition("| functions | what they do |\n")[2].partition("\n\n")[0]
+    told = [name for line in table.splitlines()[1:] for name in re.findall(r"`([a-z_]+)`", line.split("|")[1])]
+    assert sorted(told) == sorted(NAMES)
+    files = {file.name for file in (ROOT / "tests" / "bench").glob("bench_*.py")}
+    assert files == set(re.findall(r"bench_\w+\.py", BODY))
+
+
+def test_the_exit_statuses_are_those_of_the_shell() -> None:
+    def of(text: str) -> list[str]:
+        return re.findall(r"^\| ([\d, ]+) \|", text, re.M)
+
+    assert of(BODY) == of(shell.__doc__)
+
+
+# What README says in numbers, and where each stands.
+NUMBERS = (
+    ("at most {:,} rows, {:,} columns and {:.0f} MB a text", (MAX_ROWS, MAX_COLUMNS, MAX_CELL / 1e6)),
+    ("{:.0f} % of the held-out rows (at most {})", (100 * split.VALIDATION_SHARE, split.MAX_VALIDATION)),
+    ("With fewer than {} of them, training rows are added", (exam_work.ENOUGH_CALIBRATED,)),
+    ("with up to {} training rows as few-shot examples", (exam_work.MOST_EXAMPLES,)),
+    ("answered by up to {} adapters of one task", (test_sets.MOST_ADAPTERS,)),
+    ("from {} to {} examples without training", (splitting.LEAST_EXAMPLES, splitting.MOST_EXAMPLES)),
+    ("of 2 to {} named by `--adapter`", (composed.MOST_ADAPTERS,)),
+    ("at most {} evaluations", (searching.MOST_EVALUATIONS,)),
+    ("fewer than {} judged rows", (judging.LEAST_JUDGED,)),
+    ("more than {:g} points of a [general set]", (Policy().forgotten_points,)),
+    ("Prompts are cut to {:,} characters and answers to {:,}", (judge.MOST_REQUEST, judge.MOST_ANSWER)),
+    ("At most {:,} questions are asked about the rows", (judge.MOST_QUESTIONS,)),
+    ("and {} about your votes", (4 * judge.MOST_VOTES,)),
+    ("(at least {:.0f} minutes; `--hardware-minutes`", (hiring.LEAST_SECONDS / 60,)),
+    ("| `LORA_HUB_STATE_KEY` | secret of {} characters or more", (keeping.LEAST_KEY,)),
+)
+
+
+@pytest.mark.parametrize(("said", "values"), NUMBERS, ids=[said for said, _values in NUMBERS])
+def test_numbers_are_those_of_the_code(said: str, values: tuple) -> None:
+    assert said.format(*values) in BODY
 
 
 ROOMS = (
