@@ -187,6 +187,8 @@ def test_what_contributing_names_exists() -> None:
         ("lora_hub/local_hub/calls.py", "def route"),
     ):
         assert name.split(" ")[-1] in text and name in (ROOT / file).read_text(encoding="utf-8"), (file, name)
+    for file, name in re.findall(r"pytest (tests/\S+\.py) -k (\w+)", text):
+        assert f"def {name}" in (ROOT / file).read_text(encoding="utf-8"), name
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
     told = set(re.findall(r"(?:^|`)make ([a-z-]+)", text + BODY, re.M))
     assert told <= targets and {"run", "test", "check", "messages", "bench", "test-gpu", "hub-suite"} <= told
