@@ -11,7 +11,7 @@ from persian import refused
 from sample_adapters import publish
 
 from lora_hub import cli, use_cases
-from lora_hub.compare import Comparer
+from lora_hub.compare import Comparer, panes
 from lora_hub.compare.promoting import general
 from lora_hub.core.errors import AccessError, AdapterError, HubError, RunError
 from lora_hub.core.schema import PairedComparison
@@ -30,7 +30,7 @@ def tags(api: HfApi) -> dict[str, str]:
     return {tag.name: tag.target_commit for tag in api.list_repo_refs(REPO).tags}
 
 
-def test_only_what_is_better_takes_the_place_and_back_again(hub, tmp_path: Path, capsys) -> None:
+def test_only_what_is_better_takes_the_place_and_back_again(hub, tmp_path: Path, capsys, monkeypatch) -> None:
     api, comparer = HfApi(), Comparer()
     first = planted.make_version(1)
     second = planted.make_version(2)
@@ -50,6 +50,12 @@ def test_only_what_is_better_takes_the_place_and_back_again(hub, tmp_path: Path,
     found = use_cases.promote(LOCAL, comparer, NAME, "v3")
     assert (found.moved, found.why, found.trial.against) == (False, "", "v2") and "v3 is worse than v2" in found.said.en
     assert tags(api)["production"] == tags(api)["v2"] and len(look_at_production(NAME).promotions.entries) == 2
+    # the general questions were asked of each model once: gate and matrix read the same answers
+    with monkeypatch.context() as patch:
+        patch.setattr(general, "_ask", None)
+        again = [general.answer_general(comparer.bases, panes.resolve_adapter(f"{NAME}@{tag}")) for tag in ("v1", "v3")]
+    assert [answer.text for answer in again[0]] != [answer.text for answer in again[1]]
+    assert round(general.compare_general(again[1], again[0]).adapter, 4) == round(found.trial.general.adapter, 4)
     # the shell says so by its exit status, with the figures
     assert cli.main(["promote", NAME, "v3", "--json"]) == 4
     said = json.loads(capsys.readouterr().out)

@@ -9,7 +9,7 @@ what the adapter does with that task's prompt.
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from lora_hub.catalogue import bases as catalogue_bases
 from lora_hub.compare.held_out_sets import HeldOutSet, held_out_set
@@ -20,7 +20,7 @@ from lora_hub.compare.panes import Pane, resolve_adapter
 from lora_hub.compare.promoting.general import METRIC, answer_general, compare_general
 from lora_hub.compare.test_sets import answer_panes
 from lora_hub.core.errors import LoraHubError
-from lora_hub.core.schema import BASE, Answer
+from lora_hub.core.schema import BASE
 
 logger = logging.getLogger("lora_hub.compare")
 
@@ -39,7 +39,6 @@ class Filler:
     is_busy: Callable[[], bool] = lambda: False
     check: Callable[[Pane], None] = lambda pane: None
     owner: str = ""
-    _general: dict[str, list[Answer]] = field(default_factory=dict)
 
     def compute(self, wanted: Wanted) -> Cell | None:
         """One cell; None where it was given up, or its rows are not here. Raises LoraHubError where it cannot be
@@ -49,7 +48,8 @@ class Filler:
         self.check(pane)
         if wanted.column.task == GENERAL:
             ours = answer_general(self.bases, pane, cancelled=self.is_busy)
-            theirs = self._of_base(pane) if ours is not None else None
+            plain = Pane(BASE, pane.base, pane.base.revision)
+            theirs = answer_general(self.bases, plain, cancelled=self.is_busy) if ours is not None else None
             if ours is None or theirs is None:
                 return None
             found = compare_general(ours, theirs)
@@ -94,16 +94,6 @@ class Filler:
         base = catalogue_bases.get_base(wanted.base, folders=False)
         is_own = rows is not None and rows.base.id == base.id  # the exam calibrated this base on this task
         return Pane(BASE, base, base.revision, calibrations=(rows.calibrations or {}) if is_own else {})
-
-    def _of_base(self, pane: Pane) -> list[Answer] | None:
-        """The base's answers to the general set, once for all of its adapters."""
-        key = f"{pane.base.id}@{pane.base.revision}{pane.base.fingerprint}"
-        if key not in self._general:
-            answers = answer_general(self.bases, Pane(BASE, pane.base, pane.base.revision), cancelled=self.is_busy)
-            if answers is None:
-                return None
-            self._general[key] = answers
-        return self._general[key]
 
     def _cell(self, wanted: Wanted, metric: str, value: float, low: float, high: float, rows: int) -> Cell:
         ref = wanted.adapter

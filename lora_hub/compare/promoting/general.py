@@ -17,6 +17,7 @@ from typing import Any
 
 from lora_hub.compare.loaded_bases import LoadedBases
 from lora_hub.compare.panes import Pane
+from lora_hub.compare.test_sets import answer_once
 from lora_hub.core.schema import Answer, PairedComparison, Task, Text2
 
 FILE = Path(__file__).with_name("general.yaml")
@@ -66,7 +67,19 @@ def answer_general(
     progress: Callable[[int, int], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> list[Answer] | None:
-    """A model's answer to each question; None where it was cancelled. Raises as `LoadedBases.hold`."""
+    """A model's answer to each question, asked once and then kept for everybody; None where it was cancelled. Raises as
+    `LoadedBases.hold`."""
+    told = [[one.language, one.text, one.choices] for one in general_set()]
+    way = f"general {general_fingerprint()}"
+    return answer_once(pane, way, told, lambda: _ask(bases, pane, progress, cancelled))
+
+
+def _ask(
+    bases: LoadedBases,
+    pane: Pane,
+    progress: Callable[[int, int], None] | None,
+    cancelled: Callable[[], bool] | None,
+) -> list[Answer] | None:
     from lora_hub.answering import questions
 
     with bases.hold([pane], cancelled) as found:

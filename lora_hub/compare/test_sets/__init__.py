@@ -4,7 +4,7 @@ state = start_test(spec, environment)          in a process of its own: `look`, 
 told = score_file(bases, panes, file)          here and now
 """
 
-from lora_hub.compare.test_sets.answering import answer_panes, fingerprint_adapter
+from lora_hub.compare.test_sets.answering import answer_once, answer_panes, fingerprint_adapter
 from lora_hub.compare.test_sets.checking import check_test
 from lora_hub.compare.test_sets.control import cancel_test, delete_test, resume_test, share_test, start_test
 from lora_hub.compare.test_sets.exporting import test_details, test_row, to_csv, to_json
@@ -36,6 +36,7 @@ __all__ = [
     "TestRow",
     "TestSpec",
     "TestState",
+    "answer_once",
     "answer_panes",
     "answers_dir",
     "ask_panes",

@@ -89,6 +89,26 @@ def answer_panes(
     return [None if work.unfit else [answer or stopped for answer in work.answers] for work in works]
 
 
+def answer_once(
+    pane: Pane, way: str, asked: Sequence[Any], ask: Callable[[], list[Answer] | None]
+) -> list[Answer] | None:
+    """A model's answers to questions that `ask` puts in a way of its own, kept as `answer_panes` keeps its own: nobody
+    asks them twice. They are the same for everybody, so nobody's rows may be among them. way: names how they are put.
+    asked: what tells them apart, as JSON. Of an answer that was kept there are no probabilities. None where `ask` was
+    cancelled."""
+    who = fingerprint_adapter(pane)
+    book = open_book("", *_name_base(pane.base), who, 1.0 if who == BASE else pane.strength, way)
+    keys = [digest(one) for one in asked]
+    known = book.read(set(keys))
+    if all(key in known for key in keys):
+        return [known[key] for key in keys]
+    answers = ask()
+    if answers is not None:
+        plain = [answer.model_copy(update={"probabilities": {}}) for answer in answers]
+        book.add(dict(zip(keys, plain, strict=True)))
+    return answers
+
+
 @dataclass
 class _Counter:
     """Tells how many answers there are."""
