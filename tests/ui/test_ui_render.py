@@ -77,6 +77,12 @@ def test_figures_read_as_the_language_writes_them(language, expected):
     assert shown == expected
 
 
+def test_a_page_that_is_none_is_the_first() -> None:
+    """Python reads no number of more than 4,300 digits: that was told as a bug."""
+    for said, page_of in (("7", 7), ("\u06f7", 7), ("0", 1), ("-2", 1), ("", 1), ("1e3", 1), ("9" * 5000, 1)):
+        assert text.page_number(said) == page_of
+
+
 def test_labels_go_to_the_browser_in_every_language():
     labels = page.Labels()
     names = [labels(said).key for said in (catalogue.get_task("spam").title, _("Train"), spec_fields.FIELDS[0].help)]

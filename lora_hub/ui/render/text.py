@@ -98,6 +98,11 @@ def number(value: float, language: str, decimals: int = 0) -> str:
     return in_digits(f"{value:,.{decimals}f}", language)
 
 
+def page_number(text: str) -> int:
+    """The page that a button of a list sent. It comes from the browser: anything that is no page is the first."""
+    return max(1, int(text)) if text.isdecimal() and len(text) <= 9 else 1
+
+
 def percent(value: float, language: str, decimals: int = 1) -> str:
     """A value in per cent: 93.25 -> "93.3 %"."""
     return languages.percent(number(value, language, decimals), language)

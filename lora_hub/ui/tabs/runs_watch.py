@@ -21,7 +21,7 @@ from lora_hub.ui.render import render, render_data
 from lora_hub.ui.render.runs import render_groups, render_held_out, render_publication, render_runs
 from lora_hub.ui.render.runs.plot import loss_plot
 from lora_hub.ui.render.runs.run_names import name_runs
-from lora_hub.ui.render.text import t
+from lora_hub.ui.render.text import page_number, t
 
 
 class Watch:
@@ -163,7 +163,7 @@ def _page(paged_to: str, *shown: str) -> int:
     """The page number of the rows: the one clicked, if it was clicked for this run, filter and order; else the
     first."""
     asked, _, page = paged_to.rpartition(" ")
-    return int(page) if asked == " ".join(shown) and page.isdecimal() else 1
+    return page_number(page) if asked == " ".join(shown) else 1
 
 
 def _promise(run_id: str, ahead: Any) -> str:

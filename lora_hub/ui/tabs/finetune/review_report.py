@@ -5,6 +5,7 @@ from typing import Any
 
 from lora_hub.core.schema import Problem, Task
 from lora_hub.ui.render import render_problems, render_table
+from lora_hub.ui.render.text import page_number
 from lora_hub.ui.tabs.finetune.asked import Asked
 
 
@@ -14,7 +15,7 @@ def report(asked: Asked, task: Task, inspection: Any, problems: Any, opened: str
     if task.output == "labels" and "answer" in inspection.mapping:
         labels = _labels(inspection, task, problems, language)
     code, _, place = opened.partition("@")
-    page = int(place) if place.isdecimal() and int(place) else 1
+    page = page_number(place)
     shown = next((problem for problem in problems if problem.code == code), None)
     rows = _rows_of(inspection, shown, page) if shown else []
     return render_problems.report(

@@ -17,6 +17,7 @@ from lora_hub.ui.frame import page as shared
 from lora_hub.ui.frame.page import LIGHT, Page
 from lora_hub.ui.render.render import error_card
 from lora_hub.ui.render.shelf import render_shelf
+from lora_hub.ui.render.text import page_number
 from lora_hub.ui.tabs.shelf import shelf_adapter, shelf_picked
 from lora_hub.ui.tabs.shelf.shelf_filters import UNPUBLISHED, Filters, choices_of, wanted_of
 from lora_hub.ui.tabs.shelf.shelf_kept import KeptListings
@@ -160,4 +161,4 @@ def page_of(turned: str, asked: str, count: int) -> int:
     """The page that a button named, if it was one of this list: "2 0f3e..."; else the first."""
     number, _space, of = turned.partition(" ")
     last = max(1, -(-count // render_shelf.PAGE))
-    return min(int(number), last) if of == asked and number.isascii() and number.isdigit() and int(number) > 0 else 1
+    return min(page_number(number), last) if of == asked else 1

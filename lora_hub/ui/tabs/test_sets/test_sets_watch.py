@@ -22,7 +22,7 @@ from lora_hub.ui.frame.page import Page, asks_again, inform, not_pressed
 from lora_hub.ui.render import render
 from lora_hub.ui.render.render_data import metric_title
 from lora_hub.ui.render.test_sets import render_tests, test_plots
-from lora_hub.ui.render.text import digits, t
+from lora_hub.ui.render.text import digits, page_number, t
 from lora_hub.ui.tabs.compare.compare_question import choices
 from lora_hub.ui.tabs.test_sets import test_sets_judge
 
@@ -173,7 +173,7 @@ class Testing:
         pane = pane if pane in panes else panes[-1]
         place = f"{report.state.id} {show} {order}"
         asked, _space, number = paged.rpartition(" ")
-        of_page = int(number) if asked == place and number.isdecimal() else 1
+        of_page = page_number(number) if asked == place else 1
         return [
             render_tests.result(report.result, report.problems, language),
             gr.Column(visible=True),
