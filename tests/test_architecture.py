@@ -25,6 +25,7 @@ FLOORS = {
     "data": 2,
     "hub": 2,
     "answering": 3,
+    "converting": 3,
     "training": 3,
     "evaluation": 4,
     "regions": 4,

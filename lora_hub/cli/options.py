@@ -43,6 +43,19 @@ def fetch_named(name: str, screen: Screen) -> Path:
     return use_cases.fetch_dataset(LOCAL, name, progress=screen.say) if is_dataset_id(name) else Path(name)
 
 
+def named_base(name: str, screen: Screen) -> Any:
+    """The base of that name. A GGUF file that has not been read in is read in. Raises BaseError."""
+    from lora_hub import use_cases
+    from lora_hub.catalogue import bases
+
+    try:
+        return bases.get_base(name)
+    except bases.NotHereYet as error:
+        if not isinstance(error.wanted, Path):
+            raise
+        return use_cases.add_base(LOCAL, name, screen.say)
+
+
 def read_mends(options: argparse.Namespace, inspector: Any, file: Path, task: Any, base: Any = None) -> Any:
     from lora_hub.data.mending.mend_arguments import parse_mends
 

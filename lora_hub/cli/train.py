@@ -10,6 +10,7 @@ from lora_hub.cli.options import (
     Partly,
     Unfinished,
     check_minimum,
+    named_base,
     named_dataset,
     read_mapping,
     read_mends,
@@ -33,11 +34,10 @@ CANCELLING = _("cancelling ...")
 
 def inspect(options: argparse.Namespace) -> Result:
     from lora_hub import use_cases
-    from lora_hub.catalogue import bases
     from lora_hub.data.inspector import Inspector
     from lora_hub.data.mending.mends import describe
 
-    base = bases.get_base(options.base)
+    base = named_base(options.base, options.screen)
     overrides = read_pairs(options.set, "--set KEY=VALUE")
     task = read_task(options.task) if options.task else None
     doubts = _base_problems(base)
@@ -97,10 +97,10 @@ def _derived(seen: Any, base: Any, effort: str, overrides: dict[str, str]) -> Re
 
 def train(options: argparse.Namespace) -> Result:
     from lora_hub import use_cases
-    from lora_hub.catalogue import bases
     from lora_hub.data.inspector import Inspector
 
-    base, task, minimum = bases.get_base(options.base), read_task(options.task), parse_minimum(options.min)
+    base, task = named_base(options.base, options.screen), read_task(options.task)
+    minimum = parse_minimum(options.min)
     use_cases.check_base(LOCAL, base)
     inspector = Inspector()
     with named_dataset(options.file, options.screen) as given:

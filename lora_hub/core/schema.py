@@ -37,7 +37,7 @@ from lora_hub.core.messages import NOTHING, Message
 from lora_hub.core.noun import Noun, Text2
 from lora_hub.core.score_nouns import PairedComparison, Score, Scores
 from lora_hub.core.setting import Setting
-from lora_hub.core.task_nouns import BaseModel, DatasetInfo, Lengths, Task
+from lora_hub.core.task_nouns import BaseModel, DatasetInfo, Lengths, Origin, Task
 from lora_hub.core.train_spec import EFFORTS, SPEC_VERSION, LoraSpec, TrainSpec, lora_scale
 
 __all__ = [
@@ -63,6 +63,7 @@ __all__ = [
     "MOST_STRENGTH",
     "Mend",
     "Noun",
+    "Origin",
     "PairedComparison",
     "PaneAnswer",
     "Problem",

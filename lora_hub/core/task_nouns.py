@@ -57,10 +57,23 @@ class Task(Noun):
         return self.inputs == ("messages",)
 
 
+class Origin(Noun):
+    """The GGUF file that a base was read from. sha256: of the file, in hex digits. quantization: how its weights were
+    stored, such as Q4_1, so that the base is a rounded copy of the original. package: `name==version` of the Python
+    package that carried it, if one did. hub_id: the repo of the original weights, where it is known."""
+
+    file: str
+    sha256: str
+    quantization: str
+    package: str = ""
+    hub_id: str = ""
+
+
 class BaseModel(Noun):
     """A base model. Parameters 0 means unknown; `bases.memory_bytes` gives the memory it needs.
 
-    `fingerprint`: sha256 over the weights files of a local base; a Hub base has a revision instead.
+    `fingerprint`: sha256 over the weights files of a local base; a Hub base has a revision instead. `origin`: of a base
+    that was read from a GGUF file.
     """
 
     id: str
@@ -76,6 +89,7 @@ class BaseModel(Noun):
     default_lr: float = 2e-4
     folder: str = ""
     languages: tuple[str, ...] = ("en",)
+    origin: Origin | None = None
 
 
 class Lengths(Noun):

@@ -176,9 +176,12 @@ def _json(value: Any) -> bytes:
 
 
 def _base_on_hub(base: BaseModel, org: str) -> tuple[str, str]:
-    """(repo, commit) of the base; ("", "") for a local folder, which stays where it is."""
+    """(repo, commit) of the base; ("", "") for a local folder, which stays where it is. Of one that was read from a
+    file: the repo of the original weights, if it is known."""
     if base.id == bases.BUILT_IN:
         return push_base(base, org)
+    if base.origin is not None:
+        return base.origin.hub_id, ""
     return (base.id, base.revision) if card_metadata.is_hub_id(base) else ("", "")
 
 

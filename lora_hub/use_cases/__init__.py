@@ -21,6 +21,7 @@ from lora_hub.use_cases.adapters import (
     remove_from_collection,
     unpublish_adapter,
 )
+from lora_hub.use_cases.bringing import add_base, list_packages
 from lora_hub.use_cases.collecting import collect_unused, keep_clean
 from lora_hub.use_cases.comparing import Chosen, ask, choose_adapter, resolve, score_file
 from lora_hub.use_cases.composing import Composition, compose
@@ -106,6 +107,7 @@ __all__ = [
     "Standing",
     "StoredFile",
     "TestReport",
+    "add_base",
     "add_dataset",
     "add_text",
     "add_to_collection",
@@ -146,6 +148,7 @@ __all__ = [
     "list_collections",
     "list_comparisons",
     "list_datasets",
+    "list_packages",
     "list_runs",
     "list_tests",
     "list_versions",

@@ -70,7 +70,7 @@ def check_allowed(person: Person, base: BaseModel) -> None:
     does not allow."""
     if person.is_local:
         return
-    if base.folder and base.id != bases.BUILT_IN:
+    if base.folder and base.id != bases.BUILT_IN and base.origin is None:
         raise _no_folder()
     if policy.read().bases == "catalogue" and not bases.is_ours(base):
         raise BaseError(

@@ -77,7 +77,7 @@ def test_any_hub_id_is_taken_with_its_revision():
     assert bases.memory_bytes(base, train=True) == 0
 
 
-@pytest.mark.parametrize("name", ["", "nothing", "a/b/c", "./no/folder", "/no/such/folder", "has space/model", "../x"])
+@pytest.mark.parametrize("name", ["", "nothing", "a/b/c", "./no/folder", "/no/such/folder", "has space/model", "../no"])
 def test_anything_else_is_told(name):
     with pytest.raises(BaseError) as told:
         bases.get_base(name)

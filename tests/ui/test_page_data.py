@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from playwright import sync_api as playwright
 from test_page import App, Visit, anew, browser, free_port, text_of, wait_for_text
+from tiny_gguf import tiny_model, write_gguf
 
 expect = playwright.expect
 __all__ = ["browser"]
@@ -271,6 +272,20 @@ def test_a_table_can_be_pasted_a_sheet_chosen_and_the_sample_taken(app: App, vis
     wait_for_text(page, "#lh-preview", "Second ")
     page.reload()
     wait_for_text(page, "#lh-data", "sheet Second")
+
+    # A base without the Hub: one that a package carries is offered, and a file of one's own is read in.
+    choose(page, "#lh-base", "SmolLM2 135M, without the Hub")
+    expect(page.locator("#lh-get-base")).to_contain_text("92.9 MB from the package index")
+    expect(page.locator("#lh-train")).to_be_disabled()
+    field = page.locator("#lh-base input")
+    field.fill(str(write_gguf(tmp_path / "our tiny.gguf", tiny_model("llama"))))
+    field.press("Enter")
+    expect(page.locator("#lh-get-base")).to_have_text("Read this file in (once)")
+    page.locator("#lh-get-base").click()
+    wait_for_text(page, "#lh-base-card", "fits this machine")
+    expect(field).to_have_value("Tiny (our-tiny)")
+    expect(page.locator("#lh-get-base")).to_be_hidden()
+    wait_for_text(page, "#lh-plan", "Steps")
 
 
 def test_a_dataset_comes_from_the_hub_and_the_token_is_forgotten(app: App, visit: Visit, tmp_path: Path) -> None:

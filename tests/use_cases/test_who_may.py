@@ -46,6 +46,7 @@ MEMBERS = ("read", "contributor", "write", "admin", "local")
 THOSE_WHO_TRAIN = MEMBERS[1:]
 # Every use case, and who gets in. A new one fails the test below until it stands here.
 MAY = {
+    "add_base": THOSE_WHO_TRAIN,
     "add_dataset": THOSE_WHO_TRAIN,
     "add_text": THOSE_WHO_TRAIN,
     "add_to_collection": THOSE_WHO_TRAIN,
@@ -78,6 +79,7 @@ MAY = {
     "list_collections": MEMBERS,
     "list_comparisons": MEMBERS,
     "list_datasets": THOSE_WHO_TRAIN,
+    "list_packages": MEMBERS,
     "list_runs": MEMBERS,
     "list_versions": MEMBERS,
     "look_at_data": THOSE_WHO_TRAIN,

@@ -115,6 +115,13 @@ Weights: sha256 {escape(base.fingerprint or "not recorded", 80)}. Licence: {esca
 
 def _base_words(facts: Facts) -> str:
     base = facts.spec.base
+    if base.origin is not None:
+        copy = f"read from `{escape(base.origin.file)}`, {escape(base.origin.quantization, 20)}"
+        source = f", from the Python package `{escape(base.origin.package)}`" if base.origin.package else ""
+        of = f"`{facts.base_repo}`" if facts.base_repo else f"**{escape(short_name(base))}**"
+        return (
+            f"{of} (trained on a rounded copy of its weights: {copy}{source}, sha256 {escape(base.origin.sha256, 64)})"
+        )
     if facts.base_repo:
         return f"`{facts.base_repo}`"
     kind = f", {escape(facts.architecture)}" if facts.architecture else ""

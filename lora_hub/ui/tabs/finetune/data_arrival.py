@@ -1,16 +1,17 @@
-"""A dataset arriving: fetched from the Hub with progress on the page, and the task that its columns suggest."""
+"""What arrives on this machine with progress on the page: a dataset from the Hub, with the task that its columns
+suggest, and a base from a file or a package index."""
 
 import queue
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from lora_hub import use_cases
 from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core.errors import LoraHubError
-from lora_hub.core.messages import _, text_in
-from lora_hub.core.schema import Mend
+from lora_hub.core.messages import Message, _, text_in
+from lora_hub.core.schema import BaseModel, Mend
 from lora_hub.people import Person
 from lora_hub.ui.frame.page import Page, inform
 from lora_hub.ui.render import render
@@ -19,20 +20,34 @@ from lora_hub.ui.render.text import t
 
 def fetched(person: Person, name: str, token: str, language: str) -> Iterator[str | Path]:
     """Fetches a dataset from the Hub. Yields progress as HTML, then the stored file, or the error as HTML."""
+    yield render.note(t(_("Fetching from the Hub …"), language))
+    yield from _arriving(
+        lambda say: use_cases.fetch_dataset(person, name.strip(), token=token.strip(), progress=say), language
+    )
+
+
+def brought(person: Person, name: str, language: str) -> Iterator[str | BaseModel]:
+    """Brings a base to this machine (`use_cases.add_base`). Yields progress as HTML, then the base, or the error as
+    HTML."""
+    yield from _arriving(lambda say: use_cases.add_base(person, name, say), language)
+
+
+def _arriving(bring: Callable[[Callable[[Message], None]], Any], language: str) -> Iterator[Any]:
+    """bring: is given a function that is told what goes on. It works in a thread of its own to its end, whether or not
+    somebody still looks."""
     told: queue.Queue = queue.Queue()
 
-    def fetch() -> None:
+    def work() -> None:
         try:
-            told.put(use_cases.fetch_dataset(person, name.strip(), token=token.strip(), progress=told.put))
+            told.put((bring(told.put),))
         except Exception as error:
             told.put(error)
 
-    yield render.note(t(_("Fetching from the Hub …"), language))
-    threading.Thread(target=fetch, daemon=True).start()
+    threading.Thread(target=work, daemon=True).start()
     while True:
         said = told.get()
-        if isinstance(said, Path):
-            yield said
+        if isinstance(said, tuple):
+            yield said[0]
             return
         if isinstance(said, LoraHubError):
             yield render.error_card(said, language)

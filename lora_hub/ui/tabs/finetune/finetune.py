@@ -125,6 +125,16 @@ class Wires:
         # A click on a task is a person's choice, whatever was proposed.
         choice.task.input(None, None, room.proposed, js="() => ''", api_visibility="private")
         self.look_again(gr.on([*clicked, *[choice.own[key].blur for key in TYPED_FIELDS]], **self.looking))
+        base.get.click(
+            told_stream(self.looks.bring_base),
+            [self.page.language, base.base],
+            [base.base, base.card, self.steps.outdated],
+            concurrency_id="bring",
+            concurrency_limit=1,
+            show_progress="hidden",
+            api_visibility="private",
+            trigger_mode="once",
+        )
         changes = [base.base.input, base.effort.input, self.steps.training.name.blur, *picked]
         changes += [trigger for one in typed for trigger in (one.blur, one.submit)]
         self.look_again(gr.on(changes, **self.quiet))

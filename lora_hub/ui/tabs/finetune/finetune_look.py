@@ -1,6 +1,7 @@
 """What Fine-tune shows for the current form: the handlers that inspect it, and those of clicks in the data report."""
 
 import json
+import secrets
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,11 +14,12 @@ from lora_hub.core.schema import Run, TrainSpec
 from lora_hub.people import Person
 from lora_hub.ui.frame.page import Page
 from lora_hub.ui.render import render, render_plan, render_standing
+from lora_hub.ui.render.text import t
 from lora_hub.ui.tabs.finetune import data_reading, task_list
 from lora_hub.ui.tabs.finetune.asked import OWN, Asked
-from lora_hub.ui.tabs.finetune.data_arrival import proposed_task
+from lora_hub.ui.tabs.finetune.data_arrival import brought, proposed_task
 from lora_hub.ui.tabs.finetune.data_ways import has_sample
-from lora_hub.ui.tabs.finetune.finetune_steps import Steps
+from lora_hub.ui.tabs.finetune.finetune_steps import Steps, base_choices
 from lora_hub.ui.tabs.finetune.form import changed_mends
 from lora_hub.ui.tabs.finetune.review import exact_prompts, glance, review
 from lora_hub.ui.tabs.finetune.task_list import Entry, read_entries
@@ -33,7 +35,7 @@ class Look:
         self.outputs = [
             *[choice.card, choice.own_box, self.room.sample, *data_reading.shown(self.room)],
             *[columns.problems, columns.prompts, columns.exact, steps.shown_roles],
-            *[base.card, base.lengths, base.settings],
+            *[base.card, base.get, base.lengths, base.settings],
             *[training.plan, training.name_note, training.reason, training.train, training.add, steps.seen],
             *training.twin_parts,
         ]
@@ -121,6 +123,20 @@ class Look:
         asked = task_list.on_base_of(read_entries(listed), self.form.read(values))
         return exact_prompts(person, asked, language, self.page.looker)
 
+    def bring_base(self, language: str, name: str | None, *, person: Person) -> Iterator[Any]:
+        """The base that is not here yet: what goes on, and then the field with it, which is looked at again. What went
+        wrong stays where it is told. A page that was left meanwhile finds the base on the list."""
+        base = self.steps.base
+        for told in brought(person, str(name or "").strip(), language):
+            if isinstance(told, str):
+                yield {base.card: told}
+            else:
+                choices = base_choices(lambda said: t(said, language))
+                yield {
+                    base.base: gr.Dropdown(choices=choices, value=told.id),
+                    self.steps.outdated: secrets.token_hex(4),
+                }
+
     def _columns(self, values: Sequence[Any]) -> list[Any]:
         """The values of the role dropdowns, taken from the form's values."""
         said = dict(zip(self.steps.fields, values, strict=False))
@@ -152,6 +168,7 @@ class Look:
             steps.columns.problems: view.problems,
             steps.columns.exact: gr.Button(visible=view.ready),
             steps.base.card: view.base,
+            steps.base.get: gr.Button(view.wanted, visible=bool(view.wanted)),
             steps.base.lengths: view.lengths,
             steps.base.settings: view.settings,
             training.plan: plan + self._left(person, language),

@@ -1,16 +1,19 @@
 """The widgets of the Fine-tune tab, a class per step, and the form over them. Each widget is created where it is drawn
 and used by name from then on. Step 2 is in data_room.py."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
+from lora_hub import use_cases
 from lora_hub.catalogue import bases, hardware
 from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core import settings, spec_fields
 from lora_hub.core.messages import Message, _
-from lora_hub.core.schema import EFFORTS
+from lora_hub.core.schema import EFFORTS, BaseModel
+from lora_hub.people import LOCAL
 from lora_hub.ui.frame import page as shared
 from lora_hub.ui.frame.page import Labels
 from lora_hub.ui.render.page_words import OWN_TITLES
@@ -120,7 +123,7 @@ class BaseStep:
         with gr.Row():
             with gr.Column(min_width=300):
                 self.base = gr.Dropdown(
-                    _base_choices(),
+                    base_choices(words),
                     value=bases.BUILT_IN,
                     label=words(_("Base")),
                     info=words(where_bases_come_from()),
@@ -128,6 +131,7 @@ class BaseStep:
                     elem_id="lh-base",
                 )
                 self.card = shared.html(elem_id="lh-base-card")
+                self.get = gr.Button("", visible=False, size="sm", variant="primary", elem_id="lh-get-base")
             with gr.Column(min_width=300):
                 self.effort = gr.Radio(
                     [(words(EFFORT_TITLES[name]), name) for name in EFFORTS],
@@ -240,9 +244,18 @@ def _hardware_choices() -> list[tuple[str, str]]:
     ]
 
 
-def _base_choices() -> list[tuple[str, str]]:
-    """(title with id, id) of each base in the catalogue."""
+def base_choices(words: Callable[[Message], Any]) -> list[tuple[Any, str]]:
+    """(title with id, id) of each base: those here, those that a package brings to whoever sits at the machine, those
+    of the Hub. words: tells a sentence to the reader."""
+    listed = bases.list_bases()
+    packages = [] if settings.signs_in() else use_cases.list_packages(LOCAL)
+    here = [one for one in listed if bases.folder_of(one) is not None]
     return [
-        (f"{base.title} ({base.id})" if base.title and base.title != base.id else base.id, base.id)
-        for base in bases.list_bases()
+        *map(_choice, here),
+        *[(words(_("{base}, without the Hub", base=one.title)), one.name) for one in packages],
+        *[_choice(one) for one in listed if one not in here],
     ]
+
+
+def _choice(base: BaseModel) -> tuple[str, str]:
+    return (f"{base.title} ({base.id})" if base.title and base.title != base.id else base.id), base.id

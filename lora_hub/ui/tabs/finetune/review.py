@@ -238,6 +238,10 @@ def _look_at_base(
     try:
         base = use_cases.find_base(person, asked.base.strip())
         doubt = inspector.check_base(person, base) if hasattr(inspector, "check_base") else None
+    except bases.NotHereYet as error:
+        view.wanted, view.error = render_plan.wanted_base(error.wanted, language), error
+        view.base = render.note(render.told(error, language)[0], "warn")
+        return None, False
     except LoraHubError as error:
         view.base, view.error = render.error_card(error, language), error
         return None, False

@@ -14,7 +14,7 @@ class View:
     task, which does not disable Train. error: what was refused, in words. wanting: what a custom task still lacks.
     name: why the adapter's name is invalid. taken, seen: the task, and the file's Inspection for it; None if there is
     none. hired: the hardware that the run would be started on; None: this machine. tokens_row: mean tokens of its
-    rows."""
+    rows. wanted: what the button says that brings the base here; empty: it is here, or cannot be brought."""
 
     task: str = ""
     wanting: str = ""
@@ -27,6 +27,7 @@ class View:
     problems: str = ""
     prompts: str = ""
     base: str = ""
+    wanted: str = ""
     lengths: str = ""
     plan: str = ""
     settings: str = ""
