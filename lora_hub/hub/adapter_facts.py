@@ -100,6 +100,7 @@ def _is_score(score: Any) -> bool:
         isinstance(score, dict)
         and {"value", "low", "high"} <= set(score) <= {"value", "low", "high", "rows"}
         and all(map(_is_number, score.values()))
+        and 0 <= score["low"] <= score["value"] <= score["high"] <= 100
         and isinstance(score.get("rows", 0), int)
     )
 
@@ -121,8 +122,8 @@ def _card_scores(card: Any, model_index: Any) -> dict[str, Scores]:
             results = []
     values = {result.metric_type: result.metric_value for result in (results or [])[:MOST_SCORES]}
     scores = {
-        str(name)[:MOST_TEXT]: Score(value=value, low=min(0.0, value), high=max(100.0, value))
+        str(name)[:MOST_TEXT]: Score(value=value, low=0.0, high=100.0)
         for name, value in values.items()
-        if _is_number(value)
+        if _is_number(value) and 0 <= value <= 100
     }
     return {"adapter": scores} if scores else {}

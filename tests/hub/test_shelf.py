@@ -121,6 +121,13 @@ def test_what_strangers_say_on_a_card_is_bounded() -> None:
     assert len(made.model_dump_json()) < 20_000 and len(made.title) == len(made.task) == MOST_TEXT
     assert made.languages == ("no", "fa", "en") and made.size == 24 and not made.unpublished
     assert len(made.metrics["adapter"]) <= MOST_SCORES
+    # nobody is the first on the shelf by a score that no score can be
+    wrong = [(1e300, 0, 1e301), (101, 90, 102), (-5, -9, 1), (80, 90, 95), (80, 10, 20), (80, 10, float("inf"))]
+    scores = {f"m{n}": dict(zip(("value", "low", "high"), one, strict=True)) for n, one in enumerate(wrong)}
+    info.card_data = {"lora_hub": {"metrics": {"adapter": scores | {"right": {"value": 80, "low": 70, "high": 90}}}}}
+    assert [*ref_of(info).metrics["adapter"]] == ["right"]
+    info.card_data = {"eval_results": [SimpleNamespace(metric_type=str(n), metric_value=n) for n in (0.8, 81, 350, -1)]}
+    assert [*ref_of(info).metrics["adapter"]] == ["0.8", "81"]
 
 
 def test_the_card_tells_the_list_language_size_and_owner(tmp_path: Path, hub) -> None:
