@@ -16,7 +16,8 @@ def show_deployed(result: dict[str, Any]) -> list[Part]:
 
 def show_plan(result: dict[str, Any]) -> list[Part]:
     files = Table([_("file"), _("bytes")], [[one["path"], one["bytes"]] for one in result["files"]])
-    return [files, *_steps(result), result["url"]]
+    there = [] if result["new"] else [result["url"]]
+    return [files, *_steps(result), *there]
 
 
 def _steps(result: dict[str, Any]) -> list[Message]:

@@ -458,6 +458,53 @@ def test_a_token_that_expired_while_a_job_trained_is_told(home: Path, monkeypatc
     with pytest.raises(HubError, match="could not be handed back .* does not accept this token") as told:
         worker.publish()
     assert "goes on from its last checkpoint" in told.value.hint
+    # What is trained, and lies only there, is not told as trained.
+    worker.report("adapter", folder=store.ADAPTER, best_step=1, stopped="")
+    assert not worker.told(worker.publish) and worker.now.state == "failed"
+
+
+def test_a_checkpoint_goes_back_as_often_as_it_is_written(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[tuple[list[str], list[str]]] = []
+    monkeypatch.setattr(hub, "send_files", lambda repo, files, gone=(): sent.append((sorted(files), [*gone])))
+    run_id = make_run()
+    worker, kept, place = JobWorker(run_id, f"{ORG}/x"), store.run_folder(run_id) / "checkpoints", f"runs/{run_id}"
+    kept.mkdir()
+    for content in (b"1", b"2"):  # of a training together with others: one file, which is replaced
+        (kept / "together.pt").write_bytes(content)
+        os.utime(kept / "together.pt", (1, int(content)))
+        worker.report("metric", step=1, loss=1.0)
+        worker.report("metric", step=2, loss=1.0)
+    assert sent == [([f"{place}/checkpoints/together.pt"], [])] * 2
+    for step in (4, 8):
+        (kept / f"checkpoint-{step}").mkdir()
+        (kept / f"checkpoint-{step}" / "optimizer.pt").touch()
+        worker.report("metric", step=step, loss=1.0)  # not whole yet
+        (kept / f"checkpoint-{step}" / "trainer_state.json").touch()
+    (kept / "together.pt").unlink()
+    worker.report("metric", step=9, loss=1.0)
+    whole = [
+        f"{place}/checkpoints/checkpoint-{n}/{name}" for n in (4, 8) for name in ("optimizer.pt", "trainer_state.json")
+    ]
+    assert sent[2][0] == whole[:2] and sent[3] == (whole[2:], [f"{place}/checkpoints/together.pt"])
+
+
+def test_one_of_several_is_cancelled_through_the_repo_they_share(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last one ends the job itself, and only who needs it no more removes the repo."""
+    shared = {"flavor": "t4-small", "namespace": ORG, "job": "a1", "repo": f"{ORG}/x", "shared_by": 2}
+    first, second = (make_run(("app-1", "hired", shared)) for _run in range(2))
+    told: list[object] = []
+    monkeypatch.setattr(hub, "read_job", lambda *asked: Job("a1", "https://hub/a1", "RUNNING", seconds=90.0))
+    monkeypatch.setattr(hub, "send_files", lambda repo, files: told.extend(files))
+    monkeypatch.setattr(hub, "cancel_job", lambda job, payer: told.append(job))
+    monkeypatch.setattr(hub, "remove_run_repo", told.append)
+    monkeypatch.setattr(hub, "look_into", lambda repo: {})
+    monkeypatch.setattr(follower_module, "END_SECONDS", 0.0)
+    for run_id in (first, second):
+        store.ask_cancel(run_id)
+        Follower([FollowedRun(run_id)]).follow()
+    assert told == [f"cancelled/{first}", "a1", f"{ORG}/x"]
+    assert [runs.refresh_run(one).state for one in (first, second)] == ["cancelled"] * 2
+    assert runs.refresh_run(first).hired.jobs == {"a1": 90.0}
 
 
 # --- what strangers could have written ---
