@@ -12,6 +12,7 @@ from lora_hub.core.schema import AdapterRef
 from lora_hub.hub.adapter_config import CONFIG_FILE
 from lora_hub.hub.adapter_facts import ref_of
 from lora_hub.hub.client import PRODUCTION, check_listening, check_seen, full_id, has_token, hub_url, open_api, told
+from lora_hub.hub.filled_facts import fill_facts
 from lora_hub.hub.naming import version_number
 from lora_hub.hub.shelf import Wanted, filter_adapters, is_of_base
 
@@ -57,7 +58,8 @@ def list_adapters(
 ) -> list[AdapterRef]:
     """The adapters of an organization, last changed first; those made elsewhere, too (their task is "").
 
-    One request a page of the Hub's listing, whatever the number of adapters. `task`: a task's id. `base`: a base's id,
+    One request a page of the Hub's listing, whatever the number of adapters; two once for each of those whose cards do
+    not tell owner and size (`filled_facts`). `task`: a task's id. `base`: a base's id,
     as the adapter's record or its card names it. `unpublished`: also those that were taken off the shelf, as far as
     this account may see them. `wanted`: only these, in its order. `versions`: fill them in, which takes another request
     for each adapter that remains. Raises HubError.
@@ -72,6 +74,7 @@ def list_adapters(
     if not unpublished:
         refs = [ref for ref in refs if not ref.unpublished]
     refs.sort(key=lambda ref: ref.updated, reverse=True)
+    refs = fill_facts(refs)
     if wanted is not None:
         refs = filter_adapters(refs, wanted)
     if versions and refs:

@@ -3,6 +3,7 @@ adapter."""
 
 import io
 import json
+import re
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,7 +17,7 @@ from lora_hub import hub as hubs
 from lora_hub import use_cases
 from lora_hub.core.errors import AdapterError, HubError, SpecError
 from lora_hub.core.schema import AdapterRef, Answer, PaneAnswer, Question, Score
-from lora_hub.hub import Wanted
+from lora_hub.hub import Wanted, filled_facts
 from lora_hub.hub.adapter_facts import MOST_SCORES, MOST_TEXT, ref_of
 from lora_hub.people import LOCAL, Person
 
@@ -136,6 +137,33 @@ def test_the_card_tells_the_list_language_size_and_owner(tmp_path: Path, hub) ->
     weights = (tmp_path / "adapter-0" / "adapter_model.safetensors").stat().st_size
     assert listed.size == weights and listed.owner == HfApi().whoami()["name"]
     assert hubs.list_adapters(wanted=Wanted(owner=listed.owner, search="told card")) == [listed]
+
+
+def test_what_an_older_card_does_not_say_the_hub_does_and_is_asked_once(
+    tmp_path: Path, hub, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ref = publish(tmp_path, "of-an-older-version")
+    api, weights = HfApi(), (tmp_path / "adapter-0" / "adapter_model.safetensors").stat().st_size
+    card = Path(api.hf_hub_download(ref.repo_id, "README.md")).read_text()
+    older = re.sub(r"^  (owner|size): .*\n", "", card, flags=re.M)
+    assert older != card
+    api.upload_file(path_or_fileobj=older.encode(), path_in_repo="README.md", repo_id=ref.repo_id)
+    me = api.whoami()["name"]
+    found = hubs.list_adapters(wanted=Wanted(owner=me, search="older version"))
+    assert [(one.repo_id, one.owner) for one in found] == [(ref.repo_id, me)] and found[0].size
+    bare = found[0].model_copy(update={"owner": "", "size": 0, "revision": ref.revision})
+    full = bare.model_copy(update={"owner": me, "size": weights})
+    assert filled_facts.fill_facts([bare]) == [full]
+    # Kept: nobody is asked again. What the Hub does not know stays unknown, and a damaged file is as none.
+    with monkeypatch.context() as patched:
+        patched.setattr(filled_facts, "open_api", lambda: pytest.fail("the Hub was asked again"))
+        assert filled_facts.fill_facts([bare])[0].owner == me
+    gone = bare.model_copy(update={"repo_id": f"{ORG}/never-there"})
+    (home / "cache" / filled_facts.FILE).write_text("[1]")
+    assert filled_facts.fill_facts([gone, bare]) == [gone, full]
+    monkeypatch.setattr(filled_facts, "MOST_ASKED", 0)
+    (home / "cache" / filled_facts.FILE).unlink()
+    assert filled_facts.fill_facts([bare]) == [bare]
 
 
 def test_collections_are_made_filled_and_read(tmp_path: Path, hub) -> None:
