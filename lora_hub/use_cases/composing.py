@@ -1,21 +1,29 @@
-"""Composing an adapter from others by a few examples, from the shell: the file is on this machine."""
+"""Composing an adapter from others by a few examples. It works in the thread that asks, one search after another, and
+ends when the person stops it."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lora_hub import hub
+from lora_hub import hub, runs
 from lora_hub.catalogue import bases
 from lora_hub.compare import Comparer, composing
 from lora_hub.core import settings
 from lora_hub.core.errors import LoraHubError
-from lora_hub.core.messages import _
 from lora_hub.core.schema import AdapterRef, Task
-from lora_hub.people import Person
+from lora_hub.people import Person, limits
 from lora_hub.people.rules import Action
+from lora_hub.use_cases import datasets
 from lora_hub.use_cases.case import use_case
+from lora_hub.use_cases.comparing import resolved
 from lora_hub.use_cases.publishing import asked_as
-from lora_hub.use_cases.training import find_base
+from lora_hub.use_cases.training import everybodys, find_base
+
+_TURN = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -46,26 +54,43 @@ def compose(
     private: bool = False,
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> Composition:
-    """Finds weights over adapters of a base (the organization's, where none are named) from the examples of a file, and
-    saves their sum where it is better than the best of them and than the base. base: whose adapters of the
-    organization; empty: the built-in one. publish: to the organization, then; that it may be is asked before the
-    search. Raises AdapterError, BaseError, DataError, HubError."""
-    if not person.is_local:
-        raise LoraHubError(_("The examples are a path of the machine it is asked on."), _("Use the shell."))
-    read = composing.read_examples(file, task, mapping)
-    judging = composing.read_examples(test, read.task, is_test=True) if test else None
-    org = org or settings.organization()
+    """Finds weights over adapters of a base (the organization's, where none are named) from the examples of a file of
+    this person's, and saves their sum where it is better than the best of them and than the base. base: whose adapters
+    of the organization; empty: the built-in one. publish: to the organization, then; that it may be is asked before the
+    search. On this machine it stays only for whoever sits at it. Raises AdapterError, BaseError, DataError, HubError,
+    RunError (stopped), AccessError where it exceeds a limit."""
+    for one in (file, test):
+        if one is not None:
+            datasets.check_own(person, one)
+    owner, ends = datasets.owner_of(person), _ends_at(person)
+
+    def is_over() -> bool:
+        return cancelled() or (ends > 0 and time.monotonic() > ends)
+
+    read = composing.read_examples(file, task, mapping, owner=owner)
+    judging = composing.read_examples(test, read.task, is_test=True, owner=owner) if test else None
+    org = org if org and person.is_local else settings.organization()
     left: list[composing.Left] = []
     if adapters:
-        panes = composing.name_publicly(comparer.resolve(list(adapters)))
+        panes = composing.name_publicly(resolved(person, comparer, [*adapters]))
     else:
-        panes, left = composing.gather_adapters(comparer.bases, find_base(person, base or bases.BUILT_IN), org)
+        wanted = find_base(person, base or bases.BUILT_IN)
+        if not person.is_local:
+            runs.check_base(wanted)
+        panes, left = composing.gather_adapters(comparer.bases, wanted, org)
     spec = composing.plan_adapter(read, panes[0].base, name=name, test=judging, seed=seed)
     if publish:
         with asked_as(person):
             hub.check_publishing(spec, org=org, private=private)
-    made = composing.compose_adapter(comparer.bases, panes, read, spec, test=judging, progress=progress)
+    with _turn(is_over):
+        made = composing.compose_adapter(
+            comparer.bases, panes, read, spec, test=judging, progress=progress, cancelled=is_over
+        )
+    if not person.is_local and not publish and made.folder is not None:
+        shutil.rmtree(made.folder, ignore_errors=True)
+        made = replace(made, folder=None)
     if not publish or made.folder is None:
         return Composition(made, tuple(left))
     try:
@@ -75,4 +100,27 @@ def compose(
             )
     except LoraHubError as error:
         return Composition(made, tuple(left), trouble=error)
+    finally:
+        if not person.is_local:  # nobody but whoever sits here may use a folder of this machine
+            shutil.rmtree(made.folder, ignore_errors=True)
     return Composition(made, tuple(left), published)
+
+
+def _ends_at(person: Person) -> float:
+    """When a search has to end, on the monotonic clock; 0: whenever it does. It starts only where a run or test of this
+    person might. Raises AccessError."""
+    if person.is_local:
+        return 0.0
+    return time.monotonic() + limits.check_start(person, 1, everybodys(person), time.time())
+
+
+@contextmanager
+def _turn(cancelled: Callable[[], bool]) -> Iterator[None]:
+    """Waits until nobody else's search works here. Raises RunError where the person does not."""
+    while not _TURN.acquire(timeout=0.2):
+        if cancelled():
+            raise composing.stopped()
+    try:
+        yield
+    finally:
+        _TURN.release()

@@ -3,7 +3,9 @@ offered only where it is better; on tiny random models and on adapters of the bu
 
 import copy
 import json
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import planted
 import pytest
@@ -12,8 +14,9 @@ import torch
 from huggingface_hub import HfApi
 from peft.tuners.lora import LoraLayer
 from persian import refused
+from test_kept import WILL
 
-from lora_hub import cli
+from lora_hub import cli, use_cases
 from lora_hub.answering.stack import AdapterStack
 from lora_hub.catalogue import bases
 from lora_hub.cli.compose import show_composed
@@ -29,6 +32,9 @@ from lora_hub.core.errors import AdapterError, DataError, HubError
 from lora_hub.core.schema import Task, Text2
 from lora_hub.data.prompts.prepare import Example
 from lora_hub.hub import fetch_region, read_adapter_record
+from lora_hub.people import LOCAL
+from lora_hub.ui.render.shelf import render_composed
+from lora_hub.ui.tabs.shelf.compose import Composing
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
 ORG = planted.ORG
@@ -216,6 +222,17 @@ def test_a_sum_is_offered_only_where_it_is_better(hub, tmp_path: Path, home: Pat
 
     # answers that no sum knows: nothing is better, nothing is written
     kept = sorted((home / "composed").iterdir())
+    # who signed in composes from their own files, and keeps nothing here that is not published
+    will = replace(WILL, token="", roles={ORG: "write"})
+    mine = [use_cases.add_dataset(will, path) for path in (few_file, test_file)]
+    with refused(DataError, match="no file of yours"):
+        use_cases.compose(replace(will, id="eve"), comparer, mine[0], planted.task_of())
+    parts = [f"{ORG}/part-{n}" for n in range(2)]
+    found = use_cases.compose(will, comparer, mine[0], planted.task_of(), adapters=parts, test=mine[1])
+    assert found.made.composed.is_offered and found.made.folder is None and found.published is None
+    shown = render_composed.composed(found, "en")
+    assert "A composed adapter is offered." in shown and "nothing of it is kept" in shown and "part-1" in shown
+    assert sorted((home / "composed").iterdir()) == kept
     wrong = [(text, task.labels[n % 2]) for n, (text, _label) in enumerate(right)]
     write_rows(few_file, wrong[:16])
     assert cli.main(["compose", str(few_file), "--task", "spam", "--publish", "--name", "no-sum", "--json"]) == 4
@@ -227,6 +244,20 @@ def test_a_sum_is_offered_only_where_it_is_better(hub, tmp_path: Path, home: Pat
         or ("every weight became 0" in told["error"]["message"])
     )
     assert sorted((home / "composed").iterdir()) == kept and not HfApi().repo_exists(f"{ORG}/no-sum")
+    # on the page the same, with the numbers; and where the person stops it
+    page, asked = Composing(SimpleNamespace(comparer=comparer)), ["en", "spam", "built-in"]
+    typed = "\n".join(f"{text} => {label}" for text, label in wrong[:16])
+    first, *_going, last = page.compose(*asked, typed, None, "[]", "", True, person=LOCAL)
+    assert "0 of 1 steps" in first[0] and "No sum is offered." in last[0] and last[3] == ""
+    assert "is not offered" in last[0] or "every weight became 0" in last[0]
+    assert "The base with examples in its prompt" in last[0] and f"{ORG}/part-1" in last[0] and " to " in last[0]
+    going = page.compose(*asked, typed, None, "[]", "", True, person=LOCAL)
+    page.stop("en", next(going)[3])
+    assert "stopped before its end; nothing was saved" in [*going][-1][0]
+    for text, said in ((" ", "There are no examples"), ("a => b\nc =>", "is no example")):
+        with refused(DataError, match=said):
+            next(page.compose(*asked, text, None, "[]", "", True, person=LOCAL))
+    assert sorted((home / "composed").iterdir()) == kept
     # one that cannot be summed is named, and one alone is no sum
     other = tmp_path / "dora"
     other.mkdir()

@@ -103,8 +103,26 @@ def test_the_shelf_in_a_browser(place: Place, browser: object, tmp_path: Path) -
         wait_for_text(page, ".toast-body", "For <b>customers</b> now holds 2 adapters")
         choose(page, "#lh-shelf-collection", "For <b>customers</b>")
         shows(page, "spam-fa", "spam-en", ordered=True)
+        composed_from_examples(page)
         unpublished_and_put_back(page, place)
         assert visit.errors == [] and visit.strangers == []
+
+
+def composed_from_examples(page: object) -> None:
+    """Typed examples are read, and what stands against a sum is said: these adapters have no weights."""
+    page.locator("#lh-compose-section button.label-wrap").click()
+    page.locator("#lh-compose-examples textarea").fill("You won a prize, call =>")
+    page.locator("#lh-compose").click()
+    wait_for_text(page, ".toast-body", "is no example")
+    lines = "\n".join(
+        f"{text} number {n} => {label}" for n in range(4) for text, label in (("Win", "spam"), ("Hi", "ham"))
+    )
+    page.locator("#lh-compose-examples textarea").fill(lines)
+    page.locator("#lh-compose").click()
+    wait_for_text(page, "#lh-composed", "0 adapters of built-in that can be summed")
+    expect(page.locator("#lh-compose")).to_be_visible()
+    expect(page.locator("#lh-compose-stop")).to_be_hidden()
+    assert faults(page, "composing from examples") == []
 
 
 def unpublished_and_put_back(page: object, place: Place) -> None:

@@ -1,7 +1,7 @@
 """The weighted sum of the organization's adapters that answers a few examples best, as an adapter of its own."""
 
 from lora_hub.compare.composing.gathering import Left, gather_adapters, name_publicly
-from lora_hub.compare.composing.judging import Composed
+from lora_hub.compare.composing.judging import Composed, stopped
 from lora_hub.compare.composing.reading import FewExamples, read_examples
 from lora_hub.compare.composing.saving import Made, compose_adapter, plan_adapter
 
@@ -15,4 +15,5 @@ __all__ = [
     "name_publicly",
     "plan_adapter",
     "read_examples",
+    "stopped",
 ]

@@ -52,7 +52,7 @@ def compose(
     if not 2 <= len(set(names)) == len(panes) <= MOST_ADAPTERS:
         raise AdapterError(
             _("A sum is of 2 to {most} different adapters, and {count} were named."),
-            _("Name others with --adapter."),
+            _("Choose others, or none for the organization's."),
             most=MOST_ADAPTERS,
             count=len(set(names)),
         )

@@ -37,7 +37,7 @@ def gather_adapters(bases: LoadedBases, base: BaseModel, org: str = "") -> tuple
     left: list[Left] = []
     for ref in refs:
         if len(panes) == MOST_ADAPTERS:
-            said = _("A sum is of at most {most} adapters; name this one with --adapter.", most=MOST_ADAPTERS)
+            said = _("A sum is of at most {most} adapters; choose this one among others.", most=MOST_ADAPTERS)
             left.append(Left(ref.repo_id, said))
             continue
         try:
@@ -53,7 +53,7 @@ def gather_adapters(bases: LoadedBases, base: BaseModel, org: str = "") -> tuple
     if len(panes) < 2:
         raise AdapterError(
             _("{organization} has {count} adapters of {base} that can be summed, and a sum takes two."),
-            _("Publish more of them, or name some with --adapter."),
+            _("Publish more of them, or choose some of this base yourself."),
             organization=org or settings.organization(),
             count=len(panes),
             base=base.id,

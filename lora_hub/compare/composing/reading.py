@@ -25,14 +25,14 @@ class FewExamples:
 
 
 def read_examples(
-    file: Path, task: Task, mapping: Mapping[str, str] | None = None, *, is_test: bool = False
+    file: Path, task: Task, mapping: Mapping[str, str] | None = None, *, is_test: bool = False, owner: str = ""
 ) -> FewExamples:
-    """Reads a file as training would, and checks it. is_test: it only judges. Raises DataError, also for too few
-    or too many examples, and for what cannot be trained on."""
+    """Reads a file as training would, and checks it. is_test: it only judges. owner: whose file it is. Raises
+    DataError, also for too few or too many examples, and for what cannot be trained on."""
     from lora_hub.data.columns import columns
     from lora_hub.data.inspector import inspect_file
 
-    seen = inspect_file(store.add_dataset(file), task, dict(mapping or {}), is_test=is_test)
+    seen = inspect_file(store.add_dataset(file, owner=owner), task, dict(mapping or {}), is_test=is_test)
     columns.check_mapping(seen.table, seen.task, seen.mapping)
     wrong = next((one for one in seen.problems if one.severity == "error"), None)
     if wrong is not None and not is_test:

@@ -18,7 +18,7 @@ from lora_hub.ui.frame.page import LIGHT, Page
 from lora_hub.ui.render.render import error_card
 from lora_hub.ui.render.shelf import render_shelf
 from lora_hub.ui.render.text import page_number
-from lora_hub.ui.tabs.shelf import shelf_adapter, shelf_picked
+from lora_hub.ui.tabs.shelf import compose, shelf_adapter, shelf_picked
 from lora_hub.ui.tabs.shelf.shelf_filters import UNPUBLISHED, Filters, choices_of, wanted_of
 from lora_hub.ui.tabs.shelf.shelf_kept import KeptListings
 
@@ -42,6 +42,7 @@ def build(page: Page, tab: gr.Tab) -> None:
         filters = Filters(page)
         shelf = shared.reading(page.words, elem_id="lh-shelf", js_on_load=COMPARE + shelf_picked.PICKING)
         picked = shelf_picked.Picked(page)
+        compose.build(page, tab, picked.names)
         one = shelf_adapter.OneAdapter(page)
     turned = gr.Textbox("", visible="hidden", elem_id="lh-shelf-page")
     pressed = gr.Textbox("", visible="hidden")
