@@ -102,6 +102,13 @@ def test_latin_names_keep_to_themselves_in_a_persian_sentence():
     )
 
 
+def test_a_number_keeps_its_sign_on_its_left() -> None:
+    assert render.sentence("بهتر است: +۱۱٫۰ واحد، ۳-۴ و «-۱»") == (
+        'بهتر است: <bdi dir="ltr">+۱۱٫۰</bdi> واحد، ۳-۴ و «<bdi>-۱</bdi>»'
+    )
+    assert "bdi" not in render.sentence("better: +11.0 points, -3")
+
+
 def test_isolating_characters_stay_in_pairs_and_no_others():
     assert render.escape(f"{FSI}a{PDI}b{FSI}c") == f"{FSI}a{PDI}b\ufffdc"
     assert render.escape("\u202ea\u2066b") == "\ufffda\ufffdb"

@@ -23,6 +23,8 @@ _LATIN_WORD = r"[-\w./\\:=@#+~%&?]*[A-Za-z][-\w./\\:=@#+~%&?]*"
 # A run ends before what lies between two names, such as a comma: they keep to themselves.
 _RIGHT_RUN = re.compile(f"([{RIGHT_TO_LEFT}](?:[{RIGHT_TO_LEFT}\u200c ]*[{RIGHT_TO_LEFT}])?)")
 _LATIN_RUN = re.compile(rf"((?<!\w)(?a:{_LATIN_WORD}(?: (?:{_LATIN_WORD}|\d[\w.]*))*)(?<![.:?]))", re.UNICODE)
+# A number keeps its sign on its left, where Persian has it, too; between right-to-left words it would go to the right.
+_SIGNED = re.compile(r"(?<![\w\u200c.,٫٬&#;])([+\u2212-][۰-۹][۰-۹٫٬]*٪?)")
 # Characters that would reorder or hide the text after them.
 _HIDING = re.compile("[\u202a\u202b\u202d\u202e\u2066-\u2068\x00-\x08\x0b\x0c\x0e-\x1f]")
 # A cell longer than this is cut on the page; the file itself is read whole.
@@ -65,7 +67,10 @@ def sentence(text: str) -> str:
         else:
             runs = (_LATIN_RUN if is_right_to_left else _RIGHT_RUN).split(part)
             shown.append(
-                "".join(f"<bdi>{escape(one)}</bdi>" if inner % 2 else escape(one) for inner, one in enumerate(runs))
+                "".join(
+                    f"<bdi>{escape(one)}</bdi>" if inner % 2 else _SIGNED.sub(r'<bdi dir="ltr">\1</bdi>', escape(one))
+                    for inner, one in enumerate(runs)
+                )
             )
     return "".join(shown)
 

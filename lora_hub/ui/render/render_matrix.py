@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lora_hub.core.messages import _, _n
-from lora_hub.ui.render.render import card, empty, escape, filled, isolate, sentence
+from lora_hub.ui.render.render import card, empty, escape, filled, isolate, sentence, waiting
 from lora_hub.ui.render.render_data import metric_title
 from lora_hub.ui.render.text import iso_moment, number, t
 
@@ -102,4 +102,4 @@ def filling(done: int, total: int, language: str) -> str:
     if not total:
         return card("good", sentence(t(_("Nothing is missing that can be computed here."), language)))
     said = t(_("{done} of {total} cells"), language, done=number(done, language), total=number(total, language))
-    return card("good" if done == total else "live", sentence(said))
+    return card("good", sentence(said)) if done == total else waiting(said)

@@ -25,7 +25,7 @@ def build(page: Page, tab: gr.Tab) -> None:
         with gr.Column(elem_classes="lh-section"):
             shared.html(f"<h2>{words.both(_('Your files'))}</h2>")
             files = shared.html(elem_id="lh-files")
-            with gr.Row(elem_classes="lh-tight"):
+            with gr.Row(elem_classes="lh-tight lh-plainfields"):
                 file = gr.Dropdown([], label=words(_("File")), min_width=260, visible=False, elem_id="lh-data-file")
                 delete = gr.Button(words(_("Delete")), size="md", scale=0, visible=False, elem_id="lh-data-delete")
         with gr.Column(elem_classes="lh-section"):

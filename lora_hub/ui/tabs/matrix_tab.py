@@ -22,7 +22,8 @@ def build(page: Page, tab: gr.Tab) -> None:
         "general questions, in points against the base."
     )
     with gr.Column(elem_classes="lh-page lh-wide"):
-        html(f"<p class='lh-quiet'>{words.both(why)}</p>")
+        signs = _("Outlined: the adapter's own task. –: not computed yet.")
+        html(f"<p class='lh-quiet'>{words.both(why)} {words.both(signs)}</p>")
         with gr.Row(elem_classes="lh-tight"):
             fill = gr.Button(words(_("Fill now")), size="md", scale=0, visible=False, elem_id="lh-matrix-fill")
             stop = gr.Button(words(_("Stop")), size="md", scale=0, visible=False, elem_id="lh-matrix-stop")

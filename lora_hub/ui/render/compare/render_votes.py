@@ -209,4 +209,4 @@ def _interval(one: Any, against: str, language: str) -> str:
 
 
 def _points(points: float, language: str) -> str:
-    return f"<b>{escape(number(round(points) or 0, language))}</b>"
+    return f'<b><bdi dir="ltr">{escape(number(round(points) or 0, language))}</bdi></b>'

@@ -6,7 +6,7 @@ from typing import Any
 from lora_hub.compare import test_sets
 from lora_hub.compare.test_sets import TestRow, TestState
 from lora_hub.core.errors import LoraHubError
-from lora_hub.core.messages import Message, _, _n, read_message
+from lora_hub.core.messages import Message, _, _n, read_message, text_in
 from lora_hub.core.schema import BASE, BASE_EXAMPLES, RunState, Score
 from lora_hub.ui.render.render import badge, card, cell, empty, error_card, escape, note, pager, sentence, table
 from lora_hub.ui.render.render_data import WHO, metric_title
@@ -14,7 +14,7 @@ from lora_hub.ui.render.render_table import direction_of
 from lora_hub.ui.render.runs.render_held_out import inputs_cell
 from lora_hub.ui.render.runs.render_runs import STATES, state_kind, whose
 from lora_hub.ui.render.test_sets import render_judged
-from lora_hub.ui.render.text import age, digits, duration, number, percent, t
+from lora_hub.ui.render.text import age, between, digits, duration, number, percent, t
 
 SHOWN_ROWS = 25
 FILTERS = {"disagree": _("where they disagree"), "wrong": _("where one is wrong"), "all": _("all")}
@@ -42,6 +42,14 @@ def pane_name(pane: str, language: str) -> str:
     return t(WHO[pane], language) if pane in (BASE, BASE_EXAMPLES) else pane
 
 
+def title(state: TestState, language: str) -> str:
+    """What people know the rows by: a file's name, or the task of the run that held them out."""
+    spec = state.spec
+    if spec.dataset is not None or not spec.run:
+        return spec.name
+    return t(_("held-out rows of {run}"), language, run=text_in(spec.task.title, language))
+
+
 def tests_list(tests: Sequence[TestState], chosen: str, language: str) -> str:
     if not tests:
         return empty(t(_("No test yet"), language), t(_("Choose rows and adapters, and start one."), language))
@@ -49,11 +57,12 @@ def tests_list(tests: Sequence[TestState], chosen: str, language: str) -> str:
     for one in tests:
         current = ' aria-current="true"' if one.id == chosen else ""
         adapters = _n("{count:,} adapter", "{count:,} adapters", count=len(one.spec.adapters))
+        told = between(language).join(escape(said) for said in (t(adapters, language), age(one.created, language)))
         items.append(
             f'<button type="button" class="lh-item" data-put="lh-test-id" data-value="{escape(one.id)}"{current}>'
-            f'<span class="lh-item-top"><b><bdi>{escape(one.spec.name)}</bdi></b>{_badge(one, language)}</span>'
-            f'<span class="lh-quiet">{escape(t(adapters, language))}, {escape(age(one.created, language))}'
-            f"</span>{whose(one, language)}</button>"
+            f'<span class="lh-item-top"><b><bdi>{escape(title(one, language))}</bdi></b>{_badge(one, language)}</span>'
+            f'<span class="lh-quiet">{told}</span>'
+            f"{whose(one, language)}</button>"
         )
     return f'<div class="lh-list">{"".join(items)}</div>'
 
@@ -70,9 +79,9 @@ def share_words(state: TestState) -> Message:
 
 def head(state: TestState, language: str) -> str:
     """What is asked of whom, the link to it, and how far it is."""
-    names = ", ".join(f"<bdi>{escape(name)}</bdi>" for name in state.spec.adapters)
+    names = between(language).join(f"<bdi>{escape(name)}</bdi>" for name in state.spec.adapters)
     told = (
-        f'<div class="lh-runhead"><h2><bdi>{escape(state.spec.name)}</bdi> {_badge(state, language)}</h2>'
+        f'<div class="lh-runhead"><h2><bdi>{escape(title(state, language))}</bdi> {_badge(state, language)}</h2>'
         f'<p class="lh-quiet">{names}</p><p class="lh-quiet"><code dir="ltr">{escape(state.id)}</code> '
         f'<button type="button" class="lh-small" data-link="?tab=tests&amp;test={escape(state.id)}" '
         f'data-copied="{escape(t(_("Copied"), language))}">{escape(t(_("Copy link"), language))}</button></p>'
@@ -98,7 +107,7 @@ def head(state: TestState, language: str) -> str:
         f'<div class="lh-bar{unsure}" role="progressbar" aria-label="{escape(t(_("Progress"), language))}" '
         f'aria-valuemin="0" aria-valuemax="100" aria-valuenow="{share:.0f}">'
         f'<i style="inline-size:{share:.1f}%"></i></div>'
-        f'<p class="lh-barwords"><span>{", ".join(words)}</span><span>{done}</span></p>'
+        f'<p class="lh-barwords"><span>{between(language).join(words)}</span><span>{done}</span></p>'
     )
 
 
@@ -124,7 +133,7 @@ def result(found: dict[str, Any], problems: Sequence[Any], language: str) -> str
             for one in problems
         ],
         f'<p class="lh-quiet">{escape(t(_("{rows}; per cent with 95 % intervals"), language, rows=counted))}</p>',
-        table(heads, rows, "lh-scores"),
+        table(heads, rows, "lh-scores", stacked=True),
         _pairs(found["pairs"], language),
     ]
     if found["few_shot"]["reason"]:

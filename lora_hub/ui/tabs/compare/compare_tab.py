@@ -57,7 +57,7 @@ class Fields:
         self.chat = gr.Textbox("", visible="hidden")
         self.nothing = shared.html(elem_id="lh-nothing")
         self.strengths = gr.Textbox("", visible="hidden", elem_id="lh-strengths")
-        with gr.Row():
+        with gr.Row(elem_classes="lh-boxes"):
             self.with_base = gr.Checkbox(
                 True, label=words(_("Answer with the base, too")), min_width=160, elem_id="lh-with-base"
             )

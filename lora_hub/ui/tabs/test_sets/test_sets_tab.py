@@ -74,6 +74,7 @@ class NewTest:
                 self.agreed = gr.Checkbox(
                     False, label=words(_("Send it there")), visible=False, elem_id="lh-test-judge-agreed"
                 )
+            self.starting = shared.html(elem_id="lh-test-starting")
             self.start = gr.Button(words(_("Start")), variant="primary", size="md", elem_id="lh-test-start")
             self.refused = shared.html(elem_id="lh-test-refused")
 
@@ -101,7 +102,7 @@ class ShownTest:
             self.delete = gr.Button(words(_("Delete")), size="sm", visible=False, elem_id="lh-test-delete")
         self.result = shared.html(elem_id="lh-test-result")
         with gr.Column(visible=False) as self.box:
-            with gr.Row(elem_classes="lh-tight"):
+            with gr.Row(elem_classes="lh-tight lh-plainfields"):
                 self.plot = gr.Dropdown([], label=words(_("Plot")), min_width=220, elem_id="lh-test-plot")
                 self.pane = gr.Dropdown([], label=words(_("Model")), min_width=220, elem_id="lh-test-pane")
             self.picture = shared.html(elem_id="lh-test-picture")
@@ -165,15 +166,10 @@ def _wire(page: Page, tab: gr.Tab, new: NewTest, listed: gr.HTML, shown: ShownTe
         trigger_mode="always_last",
     )
     starting = [language, new.rows, new.adapters, new.base, new.examples, new.judge, new.model, new.agreed]
-    new.start.click(
-        told(testing.start),
-        starting,
-        [shown.id, new.refused],
-        concurrency_id="tests",
-        concurrency_limit=4,
-        show_progress="minimal",
-        api_visibility="private",
-    )
+    start_shown = [new.starting, new.start]
+    new.start.click(told(testing.wait), language, start_shown, **LIGHT).then(
+        told(testing.start), starting, [shown.id, new.refused], **slow
+    ).then(told(testing.ready), language, start_shown, **LIGHT)
     shown.id.change(None, shown.id, None, js=ADDRESS, api_visibility="private")
     for button, handler in (
         (shown.cancel, testing.cancel),

@@ -21,6 +21,7 @@ from lora_hub.ui.frame.asking import asked_by, has_sent
 from lora_hub.ui.frame.page import Page, asks_again, inform, not_pressed
 from lora_hub.ui.render import render
 from lora_hub.ui.render.render_data import metric_title
+from lora_hub.ui.render.runs.run_names import name_runs
 from lora_hub.ui.render.test_sets import render_tests, test_plots
 from lora_hub.ui.render.text import digits, page_number, t
 from lora_hub.ui.tabs.compare.compare_question import choices
@@ -41,10 +42,10 @@ class Testing:
         offered = []
         if rules.may(person, Action.TRAIN):
             offered += [(one.name, FILE + one.id) for one in use_cases.list_datasets(person)]
-        for run in use_cases.list_runs(person, self.page.runs):
-            if run.metrics:
-                said = t(_("held-out rows of {run}"), language, run=run.id)
-                offered.append((said, RUN + run.id))
+        for name in name_runs(use_cases.list_runs(person, self.page.runs)).values():
+            if name.run.metrics:
+                said = t(_("held-out rows of {run}"), language, run=name.line(language))
+                offered.append((said, RUN + name.run.id))
         if rows and rows not in {value for _name, value in offered}:
             offered.append((rows, rows))
         return [
@@ -66,6 +67,14 @@ class Testing:
 
     def tell_judge(self, language: str, judge: str | None, model: str, *, person: Person) -> Any:
         return test_sets_judge.tell(self.page, language, judge, model, person)
+
+    def wait(self, language: str) -> list[Any]:
+        """[what is said while a test is prepared, Start]"""
+        said = _("The rows and adapters are looked at.")
+        return [render.waiting(t(said, language)), gr.Button(interactive=False)]
+
+    def ready(self, language: str) -> list[Any]:
+        return ["", gr.Button(interactive=True)]
 
     def start(
         self,
