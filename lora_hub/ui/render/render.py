@@ -24,7 +24,7 @@ _LATIN_WORD = r"[-\w./\\:=@#+~%&?]*[A-Za-z][-\w./\\:=@#+~%&?]*"
 _RIGHT_RUN = re.compile(f"([{RIGHT_TO_LEFT}](?:[{RIGHT_TO_LEFT}\u200c ]*[{RIGHT_TO_LEFT}])?)")
 _LATIN_RUN = re.compile(rf"((?<!\w)(?a:{_LATIN_WORD}(?: (?:{_LATIN_WORD}|\d[\w.]*))*)(?<![.:?]))", re.UNICODE)
 # A number keeps its sign on its left, where Persian has it, too; between right-to-left words it would go to the right.
-_SIGNED = re.compile(r"(?<![\w\u200c.,٫٬&#;])([+\u2212-][۰-۹][۰-۹٫٬]*٪?)")
+_SIGNED = re.compile(r"(?<![\w\u200c.,\u066b\u066c&#;])([+\u2212-][\u06f0-\u06f9][\u06f0-\u06f9\u066b\u066c]*\u066a?)")
 # Characters that would reorder or hide the text after them.
 _HIDING = re.compile("[\u202a\u202b\u202d\u202e\u2066-\u2068\x00-\x08\x0b\x0c\x0e-\x1f]")
 # A cell longer than this is cut on the page; the file itself is read whole.
