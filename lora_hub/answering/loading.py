@@ -80,6 +80,7 @@ def load_tokenizer(base: BaseModel) -> Any:
     """
     with _LOADING, _in_words(base):
         tokenizer = transformers.AutoTokenizer.from_pretrained(source(base), trust_remote_code=False, **_revision(base))
+    _hush(tokenizer)
     tokenizer.padding_side = "left"
     if tokenizer.pad_token_id is None:
         vocabulary = tokenizer.get_vocab()
@@ -98,7 +99,15 @@ def read_tokenizer(folder: Path) -> Any:
     """The tokenizer in a folder, as its files say. Runs no code of theirs and asks no Hub. Raises what transformers
     raises."""
     with _LOADING:
-        return transformers.AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False, local_files_only=True)
+        found = transformers.AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False, local_files_only=True)
+    _hush(found)
+    return found
+
+
+def _hush(tokenizer: Any) -> None:
+    """A text is often put into tokens to see whether it fits; what does not is never given to a model, and the warning
+    that it would fail there puzzles whoever reads it."""
+    tokenizer.deprecation_warnings["sequence-length-is-longer-than-the-specified-maximum"] = True
 
 
 def load_base(

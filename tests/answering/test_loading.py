@@ -16,6 +16,7 @@ import torch
 from persian import refused
 from safetensors.torch import load_file, save_file
 from tiny_bases import build, byte_tokenizer
+from transformers import tokenization_utils_base
 
 from lora_hub.answering import loading
 from lora_hub.catalogue import bases
@@ -59,6 +60,15 @@ def test_a_folder_comes_back_frozen_in_eval_mode_and_whole(saved):
     assert tokenizer.padding_side == "left"
     assert tokenizer.decode(tokenizer("سلام").input_ids) == "سلام"
     assert loading.load_base(base, precision="bf16").dtype == torch.bfloat16
+
+
+def test_a_text_that_is_counted_to_see_whether_it_fits_warns_nobody(saved, monkeypatch):
+    said, folder, text = [], saved, "one two three " * 2000
+    monkeypatch.setattr(tokenization_utils_base.logger, "warning", lambda *told: said.append(told))
+    for tokenizer in (loading.load_tokenizer(bases.get_base("built-in")), loading.read_tokenizer(folder)):
+        tokenizer.model_max_length = 512
+        assert len(tokenizer(text)["input_ids"]) > 512
+    assert said == []
 
 
 def test_the_built_in_base_loads():
