@@ -165,6 +165,13 @@ class TrainSpec(Noun):
         Literal["auto", "on", "off"],
         Setting(_("Gradient checkpointing"), _("Less memory, more time; auto: only where memory needs it.")),
     ] = "auto"
+    even_labels: Annotated[
+        Literal["auto", "on", "off"],
+        Setting(
+            _("Even out labels"),
+            _("Rows of rare labels are trained on more often; auto: where a label is much rarer than the others."),
+        ),
+    ] = "off"
     held_out: Annotated[
         float, Field(gt=0, lt=0.9), Setting(_("Held-out share"), _("Share of the rows never trained on."))
     ] = 0.2

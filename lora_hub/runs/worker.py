@@ -126,7 +126,7 @@ class Worker(Owner):
     def prepare(self, tokenizer: Any) -> Prepared:
         """Reads and encodes the rows. Raises DataError where they cannot be trained on."""
         from lora_hub.data.prompts import prepare
-        from lora_hub.training import recipe
+        from lora_hub.training import even_labels, recipe
 
         spec = self.spec
         self.phase("reading the data")
@@ -141,6 +141,8 @@ class Worker(Owner):
         for part, rows in (("training", encoded), ("validation", validation), ("held-out", held_out)):
             if rows.too_long:
                 self.note(too_long_note(part, rows.too_long, spec.max_length))
+        if said := even_labels.note(spec, encoded):
+            self.note(said)
         if not held_out.examples or not validation.examples:
             prepare.check_trainable(held_out if not held_out.examples else validation, len(split.test), spec.max_length)
         counts = count_rows(task, split, encoded, validation, held_out)

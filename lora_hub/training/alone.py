@@ -19,6 +19,7 @@ from lora_hub.core.messages import _
 from lora_hub.core.schema import TrainSpec
 from lora_hub.data.prompts.prepare import Encoded
 from lora_hub.training import checkpoints
+from lora_hub.training.even_labels import even_labels
 from lora_hub.training.patience import Patience
 from lora_hub.training.trainer_settings import (
     MAX_GRAD_NORM,
@@ -115,7 +116,7 @@ def train_adapter(
             trainer = SFTTrainer(
                 model=model,
                 args=config,
-                train_dataset=Dataset.from_list(labelled(train)),
+                train_dataset=Dataset.from_list(labelled(even_labels(spec, train))),
                 eval_dataset=Dataset.from_list(labelled(validation)),
                 processing_class=tokenizer,
                 peft_config=make_lora_config(spec),

@@ -135,3 +135,19 @@ def test_a_micro_batch_that_does_not_divide_the_batch_is_told() -> None:
     assert why["micro_batch"] == "set by you; 4 at once, so that a step is 16 rows"
     why = {key: str(reason) for key, _, reason in recipe.explain(make(batch="16", micro_batch="8"))}
     assert why["micro_batch"] == "set by you"
+
+
+@pytest.mark.parametrize("effort", recipe.EFFORTS)
+@pytest.mark.parametrize("rows", [20, 50, 160, 370])
+def test_few_rows_are_seen_until_something_is_learnt(effort: str, rows: int) -> None:
+    """A real base: one pass over 160 rows was ten steps, after which nothing was learnt."""
+    level = recipe.EFFORTS.index(effort)
+    spec = make(effort, rows)
+    steps = recipe.estimate(spec, tokens_row=40).steps
+    assert steps >= recipe.LEAST_STEPS[level] or spec.epochs == recipe.MOST_PASSES[level]
+    assert spec.epochs <= recipe.MOST_PASSES[level]
+    assert "few rows" in str({key: why for key, _, why in recipe.explain(spec)}["epochs"])
+
+
+def test_many_rows_are_seen_as_often_as_before() -> None:
+    assert [make(effort, 1000).epochs for effort in recipe.EFFORTS] == [1, 3, 5]

@@ -1,0 +1,63 @@
+"""Rows of rare labels come more often."""
+
+from collections import Counter
+
+import pytest
+
+from lora_hub.catalogue import bases
+from lora_hub.catalogue.tasks import catalogue
+from lora_hub.core.schema import DatasetInfo, TrainSpec
+from lora_hub.data.prompts.prepare import Encoded, Example
+from lora_hub.training import recipe
+from lora_hub.training.even_labels import MOST_COPIES, even_labels, note
+
+
+def rows(**counts: int) -> Encoded:
+    answers = [label for label, count in counts.items() for _ in range(count)]
+    examples = [Example(number, {"text": str(number)}, answer) for number, answer in enumerate(answers, 1)]
+    return Encoded([{"input_ids": [one.row], "completion_mask": [1]} for one in examples], examples)
+
+
+def spec_of(way: str = "auto", task: str = "spam") -> TrainSpec:
+    info = DatasetInfo(fingerprint="0" * 16, name="x.csv", rows=100, columns=("text", "answer"), format="csv")
+    return recipe.make_spec(
+        catalogue.get_task(task), bases.get_base("built-in"), info, {}, overrides={"even_labels": way}
+    )
+
+
+def test_a_rare_label_comes_as_often_as_the_common_one() -> None:
+    given = rows(ham=87, spam=13)
+    found = even_labels(spec_of(), given)
+    assert Counter(example.answer for example in found.examples) == {"ham": 87, "spam": 87}
+    # All rows, equally often but for one, and each with its own tokens.
+    each = Counter(example.row for example in found.examples)
+    assert set(each) == {*range(1, 101)} and {each[row] for row in range(88, 101)} == {6, 7}
+    assert [row["input_ids"][0] for row in found.rows] == [example.row for example in found.examples]
+    said = note(spec_of(), given)
+    assert "those of spam 6.7 times for once of ham" in str(said)
+
+
+def test_a_row_comes_ten_times_at_most() -> None:
+    found = even_labels(spec_of(), rows(ham=97, spam=3))
+    assert Counter(example.answer for example in found.examples) == {"ham": 97, "spam": 3 * MOST_COPIES}
+
+
+@pytest.mark.parametrize(
+    ("way", "task", "counts"),
+    [
+        ("auto", "spam", {"ham": 70, "spam": 30}),  # the rarest has more than half of its fair share
+        ("off", "spam", {"ham": 87, "spam": 13}),
+        ("on", "spam", {"ham": 50, "spam": 50}),
+        ("on", "translation", {"ham": 87, "spam": 13}),  # answers that are texts have no labels
+    ],
+)
+def test_nothing_is_repeated(way: str, task: str, counts: dict[str, int]) -> None:
+    given = rows(**counts)
+    found = even_labels(spec_of(way, task), given)
+    assert [example.row for example in found.examples] == [example.row for example in given.examples]
+    assert note(spec_of(way, task), given) is None
+
+
+def test_on_evens_out_what_auto_leaves() -> None:
+    found = even_labels(spec_of("on"), rows(ham=70, spam=30))
+    assert Counter(example.answer for example in found.examples) == {"ham": 70, "spam": 70}
