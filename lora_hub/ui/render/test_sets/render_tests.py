@@ -221,10 +221,11 @@ def _answer(row: TestRow, pane: str, language: str) -> str:
     kind = "" if judgement.right is None else "lh-right" if judgement.right else "lh-wrong"
     more = ""
     if answer.probabilities:
-        more = f' <span class="lh-quiet">{escape(percent(100 * answer.confidence, language, 0))}</span>'
+        more = f' <bdi dir="ltr" class="lh-quiet">{escape(percent(100 * answer.confidence, language, 0))}</bdi>'
     elif judgement.right is None:
         more = f" {badge(number(judgement.score, language, 1))}"
-    return f'<span class="{kind}">{cell(answer.text, 300)}</span>{more}'
+    # what stands below an answer begins at its side
+    return f'<div{direction_of([answer.text])}><span class="{kind}">{cell(answer.text, 300)}</span>{more}</div>'
 
 
 def is_going(state: TestState) -> bool:
