@@ -87,10 +87,12 @@ def read_region(folder: Path) -> TaskRegion | None:
 def _numbers(file: Any, name: str) -> Any:
     import numpy
 
-    shape = file.get_slice(name).get_shape()
+    found = file.get_slice(name)
+    shape = found.get_shape()
     if len(shape) > 2 or any(size > MOST_DIMENSIONS for size in shape):
         raise ValueError(_("its shapes are not those of a region"))
-    found = file.get_tensor(name)
-    if found.dtype not in (numpy.float32, numpy.float16) or not (numpy.abs(found) <= LARGEST).all():
+    # numpy has not all types that such a file may name
+    values = file.get_tensor(name).astype(numpy.float64) if found.get_dtype() in ("F32", "F16") else None
+    if values is None or not (numpy.abs(values) <= LARGEST).all():
         raise ValueError(_("it holds values that are not numbers"))
-    return found.astype(numpy.float64)
+    return values
