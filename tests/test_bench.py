@@ -133,3 +133,31 @@ def test_quality_of_texts_is_the_mean_of_the_rows() -> None:
     one = {"metric": "chrf", "scored": 4, "scores": [10, 20, 30, 40]}
     assert quality.value_of(one) == 25
     assert quality.compare([one], [{**one, "scores": [0, 20, 30, 40]}]).difference == pytest.approx(2.5)
+
+
+def test_what_only_a_gpu_can_say_runs_small_on_a_cpu(tmp_path, capsys, monkeypatch) -> None:
+    """The script for a GPU, every part of it that needs no other process, with tiny shapes."""
+    monkeypatch.syspath_prepend(str(BENCH.parent / "gpu"))
+    import day
+
+    out = tmp_path / "day.json"
+    monkeypatch.setattr("sys.argv", ["day.py", "--small", "--only", "sft,stack,together,graphs,nf4", "--out", str(out)])
+    assert day.main() == 0
+    told = json.loads(out.read_text())
+    assert told["sft"]["tokens_s"] == pytest.approx(4 * 32 / told["sft"]["step_s"], rel=0.02)
+    assert told["stack"]["ratio"] > 0.5 and told["stack"]["decode_step_ms"] > 0 and told["together"]["ratio"] > 0.5
+    assert told["graphs"]["plain_ms"] > 0 and "left_out" in told["nf4"]
+    monkeypatch.setitem(day.PARTS, "sft", lambda day: 1 / 0)
+    monkeypatch.setattr("sys.argv", ["day.py", "--small", "--only", "sft,nf4", "--out", str(out)])
+    assert day.main() == 1, "a part that fails is told, and the others go on"
+    assert "ZeroDivisionError" in out.read_text() and "left_out" in out.read_text()
+
+
+def test_flops_of_a_token_are_counted_from_the_weights(monkeypatch) -> None:
+    monkeypatch.syspath_prepend(str(BENCH.parent / "gpu"))
+    import day
+
+    model = day.Day(True, 60).build("tiny")
+    linear = 2 * (64 * 64 * 2 + 64 * 32 * 2 + 64 * 96 * 3)
+    head, lora = 64 * 512, 2 * 16 * (2 * 128 + 2 * 96 + 3 * 160)
+    assert day.flops_per_token(model, 32) == 4 * (linear + head) + 6 * lora + 6 * 2 * 64 * 32
