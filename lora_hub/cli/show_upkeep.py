@@ -3,7 +3,7 @@
 from typing import Any
 
 from lora_hub.cli.screen import Part, Table
-from lora_hub.core.messages import Message, _
+from lora_hub.core.messages import Message, _, _n
 
 # The parts of the disk, by `use_cases.Part.kind`.
 PARTS = {
@@ -54,7 +54,9 @@ def show_disk(result: dict[str, Any]) -> list[Part]:
 
 
 def show_deleted(result: dict[str, Any]) -> list[Part]:
-    gone = [*result["runs"], *result["datasets"], *result["adapters"]]
+    gone: list[Message | str] = [*result["runs"], *result["datasets"], *result["adapters"], *result["tests"]]
+    if result["comparisons"]:
+        gone.append(_n("{count:,} comparison", "{count:,} comparisons", count=result["comparisons"]))
     return [_("deleted: {name}", name=name) for name in gone] or [_("There was nothing to delete.")]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from lora_hub.cli.options import connected_hub
 from lora_hub.core.errors import LoraHubError, SpecError
-from lora_hub.core.messages import Message, _, joined, several
+from lora_hub.core.messages import Message, _, _n, joined, several
 from lora_hub.people import LOCAL
 
 Result = dict[str, Any]
@@ -124,10 +124,12 @@ def delete(options: argparse.Namespace) -> Result:
         _agree(
             options,
             _(
-                "{runs:,} runs and {files:,} files of {owner} ({size:,.1f} MB). Published adapters that go: "
-                "{adapters}; that stay: {kept}",
-                runs=len(data.runs),
-                files=len(data.files),
+                "{runs}, {files}, {tests} and {comparisons} of {owner} with their votes ({size:,.1f} MB). Published "
+                "adapters that go: {adapters}; that stay: {kept}",
+                runs=_n("{count:,} run", "{count:,} runs", count=len(data.runs)),
+                files=_n("{count:,} file", "{count:,} files", count=len(data.files)),
+                tests=_n("{count:,} test", "{count:,} tests", count=len(data.tests)),
+                comparisons=_n("{count:,} comparison", "{count:,} comparisons", count=data.comparisons),
                 owner=data.owner,
                 size=data.size / 1e6,
                 adapters=several(adapters) if adapters else _("none"),
@@ -135,7 +137,14 @@ def delete(options: argparse.Namespace) -> Result:
             ),
         )
         use_cases.delete_data(LOCAL, name, adapters=options.adapters)
-        return _deleted(kind, runs=list(data.runs), datasets=[one.id for one in data.files], adapters=list(adapters))
+        return _deleted(
+            kind,
+            runs=list(data.runs),
+            datasets=[one.id for one in data.files],
+            adapters=list(adapters),
+            tests=list(data.tests),
+            comparisons=data.comparisons,
+        )
 
 
 def _agree(options: argparse.Namespace, what: Message, leaning: Sequence[Message] = ()) -> None:
@@ -148,5 +157,7 @@ def _agree(options: argparse.Namespace, what: Message, leaning: Sequence[Message
         )
 
 
-def _deleted(kind: str, **what: list[str]) -> Result:
-    return {"kind": kind, "runs": [], "datasets": [], "adapters": [], "versions": [], **what}
+def _deleted(kind: str, **what: list[str] | int) -> Result:
+    """comparisons: how many."""
+    nothing = {"runs": [], "datasets": [], "adapters": [], "versions": [], "tests": [], "comparisons": 0}
+    return {"kind": kind, **nothing, **what}

@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 from test_collecting import run_in
+from test_kept import keep
+from test_test_sets import made
 
 from lora_hub import cli, use_cases
+from lora_hub.compare.test_sets import list_tests
 from lora_hub.core import settings, store
 from lora_hub.people import LOCAL, Person
 
@@ -49,15 +52,16 @@ def test_the_disk_is_told_by_what_takes_it_and_cleaned(
 
 
 def test_nothing_goes_without_yes(capsys: pytest.CaptureFixture, tmp_path: Path) -> None:
-    run_id, upload = run_in("succeeded"), tmp_path / "rows.csv"
+    run_id, upload, test_id = run_in("succeeded"), tmp_path / "rows.csv", made("local")
     upload.write_text("text,label\na,b\n")
     use_cases.add_dataset(LOCAL, upload)
+    keep(LOCAL)
     (file,) = tell(capsys, "datasets")["datasets"]
     assert (file["name"], file["bytes"], file["runs"]) == ("rows.csv", 15, [])
     for what, said in (
         (("run", run_id), f"the run {run_id}"),
         (("dataset", file["dataset"]), "the file"),
-        (("person", "local"), "1 runs and 1 files of local"),
+        (("person", "local"), "1 run, 1 file, 1 test and 1 comparison of local with their votes"),
     ):
         told = tell(capsys, "delete", *what, expect=1)["error"]
         assert told["message"].startswith("Nothing was deleted. This would be, for good: ") and said in told["message"]
@@ -72,4 +76,5 @@ def test_nothing_goes_without_yes(capsys: pytest.CaptureFixture, tmp_path: Path)
         (("everything", "x"), 2),
     ):
         assert tell(capsys, "delete", *what, "--yes", expect=status)["error"]["message"]
-    assert tell(capsys, "delete", "person", "local", "--yes")["runs"] == []
+    gone = tell(capsys, "delete", "person", "local", "--yes")
+    assert (gone["runs"], gone["tests"], gone["comparisons"]) == ([], [test_id], 1) and list_tests() == []
