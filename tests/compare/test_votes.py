@@ -182,6 +182,14 @@ def test_boards_are_of_each_task_by_what_was_shown() -> None:
     assert set(best.unclear) == {"base", "lora-hub/other@0123456789ab"}, "five votes separate nothing"
 
 
+def test_a_file_of_made_up_tasks_hides_no_board() -> None:
+    forged = "\n".join(json.dumps(line(f"{n:016x}", at=0.0, task=f"a{n}")) for n in range(boards.MOST_TASKS))
+    real = [line(f"{n:016x}", at=9.0, task="spam") for n in range(5000, 5002)]
+    there = {"eve": forged.encode(), "will": "\n".join(map(json.dumps, real)).encode()}
+    found = boards.rank_by_task(boards.collect_votes({}, there)[0])
+    assert next(iter(found)) == "spam" and found["spam"].votes == 2 and len(found) == boards.MOST_TASKS
+
+
 def test_nothing_tells_whom_a_vote_was_for_while_it_may_be_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither the board nor the organization's repo; and who takes the data along, which names the models, votes late
     from then on."""

@@ -29,12 +29,13 @@ def collect_votes(here: Mapping[str, Votes], there: Mapping[str, bytes]) -> tupl
 
 
 def rank_by_task(votes: Iterable[Vote]) -> dict[str, Board]:
-    """A board for each task ("" for questions without one), the one with most votes first."""
+    """A board for each task ("" for questions without one), the one with most votes first; of too many tasks those with
+    most votes, because a file of the repo may name any that come before all others."""
     ballots: dict[str, list[Ballot]] = {}
     for vote in votes:
-        if vote.task in ballots or len(ballots) < MOST_TASKS:
-            ballots.setdefault(vote.task, []).append(ballot_of(vote))
-    return {task: rank(found) for task, found in sorted(ballots.items(), key=lambda item: (-len(item[1]), item[0]))}
+        ballots.setdefault(vote.task, []).append(ballot_of(vote))
+    first = sorted(ballots.items(), key=lambda item: (-len(item[1]), item[0]))[:MOST_TASKS]
+    return {task: rank(found) for task, found in first}
 
 
 def ballot_of(vote: Vote) -> Ballot:
