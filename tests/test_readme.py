@@ -153,6 +153,13 @@ def test_every_command_of_the_shell_runs(folder: Path, home: Path, hub) -> None:
 def test_what_it_names_exists() -> None:
     for path in re.findall(r"\]\(((?!http)[^)#]+)\)", BODY):
         assert (ROOT / path).exists(), path
+    headings = {
+        re.sub(r"[^\w -]", "", title.lower()).strip().replace(" ", "-")
+        for title in re.findall(r"^#+ (.+)$", BODY, re.M)
+    }
+    texts = [BODY, *((ROOT / name).read_text(encoding="utf-8") for name in ("CONTRIBUTING.md", "spaces/README.md"))]
+    for anchor in re.findall(r"\]\((?:(?:\.\./)?README\.md)?#([\w-]+)\)", "".join(texts)):
+        assert anchor in headings, anchor
     for path in re.findall(r"`((?:tests|lora_hub|spaces)/[\w/.]+\.\w+)`", BODY):
         assert (ROOT / path).exists(), path
     source = "\n".join(
