@@ -39,8 +39,9 @@ from lora_hub.core.schema import Calibration
 
 # Bytes of logits at once, by device: little enough to fit beside a base.
 LOGITS_BYTES = {"cpu": 128 << 20, "cuda": 1 << 30}
-# Tokens in one forward from which on more of them are hardly faster.
-_BUSY_TOKENS = 768
+# By device: tokens in one forward from which on more of them are hardly faster, and how many times its shortest prompt
+# the longest may be from there on. A CPU is busy early, and padding costs it as much as tokens do.
+_BUSY_TOKENS = {"cpu": (512, 1.2), "cuda": (768, 1.25)}
 # Of many labels, those that cannot come within this of the best one any more (a chance below 1 in 8 million) are left
 # at what their first token leaves possible, which is more than their likelihood.
 PRUNE_NATS = 16.0
@@ -109,7 +110,8 @@ def score_labels(
     budget = batch_tokens or batch_budget(stack)
     shared = share_beginnings(stack, plan, [row.ids for row in rows], pad) if rows else None
     scored: list[list[float] | None] = [None] * len(rows)
-    batches, done = _batches(rows, plan, budget, shared), 0
+    busy = _BUSY_TOKENS.get(stack.model.device.type, _BUSY_TOKENS["cpu"])
+    batches, done = _batches(rows, plan, budget, shared, busy), 0
     while batches:
         if cancelled is not None and cancelled():
             return None
@@ -326,18 +328,20 @@ class _Continued:
         return out.logits[:, -longest:]
 
 
-def _batches(rows: list[LabelRow], plan: Plan, budget: int, shared: SharedBeginnings | None) -> list[list[int]]:
+def _batches(
+    rows: list[LabelRow], plan: Plan, budget: int, shared: SharedBeginnings | None, busy: tuple[int, float]
+) -> list[list[int]]:
     """Rows of an adapter together, whose products are then large, and among them those of similar length; the last is
     taken first. Once a batch is large enough to keep the device busy, it takes no row of another adapter any more, and
-    none that would be padded by a quarter of itself."""
+    none that would be padded too much: `busy` says when and what."""
     own = [len(row.ids) - (shared.lengths[plan.serials[i]] if shared else 0) for i, row in enumerate(rows)]
     batches: list[list[int]] = []
     longest = tokens = 0
     for i in sorted(range(len(rows)), key=lambda i: (plan.serials[i], len(rows[i].ids)), reverse=True):
         first = batches[-1][0] if batches else i
-        unlike = plan.serials[i] != plan.serials[first] or own[first] > 1.25 * own[i]
+        unlike = plan.serials[i] != plan.serials[first] or own[first] > busy[1] * own[i]
         longest = max(longest, len(rows[i].ids))
-        if not batches or (len(batches[-1]) + 1) * longest > budget or (unlike and tokens >= _BUSY_TOKENS):
+        if not batches or (len(batches[-1]) + 1) * longest > budget or (unlike and tokens >= busy[0]):
             batches.append([])
             longest, tokens = len(rows[i].ids), 0
         batches[-1].append(i)

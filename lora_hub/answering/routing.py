@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from lora_hub.answering import products
 from lora_hub.answering.peft_folder import LayerWeights
 from lora_hub.core.errors import AdapterError
 from lora_hub.core.messages import _
@@ -39,6 +40,10 @@ _FEW_ROWS = 8
 _SAME_INPUT = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))
 
 
+# The merged weights of an adapter, by layer, of which so many tokens come; or None.
+Merger = Callable[[Attached, int], dict[str, torch.Tensor] | None]
+
+
 @dataclass(frozen=True, eq=False)
 class StackedLayer:
     """n adapters on one layer. a: [n, in, r_max]; b: [n, r_max, out], the adapters' scales multiplied in. shared: A of
@@ -57,14 +62,18 @@ class Plan:
     """Which adapter each row of a batch goes through, and the tensors that takes. Made by `AdapterStack.plan`.
 
     Rows are worked on in the order of their adapters. Where every adapter has as many rows as the next one, and few,
-    all of them go through one batched product; else adapter by adapter, each with all its rows at once.
+    all of them go through one batched product; else adapter by adapter, each with all its rows at once, and those of
+    many tokens through weights that the adapter is merged into (`merger`).
     """
 
     def __init__(
-        self, adapters: list[Attached], stacker: Callable[[list[Attached]], dict[str, StackedLayer] | None]
+        self,
+        adapters: list[Attached],
+        stacker: Callable[[list[Attached]], dict[str, StackedLayer] | None],
+        merger: Merger | None = None,
     ) -> None:
         self._adapters = list(adapters)
-        self._stacker = stacker
+        self._stacker, self._merger = stacker, merger
         # which adapter each row goes through; 0 is the base
         self.serials = serials = [adapter.serial for adapter in adapters]
         order = sorted(range(len(serials)), key=serials.__getitem__)  # stable: rows of an adapter keep their order
@@ -81,6 +90,11 @@ class Plan:
         # the last input that several layers share, those layers' A, and the product of both
         self._known: tuple[torch.Tensor | None, torch.Tensor | None, torch.Tensor | None] = (None, None, None)
         self._touched = {layer for adapter in used for layer in adapter.layers}
+        # of each segment the merged weights, in the forward under way; layers whose merged product has been made
+        self._merged: list[dict[str, torch.Tensor] | None] = []
+        self._multiplied: set[str] = set()
+        # rows of the base keep their product bit for bit, so a batch with any of them is multiplied as a whole
+        self._may_merge = merger is not None and not even and self._order is None and not self._base_rows
         self._length = 0
 
     @property
@@ -89,13 +103,13 @@ class Plan:
 
     def select(self, rows: list[int]) -> "Plan":
         """The plan of some of the rows, with the same tensors, whatever has been detached since."""
-        return Plan([self._adapters[row] for row in rows], self._stacker)
+        return Plan([self._adapters[row] for row in rows], self._stacker, self._merger)
 
     def join(self, other: "Plan", order: list[int]) -> "Plan":
         """The plan of these rows and another's, taken in `order`. Both keep their own tensors, whatever was attached
         between."""
         adapters = self._adapters + other._adapters
-        return Plan([adapters[row] for row in order], self._stacker)
+        return Plan([adapters[row] for row in order], self._stacker, self._merger)
 
     def expect(self, rows: int, length: int) -> None:
         """Notes the shape of the batch that comes. Raises AdapterError where it isn't the plan's."""
@@ -110,11 +124,32 @@ class Plan:
         if self._even:
             self._side_by_side = self._stacker(self._even)
             self._even = []
+        self._merged, self._multiplied = [], set()
+        if self._may_merge:
+            merged = [self._merger(adapter, (end - start) * length) for adapter, start, end in self._segments]
+            self._merged = merged if any(merged) else []
+
+    def product(self, layer: str, module: nn.Linear, x: torch.Tensor) -> torch.Tensor:
+        """What the layer gives, before `add_delta`: of segments that are merged, with their delta. x: as there."""
+        flat = x.dim() == 2 and x.shape[0] == self.rows * self._length
+        if not self._merged or layer not in self._touched or not (flat or (x.shape[0] == self.rows and x.dim() > 2)):
+            return products.linear(x, module.weight, module.bias)
+        self._multiplied.add(layer)
+        weights = [module.weight if one is None else one.get(layer, module.weight) for one in self._merged]
+        if len(weights) == 1:
+            return products.linear(x, weights[0], module.bias)
+        step = self._length if flat else 1
+        parts = zip(self._segments, weights, strict=True)
+        return torch.cat(
+            [products.linear(x[start * step : end * step], w, module.bias) for (_, start, end), w in parts]
+        )
 
     def add_delta(self, layer: str, x: torch.Tensor, out: torch.Tensor) -> torch.Tensor:
         """Adds the adapters' share to a linear layer's output. x: [rows, length, in]; out: [rows, length, out]; or both
         flattened over rows and length. Changes `out` in place, only rows with a slot above 0. Raises AdapterError."""
-        if layer not in self._touched:
+        done = layer in self._multiplied
+        self._multiplied.discard(layer)
+        if layer not in self._touched or (done and all(self._merged)):
             return out
         given = x
         if x.shape[0] != self.rows or x.dim() < 3:
@@ -134,9 +169,8 @@ class Plan:
         whole = out.contiguous()
         rows = whole.view(*x.shape[:-1], -1)
         if self._order is None:
-            self._add(
-                layer, given, *((x[self._base_rows :], rows[self._base_rows :]) if self._base_rows else (x, rows))
-            )
+            mine = (x[self._base_rows :], rows[self._base_rows :]) if self._base_rows else (x, rows)
+            self._add(layer, given, *mine, done)
         else:
             index = self._order.to(x.device)
             picked = rows.index_select(0, index)
@@ -144,9 +178,9 @@ class Plan:
             rows.index_copy_(0, index, picked)
         return whole
 
-    def _add(self, layer: str, given: torch.Tensor, x: torch.Tensor, out: torch.Tensor) -> None:
+    def _add(self, layer: str, given: torch.Tensor, x: torch.Tensor, out: torch.Tensor, done: bool = False) -> None:
         """x and out: the adapters' rows only, in the order of the segments. given: what the layer itself was given.
-        Changes `out`."""
+        done: merged segments have their share. Changes `out`."""
         if self._side_by_side is not None:
             w, n = self._side_by_side[layer], len(self._segments)
             h = self._through_a(w, given, x, n)
@@ -156,9 +190,9 @@ class Plan:
             else:
                 target.add_(torch.bmm(h, w.b))
             return
-        for adapter, start, end in self._segments:
+        for place, (adapter, start, end) in enumerate(self._segments):
             w = adapter.layers.get(layer)
-            if w is not None:
+            if w is not None and not (done and self._merged[place]):
                 h = nn.functional.linear(x[start:end].to(w.a.dtype), w.a)
                 target = out[start:end]
                 if target.dtype == w.b.dtype:

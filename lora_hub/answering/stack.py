@@ -4,7 +4,9 @@ How it works: an attached adapter is a pair A [r, in], B [out, r] and a scale fo
 its own. A `Plan` says which row belongs to which slot and holds the tensors it needs, several adapters stacked as
 A [n, in, r_max] and B [n, r_max, out] (smaller ranks and untouched layers are zeros), so that one batched product
 serves all rows. Forward hooks on the base's own linear layers add the delta to the rows with a slot above 0 and never
-touch the others: a base row is bit for bit what the untouched base gives in a batch of the same shape.
+touch the others: a base row is bit for bit what this base gives without adapters in a batch of the same shape. In bulk
+on a CPU, adapter by adapter, the delta is added to the weights instead (`merged`), and the base's own products are made
+by the faster library (`products`).
 
 Threads: tensors of an adapter are never written again and a plan keeps what it refers to, so adapters come and go while
 others answer. A slot is a number for the moment: once its adapter has gone, the next one takes it. Whoever answers
@@ -35,6 +37,8 @@ from torch import nn
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
+from lora_hub.answering import products
+from lora_hub.answering.merged import MergedWeights, mergeable
 from lora_hub.answering.peft_folder import LayerWeights, SavedAdapter, read_adapter
 from lora_hub.answering.places import Places
 from lora_hub.answering.routing import THE_BASE, Attached, Plan, StackedLayer, stack_layers, stacked_bytes
@@ -68,6 +72,15 @@ class AdapterStack:
         self._forward = threading.Lock()
         self._local = threading.local()
         self._watch = model.register_forward_pre_hook(self._see_batch, with_kwargs=True)
+        # of a base with two stacks, the first multiplies
+        self._multiplied = {
+            name: module
+            for name, module in self._modules.items()
+            if mergeable(module) and "forward" not in vars(module)
+        }
+        self._merged = MergedWeights(self._multiplied)
+        for name, module in self._multiplied.items():
+            module.forward = partial(self._product, name, module)
 
     @property
     def names(self) -> list[str]:
@@ -79,7 +92,7 @@ class AdapterStack:
         """Bytes the adapters take, the stacked copies of the sets in use included."""
         with self._registry:
             stacked = sum(w.a.nbytes + w.b.nbytes for layers in self._sets.values() for w in layers.values())
-            return self._places.nbytes + stacked
+            return self._places.nbytes + stacked + self._merged.nbytes
 
     def slot(self, name: str) -> int:
         """The slot that an attached adapter has now; "base" is 0. Raises AdapterError."""
@@ -147,6 +160,9 @@ class AdapterStack:
         with self._registry:
             self._places.clear()
             self._watch.remove()
+            for module in self._multiplied.values():
+                vars(module).pop("forward", None)
+            self._multiplied.clear()
 
     def plan(self, rows: Sequence[int | Attached]) -> Plan:
         """Who answers which row, by the slots of this moment or by the adapters themselves; from now on independent of
@@ -163,7 +179,7 @@ class AdapterStack:
             adapters = [by_slot[row] if isinstance(row, int) else row for row in rows]
             for adapter in sorted(set(adapters), key=lambda one: one.slot):
                 self._places.touch(adapter)
-            return Plan(adapters, self._stack_set)
+            return Plan(adapters, self._stack_set, self._merged.of)
 
     @contextmanager
     def route(self, rows: Sequence[int | Attached]) -> Iterator[None]:
@@ -192,6 +208,10 @@ class AdapterStack:
             if batch is None:
                 raise AdapterError(_("The batch came without tokens."), _("Call the model with input_ids."))
             plan.expect(batch.shape[0], batch.shape[1])
+
+    def _product(self, layer: str, module: nn.Linear, x: torch.Tensor) -> torch.Tensor:
+        plan = getattr(self._local, "plan", None)
+        return products.linear(x, module.weight, module.bias) if plan is None else plan.product(layer, module, x)
 
     def _hook(self, layer: str) -> Callable:
         local = self._local
@@ -331,6 +351,7 @@ class AdapterStack:
         attached = {a.serial for a in self._places.attached}
         for key in [key for key in self._sets if not set(key) <= attached]:
             del self._sets[key]
+        self._merged.keep_only(attached)
         touched = set().union(*(a.layers for a in self._places.alive))
         for layer in touched - self._hooks.keys():
             self._hooks[layer] = self._modules[layer].register_forward_hook(self._hook(layer))
