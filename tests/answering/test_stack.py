@@ -119,7 +119,9 @@ def test_real_small_models_agree_with_peft(name, tmp_path):
     untouched = logits(model, ids)
     stack = AdapterStack(model, base)
     mixed = logits(model, ids, stack, [0, *(stack.attach(folder, folder.name) for folder in made)])
-    assert torch.equal(mixed[0], untouched[0])
+    assert torch.equal(mixed[0], logits(model, ids)[0])
+    # before the stack PyTorch's own product was made, which may be another library's
+    torch.testing.assert_close(mixed[0], untouched[0], atol=1e-4, rtol=1e-5)
     for row, wanted in enumerate(expected, 1):
         assert (wanted - untouched[row]).abs().max() > 0.1
         assert (mixed[row] - wanted).abs().max() < 1e-5 * max(1.0, wanted.abs().max().item())
