@@ -111,15 +111,19 @@ def test_the_shelf_in_a_browser(place: Place, browser: object, tmp_path: Path) -
 def composed_from_examples(page: object) -> None:
     """Typed examples are read, and what stands against a sum is said: these adapters have no weights."""
     page.locator("#lh-compose-section button.label-wrap").click()
-    page.locator("#lh-compose-examples textarea").fill("You won a prize, call =>")
+    typed = page.locator("#lh-compose-examples textarea")
+    typed.press_sequentially("You won a prize, call =>")
+    typed.blur()
     page.locator("#lh-compose").click()
-    wait_for_text(page, ".toast-body", "is no example")
+    expect(page.locator(".toast-body", has_text="is no example")).to_be_visible()
     lines = "\n".join(
         f"{text} number {n} => {label}" for n in range(4) for text, label in (("Win", "spam"), ("Hi", "ham"))
     )
-    page.locator("#lh-compose-examples textarea").fill(lines)
+    typed.fill(lines)
+    typed.blur()
     page.locator("#lh-compose").click()
     wait_for_text(page, "#lh-composed", "0 adapters of built-in that can be summed")
+    wait_for_text(page, "#lh-composed", f"{ORG}/spam-fa is left out:")
     expect(page.locator("#lh-compose")).to_be_visible()
     expect(page.locator("#lh-compose-stop")).to_be_hidden()
     assert faults(page, "composing from examples") == []

@@ -15,9 +15,13 @@ from lora_hub.compare.loaded_bases import LoadedBases
 from lora_hub.compare.panes import Pane, base_key, check_one_base, resolve_adapter
 from lora_hub.core import settings, store
 from lora_hub.core.errors import AdapterError, HubUnreachableError
-from lora_hub.core.messages import Message, _
+from lora_hub.core.messages import Message, _, joined
 from lora_hub.core.schema import BaseModel
 from lora_hub.hub.adapter_config import CONFIG_FILE
+
+# Adapters that are left out whose reason is told where too few remain.
+MOST_TOLD = 3
+_ADVICE = _("Publish more of them, or choose some of this base yourself.")
 
 
 @dataclass(frozen=True)
@@ -53,12 +57,16 @@ def gather_adapters(bases: LoadedBases, base: BaseModel, org: str = "") -> tuple
     if len(panes) < 2:
         raise AdapterError(
             _("{organization} has {count} adapters of {base} that can be summed, and a sum takes two."),
-            _("Publish more of them, or choose some of this base yourself."),
+            joined(*(_because(one) for one in left[:MOST_TOLD]), _ADVICE),
             organization=org or settings.organization(),
             count=len(panes),
             base=base.id,
         )
     return panes, left
+
+
+def _because(one: Left) -> Message:
+    return _("{adapter} is left out: {why}", adapter=one.adapter, why=one.said)
 
 
 def name_publicly(panes: Sequence[Pane]) -> list[Pane]:
