@@ -66,7 +66,7 @@ def held_out_set(run_id: str, most: int = 0) -> HeldOutSet | None:
     if record is None:
         return None
     try:
-        told = hub.parts_of(record)
+        told = hub.parts_of(record, is_own=True)
     except ValueError:
         return None
     rows = run_rows.read_held_out(folder, expected=0, task=told.task).rows

@@ -137,7 +137,7 @@ def _pane_of_record(
         found = adapter_base.base_of_adapter(name, config, folder, given=base, fetched=fetched)
         return Pane(name, found, folder=folder)
     try:
-        told = hub.parts_of(record)
+        told = hub.parts_of(record, is_own=known is not None)
     except ValueError as error:  # it may be written by anybody
         raise AdapterError(
             _("The {file} of {repo} is damaged: {reason}."),

@@ -50,13 +50,15 @@ class Parts(Pydantic):
     mends: tuple[Mend, ...] = ()
 
 
-def parts_of(record: dict[str, Any]) -> Parts:
-    """The parts of a record that anybody may have written. Raises pydantic's ValidationError, or a ValueError with a
-    message, where one is not what it should be."""
+def parts_of(record: dict[str, Any], is_own: bool = False) -> Parts:
+    """The parts of a record that anybody may have written. is_own: a run of ours did, whose labels are as many as its
+    data has. Raises pydantic's ValidationError, or a ValueError with a message, where one is not what it should be."""
     dataset = record.get("dataset")
     mends = dataset.get("mends", ()) if isinstance(dataset, dict) else ()
     named = {key: record[key] for key in Parts.model_fields if key in record}
     parts = Parts.model_validate({**named, "mends": mends})
+    if not is_own:
+        _check_labels(parts.task.labels)
     _check_task(parts.task)
     for who, of in parts.calibrations.items():
         if not all(map(math.isfinite, (of.scale, *of.offsets))):  # a base corrected by them would answer nothing
@@ -73,9 +75,8 @@ def parts_of(record: dict[str, Any]) -> Parts:
     return parts
 
 
-def _check_task(task: Task) -> None:
-    """Raises ValueError for a task that nobody could ask or score an adapter by."""
-    labels = task.labels
+def _check_labels(labels: tuple[str, ...]) -> None:
+    """Raises ValueError for labels that would take everybody's time."""
     if len(labels) > MOST_LABELS or sum(map(len, labels)) > MOST_LABEL_CHARACTERS:
         raise ValueError(
             _(
@@ -89,6 +90,10 @@ def _check_task(task: Task) -> None:
             raise ValueError(_("the task has a label of {count:,} characters", count=len(label)))
     if len(set(labels)) < len(labels):
         raise ValueError(_("the task names a label twice"))
+
+
+def _check_task(task: Task) -> None:
+    """Raises ValueError for a task that nobody could ask or score an adapter by."""
     if len(set(task.inputs)) < len(task.inputs) or len(task.inputs) > MOST_INPUTS:
         raise ValueError(_("the task names an input twice, or more than {most}", most=MOST_INPUTS))
     if not task.metrics:

@@ -544,6 +544,17 @@ def test_a_strangers_task_that_takes_everybodys_time_or_cannot_be_scored(said: s
         panes.resolve_adapter(str(adapter))
 
 
+def test_a_run_of_ours_has_as_many_labels_as_its_data(adapter) -> None:
+    from sample_adapters import make_folder, make_spec
+
+    from lora_hub.hub import parts_of
+
+    record = json.loads((make_folder(adapter.parent / "ours", make_spec()) / "lora_hub.json").read_text())
+    record["task"]["labels"] = [f"l{n}" for n in range(3000)]
+    record["calibrations"] = {}
+    assert len(parts_of(record, is_own=True).task.labels) == 3000
+
+
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
 def test_a_base_is_not_corrected_by_what_is_no_number(number: float, adapter) -> None:
     from sample_adapters import make_folder, make_spec

@@ -81,7 +81,7 @@ def _check(coming: Path, spec: TrainSpec, run_id: str) -> None:
     try:
         if record is None or record.get("run") != run_id or config.get("r") != spec.lora.r:
             raise ValueError("not of this run")
-        hub.parts_of(record)
+        hub.parts_of(record, is_own=True)
     except ValueError as error:
         raise AdapterError(
             _("What the job left is no adapter of this run."), _("Resume the run to train it again.")
