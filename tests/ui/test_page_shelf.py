@@ -101,6 +101,7 @@ def test_the_shelf_in_a_browser(place: Place, browser: object, tmp_path: Path) -
         target.press("Enter")
         page.locator("#lh-picked-add").click()
         wait_for_text(page, ".toast-body", "For <b>customers</b> now holds 2 adapters")
+        expect(page.locator("[data-pick]:checked")).to_have_count(0)
         choose(page, "#lh-shelf-collection", "For <b>customers</b>")
         shows(page, "spam-fa", "spam-en", ordered=True)
         composed_from_examples(page)

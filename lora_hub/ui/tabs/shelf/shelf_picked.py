@@ -46,6 +46,8 @@ element.addEventListener('click', (event) => {
 });
 new MutationObserver(tell).observe(element, { childList: true, subtree: true });
 """
+# What was done with the checked ones is done: the list may come back as it was drawn, and then nothing unchecks them.
+UNPICK = "(names) => { if (names === '[]') document.querySelector('#lh-shelf [data-unpick]')?.click(); }"
 
 
 class Picked:
@@ -134,6 +136,7 @@ def wire(page: Page, picked: Picked, kept: KeptListings, org: gr.Textbox, readin
         take_out, [page.language, picked.names, picked.target], picked.names, **by_hub, trigger_mode="once"
     )
     for changed in (added, taken):
+        changed.then(None, picked.names, None, js=UNPICK, api_visibility="private")
         for event in reading:
             changed = changed.then(**event)
 
