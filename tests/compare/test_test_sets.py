@@ -98,6 +98,9 @@ def test_a_test_asks_everybody_and_every_number_follows_from_its_files(adapters,
     assert told["pairs"] == report.result["pairs"] and told["few_shot"]["scored"] is False
     for name in adapters:
         assert told["metrics"][name]["accuracy"] == pytest.approx(report.result["metrics"][name]["accuracy"])
+    assert main(["tests", "show", state.id, "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["few_shot"] == told["few_shot"] and isinstance(shown["few_shot"]["reason"], str)
     # Computed again: all of it agrees, and what somebody changed by hand does not.
     assert main(["tests", "check", state.id, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["checked"] > 40

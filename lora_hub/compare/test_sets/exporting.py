@@ -9,6 +9,7 @@ from typing import Any
 from lora_hub.compare.test_sets import folders
 from lora_hub.compare.test_sets.nouns import TestRow, TestSpec, TestState
 from lora_hub.compare.test_sets.results import describe_pair
+from lora_hub.core.messages import read_message
 from lora_hub.core.schema import RunState
 
 # A cell that begins with one of these is a formula to Excel, LibreOffice and Google Sheets (OWASP, CSV injection).
@@ -95,7 +96,7 @@ def test_row(state: TestState) -> dict[str, Any]:
 
 
 def test_details(state: TestState) -> dict[str, Any]:
-    """With what it found, where it has ended well."""
+    """With what it found, where it has ended well. Sentences are `Message`s, which page, shell and programs tell."""
     told = test_row(state)
     if state.error:
         told["error"] = state.error.to_json()
@@ -104,5 +105,8 @@ def test_details(state: TestState) -> dict[str, Any]:
     if found is not None:
         told |= {key: found[key] for key in ("rows", "clusters", "metric", "metrics", "pairs", "few_shot")}
         told |= {key: found[key] for key in ("judge", "judged") if key in found}
+        for part, said in (("few_shot", "reason"), ("judge", "trouble")):
+            if told.get(part):
+                told[part] = {**told[part], said: read_message(told[part], said) if told[part][said] else None}
         told["problems"] = [problem.to_json() for problem in folders.read_problems(folder)]
     return told
