@@ -39,6 +39,7 @@ def end_hub(folder: Path) -> None:
 # Files that take longest, so that none of them is begun when the others are at their end. The page's stand among those
 # that wait for processes: two browsers at a time are as much as two cores draw.
 LONG = (
+    "ui/test_journey_of_two.py",
     "ui/test_page_access.py",
     "cli/test_cli_servers.py",
     "test_readme.py",
