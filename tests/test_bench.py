@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
+import quality_report
 
 from lora_hub.catalogue.tasks.catalogue import get_task
 from lora_hub.core.schema import Score
@@ -116,23 +117,22 @@ def quality_line(recipe: str, seed: int, scores: str, task: str = "spam") -> dic
 
 def test_quality_is_told_from_its_file_alone(tmp_path, capsys) -> None:
     """The last line of a cell counts; a row's answers under two seeds are one row for the test."""
-    quality, file = load("bench_quality"), tmp_path / "quality.jsonl"
+    file = tmp_path / "quality.jsonl"
     lines = [quality_line("ours", 0, "0" * 16), quality_line("ours", 0, "1" * 16), quality_line("ours", 1, "1" * 16)]
-    lines += [quality_line(peer, seed, "1" * 8 + "0" * 8) for peer in quality.PEERS for seed in (0, 1, 2)]
+    lines += [quality_line(peer, seed, "1" * 8 + "0" * 8) for peer in quality_report.PEERS for seed in (0, 1, 2)]
     file.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    assert not quality.report(file)
+    assert not quality_report.report(file)
     said = capsys.readouterr().out
     assert "| spam | balanced_accuracy | 9 | 16 | 100.0 (2) 1 s | 50.0 (3) 1 s | 50.0 (3) 1 s | +50.0" in said
     assert "surely better on 1 (goal 5)" in said
-    found = quality.compare(lines[1:3], lines[3:5])
+    found = quality_report.compare(lines[1:3], lines[3:5])
     assert found.rows == 32 and found.clusters == 16 and found.p == pytest.approx(2 / 2**8)
 
 
 def test_quality_of_texts_is_the_mean_of_the_rows() -> None:
-    quality = load("bench_quality")
     one = {"metric": "chrf", "scored": 4, "scores": [10, 20, 30, 40]}
-    assert quality.value_of(one) == 25
-    assert quality.compare([one], [{**one, "scores": [0, 20, 30, 40]}]).difference == pytest.approx(2.5)
+    assert quality_report.value_of(one) == 25
+    assert quality_report.compare([one], [{**one, "scores": [0, 20, 30, 40]}]).difference == pytest.approx(2.5)
 
 
 def test_what_only_a_gpu_can_say_runs_small_on_a_cpu(tmp_path, capsys, monkeypatch) -> None:

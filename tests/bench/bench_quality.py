@@ -28,190 +28,36 @@ Rules, fixed before any result was seen:
   accuracy; ROUGE-L of a row for summaries, chrF of a row for other texts; the mean of the rows.
 - Tests: the product's paired tests, the seeds' answers to one row as a cluster; Holm's adjustment over the tasks.
 
-seconds: wall time of training, its validation included (ours) or without any (the others); the exam is not counted.
+seconds, cpu: wall and CPU time of training, its validation included (ours) or without any (the others); the exam is
+not counted. The table shows CPU seconds: other work on the machine disturbs them least.
 TRL's head is narrowed to the trained tokens for all of them, which makes the others quicker than they are.
 """
 
 import argparse
 import contextlib
-import hashlib
 import io
 import json
 import os
-import random
 import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT)]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+from quality_report import RECIPES, read_results, report, scores_of  # noqa: E402
+from quality_rows import SHARED, TASKS, Rows, read_rows  # noqa: E402
 
 from lora_hub.answering import loading  # noqa: E402
 from lora_hub.answering.stack import AdapterStack  # noqa: E402
 from lora_hub.catalogue import bases  # noqa: E402
-from lora_hub.catalogue.tasks import catalogue  # noqa: E402
-from lora_hub.core.schema import BASE, BaseModel, DatasetInfo, Task  # noqa: E402
-from lora_hub.data.prompts import prepare, split, template  # noqa: E402
-from lora_hub.data.read import read  # noqa: E402
-from lora_hub.evaluation import metrics, statistics  # noqa: E402
+from lora_hub.core.schema import BASE, BaseModel, DatasetInfo  # noqa: E402
+from lora_hub.data.prompts import prepare, split  # noqa: E402
 
-SHARED = ROOT.parent / "shared" / "data"
 RESULTS = Path(__file__).with_name("quality.jsonl")
-SCORED, SHARE, TUNED_FROM = 250, 0.3, 2000
-# Training rows, and most rows scored: of a base that trains in a minute, and of one that takes twenty.
-ROWS, ROWS_LARGE, SCORED_LARGE = 600, 300, 150
-RECIPES = ("ours", "trl", "llama-factory", "examples")
-PEERS = ("trl", "llama-factory")
-
-
-@dataclass(frozen=True)
-class BenchTask:
-    """One of the ten. task: the catalogue's id. columns: role -> column. labels: the words for a file's numbers;
-    a value that is not there is left out. dev: a file of its own for the scored rows."""
-
-    file: str
-    task: str
-    columns: dict[str, str]
-    dev: str = ""
-    labels: dict[str, str] | None = None
-    keep: Callable[[str], bool] = lambda answer: True
-    language: str = "en"
-    inputs: tuple[str, ...] = ()
-    instruction: str = ""
-
-
-TWENTY = (
-    "activate_my_card age_limit apple_pay_or_google_pay atm_support automatic_top_up "
-    "balance_not_updated_after_bank_transfer balance_not_updated_after_cheque_or_cash_deposit "
-    "beneficiary_not_allowed cancel_transfer card_about_to_expire card_acceptance card_arrival card_delivery_estimate "
-    "card_linking card_not_working card_payment_fee_charged card_payment_not_recognised "
-    "card_payment_wrong_exchange_rate card_swallowed cash_withdrawal_charge"
-).split()  # the first by the alphabet
-
-TASKS = {
-    "spam": BenchTask("spam/spam.csv", "spam", {"text": "v2", "answer": "v1"}),
-    "sst2": BenchTask(
-        "classification/sst2/sst2_train.tsv",
-        "sentiment",
-        {"text": "sentence", "answer": "label"},
-        dev="classification/sst2/sst2_dev.tsv",
-        labels={"0": "negative", "1": "positive"},
-    ),
-    "banking": BenchTask(
-        "classification/banking77/train.csv",
-        "intent",
-        {"text": "text", "answer": "category"},
-        keep=TWENTY.__contains__,
-    ),
-    "agnews": BenchTask("difficult/agnews.csv.gz", "topic", {"text": "description", "answer": "label"}),
-    "fa-sentiment": BenchTask(
-        "classification/parsinlu_sentiment/movie.jsonl",
-        "sentiment",
-        {"text": "review", "answer": "sentiment"},
-        labels={"-3": "منفی", "-2": "منفی", "-1": "منفی", "1": "مثبت", "2": "مثبت", "3": "مثبت"},
-        language="fa",
-    ),
-    "fa-entailment": BenchTask(
-        "classification/parsinlu_entailment/train.csv",
-        "topic",
-        {"premise": "sent1", "hypothesis": "sent2", "answer": "label"},
-        labels={"e": "entailment", "c": "contradiction", "n": "neutral"},
-        inputs=("premise", "hypothesis"),
-        instruction="Does the hypothesis follow from the premise?",
-    ),
-    "en-fa": BenchTask("translation/pes.txt", "translation", {"source": "column_1", "answer": "column_2"}),
-    "en-de": BenchTask(
-        "translation/en_de.train.csv",
-        "translation",
-        {"source": "en", "answer": "de"},
-        dev="translation/en_de.val.csv",
-    ),
-    "text-to-sql": BenchTask(
-        "text2sql/wikisql_train_5000.jsonl", "text-to-sql", {"question": "question", "answer": "sql"}
-    ),
-    "summaries": BenchTask(
-        "summarization/dialogsum.dev.jsonl", "summarization", {"text": "dialogue", "answer": "summary"}
-    ),
-}
-
-
-@dataclass(frozen=True)
-class Rows:
-    """A task's rows. task: with its labels frozen."""
-
-    task: Task
-    train: list[prepare.Example]
-    scored: list[prepare.Example]
-    metric: str
-
-
-def read_rows(name: str, seed: int, *, tune: bool, large: bool) -> Rows:
-    """The rows of a task by the rules above. tune: score the tuning rows. large: of a base that takes long."""
-    about = TASKS[name]
-    task = make_task(about)
-    examples = in_order(read_examples(about, about.file, task))
-    # A development file brings its own rows to score; without one they are the first of the order.
-    count = min(SCORED, round(SHARE * len(examples)))
-    tuned = count if len(examples) >= TUNED_FROM else 0
-    if about.dev:
-        tested = in_order(read_examples(about, about.dev, task))[:count]
-        tuning, pool = examples[:tuned], examples[tuned:]
-    else:
-        tested, tuning, pool = examples[:count], examples[count : count + tuned], examples[count + tuned :]
-    apart = {key_of(example) for example in (*tested, *tuning)}
-    pool = [example for example in pool if key_of(example) not in apart]
-    random.Random(seed).shuffle(pool)
-    train = pool[: ROWS_LARGE if large else ROWS]
-    if tune and not tuning:
-        raise SystemExit(f"{name} has too few rows to tune on")
-    scored = (tuning if tune else tested)[: SCORED_LARGE if large else SCORED]
-    if task.output == "labels":
-        # Of all rows that may be trained on, so that a task's metric hangs on no seed.
-        counts = Counter(example.answer for example in pool)
-        task = template.freeze_labels(task, sorted(counts))
-        uneven = min(counts.values()) < sum(counts.values()) / len(counts) / 2
-        return Rows(task, train, scored, "balanced_accuracy" if uneven else "accuracy")
-    return Rows(task, train, scored, "rougeL" if about.task == "summarization" else "chrf")
-
-
-def make_task(about: BenchTask) -> Task:
-    task = catalogue.get_task(about.task)
-    if about.inputs:
-        roles = "\n".join(f"{role.capitalize()}: {{{role}}}" for role in about.inputs)
-        changed = {
-            "inputs": about.inputs,
-            "template": f"{{instruction}}\nAnswer with one of: {{labels}}.\n\n{roles}",
-            "instruction": {"en": about.instruction, "fa": about.instruction},
-        }
-        task = Task(**{**task.model_dump(), **changed})
-    return catalogue.in_language(task, about.language)
-
-
-def read_examples(about: BenchTask, file: str, task: Task) -> list[prepare.Example]:
-    examples = prepare.build_examples(read.read_table(SHARED / file), task, about.columns)
-    if about.labels is not None:
-        examples = [
-            prepare.Example(one.row, one.inputs, about.labels[one.answer])
-            for one in examples
-            if one.answer in about.labels
-        ]
-    return [one for one in examples if about.keep(one.answer)]
-
-
-def key_of(example: prepare.Example) -> str:
-    return split._same_key(example.inputs)
-
-
-def in_order(examples: list[prepare.Example]) -> list[prepare.Example]:
-    """One row for each input, in the order that no file and no seed decides."""
-    each = {key_of(example): example for example in reversed(examples)}
-    return [each[key] for key in sorted(each, key=lambda key: hashlib.sha256(f"quality{key}".encode()).digest())]
 
 
 class Bench:
@@ -222,26 +68,27 @@ class Bench:
         self.large = base.parameters > 20_000_000
         self.tokenizer = loading.load_tokenizer(base)
         self.model = loading.load_base(base)
+        self.version = version()
 
     def cell(self, name: str, recipe: str, seed: int) -> dict[str, Any]:
         """The line of one cell."""
         rows = read_rows(name, seed, tune=self.tune, large=self.large)
         with tempfile.TemporaryDirectory() as folder:
-            began, cpu = time.monotonic(), time.process_time()
-            adapter, told, took = BASE, {}, 0.0
+            began, cpu_began = time.monotonic(), time.process_time()
+            adapter, told, took, cpu = BASE, {}, 0.0, 0.0
             stack = AdapterStack(self.model, self.base)
             if recipe == "examples":
                 answers = self.answer_with_examples(stack, rows, seed)
             else:
                 train = self.train_ours if recipe.startswith("ours") else self.train_peer
                 place, told = train(rows, recipe, seed, Path(folder))
-                took, cpu = time.monotonic() - began, time.process_time() - cpu
+                took, cpu = time.monotonic() - began, time.process_time() - cpu_began
                 adapter = "adapter"
                 stack = AdapterStack(self.model, self.base)
                 stack.attach(place, adapter)
                 answers = self.answer(stack, rows, adapter)
                 stack.detach(adapter)
-        line = {"task": name, "base": name_of(self.base), "recipe": recipe, "seed": seed, "version": version()}
+        line = {"task": name, "base": name_of(self.base), "recipe": recipe, "seed": seed, "version": self.version}
         line |= {"rows": len(rows.train), "settings": told, "seconds": round(took, 1), "cpu": round(cpu, 1)}
         return line | scores_of(rows, answers)
 
@@ -365,153 +212,6 @@ def version() -> str:
         return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
 
     return git("rev-parse", "--short=10", "HEAD:lora_hub") + ("+" if git("status", "--porcelain", "lora_hub") else "")
-
-
-def scores_of(rows: Rows, answers: list[Any]) -> dict[str, Any]:
-    """What a line keeps of the answers: no text, but each row's score, from which every test can be computed again.
-
-    scores: one a row, in the scored rows' order: of labels a string of 0 and 1, of texts whole per cent. truth: of
-    labels the right one's number, in base 36. clusters: of rows that are nearly the same, where there are any."""
-    texts = [answer.text for answer in answers]
-    references = [example.answer for example in rows.scored]
-    clusters = [int(number) for number in split.cluster_examples(rows.scored)]
-    kept: dict[str, Any] = {"metric": rows.metric, "scored": len(references)}
-    if len(set(clusters)) < len(clusters):
-        kept["clusters"] = clusters
-    if rows.task.output == "labels":
-        hits = metrics.METRICS["accuracy"].table(texts, [[one] for one in references]).values[:, 0]
-        numbers = {label: place for place, label in enumerate(rows.task.labels)}
-        kept["truth"] = "".join(DIGITS[numbers[one]] for one in references)
-        kept["scores"] = "".join(str(int(hit)) for hit in hits)
-    else:
-        metric = metrics.METRICS[rows.metric]
-        table = metric.table(texts, [[one] for one in references])
-        kept["scores"] = [
-            round(100 * float(one)) if rows.metric == "rougeL" else round(float(one)) for one in metric.each(table)
-        ]
-    return {**kept, "value": round(value_of(kept), 2)}
-
-
-DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
-
-
-def table_of(line: dict[str, Any]) -> tuple[Any, Any, Any]:
-    """(table, function of its sums, each row's score) of a line, as `statistics` takes them."""
-    import numpy as np
-
-    if "truth" in line:
-        # A wrong answer is nobody's label: neither metric asks which wrong one it was.
-        metric = metrics.METRICS[line["metric"]]
-        said = [label if hit == "1" else "?" for label, hit in zip(line["truth"], line["scores"], strict=True)]
-        table = metric.table(said, [[label] for label in line["truth"]])
-        return table, metric.value, metric.each(table)
-    each = np.array(line["scores"], dtype=np.float64) / 100
-    table = statistics.RowTable(np.stack([each, np.ones(len(each))], axis=1), 2)
-    return table, lambda sums: 100 * sums[:, 0] / sums[:, 1], each
-
-
-def value_of(line: dict[str, Any]) -> float:
-    table, value, _ = table_of(line)
-    return float(value(table.total()[None])[0])
-
-
-def read_results(file: Path) -> dict[tuple[str, str, str, int], dict[str, Any]]:
-    """(base, task, recipe, seed) -> its last line."""
-    lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
-    told = [json.loads(line) for line in lines if line.strip()]
-    return {(line["base"], line["task"], line["recipe"], line["seed"]): line for line in told}
-
-
-def joined(lines: list[dict[str, Any]]) -> dict[str, Any]:
-    """Several seeds' lines on the same rows as one: a row's answers are one cluster."""
-    first = lines[0]
-    clusters = first.get("clusters") or list(range(first["scored"]))
-    whole = {"metric": first["metric"], "clusters": clusters * len(lines)}
-    if "truth" in first:
-        whole["truth"] = first["truth"] * len(lines)
-    start: Any = "" if isinstance(first["scores"], str) else []
-    for line in lines:
-        start = start + line["scores"]
-    return {**whole, "scores": start}
-
-
-def compare(ours: list[dict[str, Any]], theirs: list[dict[str, Any]]) -> Any:
-    """Ours against theirs on the same seeds and rows: a PairedComparison."""
-    import numpy as np
-
-    one, other = joined(ours), joined(theirs)
-    (mine, value, each), (its, _, other_each) = table_of(one), table_of(other)
-    return statistics.compare(
-        one["metric"], mine, its, value, (each, other_each), clusters=np.array(one["clusters"]), against="peer"
-    )
-
-
-def report(file: Path) -> bool:
-    """Prints the table of each base. Returns whether the goals are met on every one."""
-    found = read_results(file)
-    met = True
-    for base in sorted({key[0] for key in found}):
-        met = report_base(base, {key[1:]: line for key, line in found.items() if key[0] == base}) and met
-    return met and bool(found)
-
-
-def report_base(base: str, found: dict[tuple[str, str, int], dict[str, Any]]) -> bool:
-    recipes = [*RECIPES, *sorted({key[1] for key in found} - {*RECIPES})]
-    recipes = [one for one in recipes if any(key[1] == one for key in found)]
-    rows: dict[str, list[str]] = {}
-    against: dict[str, dict[str, Any]] = {"peer": {}, "examples": {}}
-    for name in TASKS:
-        lines = {one: [found[key] for key in sorted(found) if key[:2] == (name, one)] for one in recipes}
-        if not any(lines.values()):
-            continue
-        some = next(each[0] for each in lines.values() if each)
-        rows[name] = [name, some["metric"], str(some["rows"]), str(some["scored"])]
-        rows[name] += [cell_text(lines[one]) for one in recipes]
-        rivals = {one: paired(lines.get("ours", []), lines.get(one, [])) for one in (*PEERS, "examples")}
-        peers = [compare(*rivals[one]) for one in PEERS if rivals[one][0]]
-        if len(peers) == len(PEERS):
-            against["peer"][name] = min(peers, key=lambda one: one.difference)
-        if rivals["examples"][0]:
-            against["examples"][name] = compare(*rivals["examples"])
-    tested = {
-        who: dict(zip(of, statistics.adjust_for_several(list(of.values())), strict=True)) for who, of in against.items()
-    }
-    print(f"\n{base}: per cent, mean of the seeds (how many), mean seconds of training")
-    head = ["task", "metric", "rows", "scored", *recipes, "ours - best peer", "ours - examples"]
-    table = [[*rows[name], *(difference_text(tested[who].get(name)) for who in tested)] for name in rows]
-    for line in (head, *table):
-        print("| " + " | ".join(line) + " |")
-        if line is head:
-            print("|" + "---|" * len(head))
-    peer, shown = tested["peer"].values(), tested["examples"].values()
-    no_worse, better = sum(one.difference >= 0 for one in peer), sum(one.verdict == "better" for one in peer)
-    beats = sum(one.difference > 0 for one in shown)
-    print(
-        f"{base}: as good as the better peer or better on {no_worse} of {len(peer)} tasks (goal 9 of 10), surely "
-        f"better on {better} (goal 5); above the base with examples on {beats} of {len(shown)}"
-    )
-    return no_worse >= 9 and better >= 5 and beats == len(shown) == len(TASKS)
-
-
-def paired(ours: list[dict[str, Any]], theirs: list[dict[str, Any]]) -> tuple[list[Any], list[Any]]:
-    """The lines of the seeds that both have."""
-    other = {line["seed"]: line for line in theirs}
-    both = [line for line in ours if line["seed"] in other]
-    return both, [other[line["seed"]] for line in both]
-
-
-def cell_text(lines: list[dict[str, Any]]) -> str:
-    if not lines:
-        return "-"
-    mean = sum(line["value"] for line in lines) / len(lines)
-    seconds = sum(line["seconds"] for line in lines) / len(lines)
-    return f"{mean:.1f} ({len(lines)})" + (f" {seconds:.0f} s" if seconds else "")
-
-
-def difference_text(found: Any) -> str:
-    if found is None:
-        return "-"
-    return f"{found.difference:+.1f} ({found.low:+.1f} to {found.high:+.1f}) {found.verdict}"
 
 
 def main() -> int:
