@@ -78,10 +78,11 @@ def derive(task: Task, base: BaseModel, rows: int, effort: str, language: str = 
         )
     micro = 0 if base.parameters < 1e9 else 4 if base.parameters < 3.5e9 else 2
     length = min(base.context, (512, 1024, 2048)[level])
-    scored = (200, 500, 1000)[level] if task.output == "labels" else (60, 120, 300)[level]
+    has_labels = task.output == "labels"
+    scored = (200, 500, 1000)[level] if has_labels else (60, 120, 300)[level]
     looked, effort_name = (4, 6, 10)[level], EFFORT_NAMES[effort]
     at_once = _("{count} rows at once for a base of this size", count=micro) if micro else _("the whole batch at once")
-    scoring = _("labels are quick to score") if task.output == "labels" else _("answers are written out to be scored")
+    scoring = _("labels are quick to score") if has_labels else _("answers are written out to be scored")
     in_persian = language == "fa" and bool(task.instruction.fa)
     return {
         "lora.r": Derived(rank, _("{effort}: rank {rank}", effort=effort_name, rank=rank)),
@@ -96,6 +97,7 @@ def derive(task: Task, base: BaseModel, rows: int, effort: str, language: str = 
             length,
             _("{effort}, within the base's context of {context} tokens", effort=effort_name, context=base.context),
         ),
+        **({"even_labels": Derived("auto", _("on if a label is much rarer than the others"))} if has_labels else {}),
         "held_out": Derived(held_out_share(rows), _("a fifth of a small dataset, a tenth of a larger one")),
         "max_held_out": Derived(scored, scoring),
         "evaluations": Derived(looked, _("{effort}: looked at {count} times", effort=effort_name, count=looked)),

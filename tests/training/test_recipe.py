@@ -151,3 +151,8 @@ def test_few_rows_are_seen_until_something_is_learnt(effort: str, rows: int) -> 
 
 def test_many_rows_are_seen_as_often_as_before() -> None:
     assert [make(effort, 1000).epochs for effort in recipe.EFFORTS] == [1, 3, 5]
+
+
+def test_labels_are_evened_out_where_a_task_has_them() -> None:
+    assert make().even_labels == "auto"
+    assert recipe.make_spec(catalogue.get_task("translation"), BASE, info(), {}).even_labels == "off"

@@ -14,7 +14,7 @@ from lora_hub.hub.adapter_config import RECORD_FILE
 from lora_hub.hub.card.card_metadata import is_hub_id, short_name
 
 # What the recipe derives; the command says these even where they are the defaults.
-DERIVED = ("lora.r", "lora.alpha", "lr", "epochs", "batch", "max_length", "seed")
+DERIVED = ("lora.r", "lora.alpha", "lr", "epochs", "batch", "max_length", "even_labels", "seed")
 
 
 def command(spec: TrainSpec, repo_id: str) -> str:
