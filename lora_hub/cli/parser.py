@@ -134,6 +134,8 @@ def make_parser(screen: Screen | None = None) -> argparse.ArgumentParser:
         "--test", type=Path, metavar="FILE", help=say(_("score on this file instead of a part of FILE"))
     )
     add_hardware(command, say)
+    about = _("find settings: train N of them at once (2 to 8, default 8) and keep the best by validation loss")
+    command.add_argument("--sweep", type=int, nargs="?", const=8, default=0, metavar="N", help=say(about))
     command.add_argument("--publish", action="store_true", help=say(_("publish the adapter to the organization")))
     command.add_argument("--private", action="store_true", help=say(PRIVATE))
     command.add_argument("--org", default="", help=say(_("organization (default: LORA_HUB_ORG or lora-hub)")))

@@ -95,6 +95,10 @@ def _derived(seen: Any, base: Any, effort: str, overrides: dict[str, str]) -> Re
     return {"settings": explained, "estimate": expected.to_json()}
 
 
+def _sweeping(options: argparse.Namespace) -> dict[str, str]:
+    return {"sweep": str(options.sweep)} if options.sweep else {}
+
+
 def train(options: argparse.Namespace) -> Result:
     from lora_hub import use_cases
     from lora_hub.data.inspector import Inspector
@@ -113,7 +117,7 @@ def train(options: argparse.Namespace) -> Result:
             mapping=read_mapping(options.map, task),
             mends=read_mends(options, inspector, file, task, base),
             effort=options.effort,
-            overrides=read_pairs(options.set, "--set KEY=VALUE"),
+            overrides=_sweeping(options) | read_pairs(options.set, "--set KEY=VALUE"),
             test_file=options.test,
             name=options.name,
             dataset_name=given.name,

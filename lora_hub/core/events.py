@@ -15,6 +15,7 @@ is computed from the lines and never stored.
 | metric | step, loss or eval_loss; lr |
 | exam | a note; or file_rows, train_rows, validation_rows, eval_rows, left_out, metrics, comparison, mode |
 | error | message, hint |
+| sweep | candidates (lr, r, alpha, seed); or a number with step and eval_loss, dropped or failed; or chosen |
 | adapter | folder, best_step, stopped (why before its last step), or an AdapterRef under `published` |
 
 metrics: {base, adapter}. note, message and hint are messages (messages.py); older versions wrote texts, with their
@@ -51,6 +52,7 @@ from lora_hub.core.schema import (
     Visibility,
     Wait,
 )
+from lora_hub.core.sweep_nouns import with_told
 
 KINDS, VISIBILITIES = get_args(EventKind), get_args(Visibility)
 # The kinds of event that a run may still write on a full disk: the worker's reserved space is released for them.
@@ -347,6 +349,9 @@ class Folding:
         # Not every step is reported: a later step means that the earlier ones happened.
         if losses:
             self._now["step"] = max(step, self._now.get("step", 0))
+
+    def _add_sweep(self, data: Mapping[str, Any], at: float, source: str) -> None:
+        self._now["sweep"] = with_told(self._now.get("sweep"), data)
 
     def _add_exam(self, data: Mapping[str, Any], at: float, source: str) -> None:
         counts: dict[str, Any] = {

@@ -37,6 +37,7 @@ from lora_hub.core.messages import NOTHING, Message
 from lora_hub.core.noun import Noun, Text2
 from lora_hub.core.score_nouns import PairedComparison, Score, Scores
 from lora_hub.core.setting import Setting
+from lora_hub.core.sweep_nouns import Candidate, Sweep
 from lora_hub.core.task_nouns import BaseModel, DatasetInfo, Lengths, Origin, Task
 from lora_hub.core.train_spec import EFFORTS, SPEC_VERSION, LoraSpec, TrainSpec, lora_scale
 
@@ -47,6 +48,7 @@ __all__ = [
     "BASE_EXAMPLES",
     "Answer",
     "BaseModel",
+    "Candidate",
     "COMPARISON_ID",
     "Calibration",
     "Comparison",
@@ -73,6 +75,7 @@ __all__ = [
     "Scores",
     "Setting",
     "ShownExample",
+    "Sweep",
     "Task",
     "Text2",
     "TrainSpec",
@@ -99,7 +102,9 @@ class RunState(StrEnum):
         return self not in (RunState.QUEUED, RunState.RUNNING, RunState.PUBLISHING)
 
 
-EventKind = Literal["submitted", "shared", "state", "handle", "hired", "progress", "metric", "exam", "error", "adapter"]
+EventKind = Literal[
+    "submitted", "shared", "state", "handle", "hired", "progress", "metric", "exam", "error", "adapter", "sweep"
+]
 # Who may view a run: its owner and the organization's admins; also its members; everybody who may view anything.
 Visibility = Literal["private", "organization", "public"]
 
@@ -216,7 +221,7 @@ class Run(Noun):
     left_out, if no test file is scored. logs: the runs whose folders hold its log ("": its own). last_event: time of
     the last event, UTC seconds. most_seconds: the limit of training time in an attempt; 0: none. end_unread: the last
     line of its history cannot be read. is_newer: damaged only for this version, because a newer one wrote its spec.
-    hired: the hardware it is trained on elsewhere; None: this machine.
+    hired: the hardware it is trained on elsewhere; None: this machine. sweep: the settings that it tries, if several.
     """
 
     id: str
@@ -257,6 +262,7 @@ class Run(Noun):
     best_step: int = 0
     notes: tuple[Message, ...] = ()
     mode: str = ""
+    sweep: Sweep | None = None
     error: Failure | None = None
     adapter: AdapterRef | None = None
     adapter_folder: str = ""

@@ -189,6 +189,14 @@ class TrainSpec(Noun):
         Field(ge=0, lt=2**31),
         Setting(_("Seed"), _("Fixes the split, the order and the start."), trainer=("seed", "data_seed")),
     ] = 42
+    sweep: Annotated[
+        int,
+        Field(ge=0, le=8),
+        Setting(
+            _("Find settings"),
+            _("Trains 2 to 8 settings at once on the same rows and keeps the best by validation loss; 0: off."),
+        ),
+    ] = 0
     share_rows: bool = False
     publish_to: str = ""
     publish_private: bool = False

@@ -140,27 +140,33 @@ def _train(members: Sequence[Member]) -> None:
     if not open_members:
         return
     model = loading.load_base(first.base, precision=first.precision, quantization=first.quantization)
-    tasks = [
-        TaskTraining(
-            one.spec, one.prepared.train, one.prepared.validation, one.folder, one.report, one.cancelled, one.lose
-        )
-        for one in open_members
-    ]
-    outcome = together.train_tasks(tasks, model, tokenizer)
-    write_log(str(outcome.why))
+    trained: dict[str, Any] = {}
+    # One that tries several settings fills the stack by itself, when its turn to be scored has come.
+    if alone := [one for one in open_members if not one.spec.sweep]:
+        tasks = [
+            TaskTraining(
+                one.spec, one.prepared.train, one.prepared.validation, one.folder, one.report, one.cancelled, one.lose
+            )
+            for one in alone
+        ]
+        outcome = together.train_tasks(tasks, model, tokenizer)
+        write_log(str(outcome.why))
+        trained = dict(zip([one.run_id for one in alone], outcome.results, strict=True))
     stack = AdapterStack(model, first.base)
     for one in open_members[1:]:
         one.do(lambda one=one: one.phase("waiting to be scored"))
-    for one, trained in zip(open_members, outcome.results, strict=True):
+    for one in open_members:
         if not one.goes_on:
             continue
-        one.report("exam", mode=outcome.mode)
-        one.note(outcome.why)
+        if one.run_id in trained:
+            one.report("exam", mode=outcome.mode)
+            one.note(outcome.why)
 
-        def examine(one: Member = one, trained: Any = trained) -> None:
-            if isinstance(trained, LoraHubError):
-                raise trained
-            one.examine(stack, tokenizer, one.prepared, trained)
+        def examine(one: Member = one) -> None:
+            made = trained[one.run_id] if one.run_id in trained else one.train(model, tokenizer, one.prepared)
+            if isinstance(made, LoraHubError):
+                raise made
+            one.examine(stack, tokenizer, one.prepared, made)
 
         one.do(examine)
 

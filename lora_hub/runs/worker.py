@@ -108,13 +108,26 @@ class Worker(Owner):
         prepared = self.prepare(tokenizer)
         self.phase("loading the base")
         model = loading.load_base(self.spec.base, precision=self.spec.precision, quantization=self.spec.quantization)
-        trained = self._train(model, tokenizer, prepared)
+        trained = self.train(model, tokenizer, prepared)
         self.examine(AdapterStack(model, self.spec.base), tokenizer, prepared, trained)
 
-    def _train(self, model: Any, tokenizer: Any, prepared: Prepared) -> Any:
-        from lora_hub.training import together
+    def train(self, model: Any, tokenizer: Any, prepared: Prepared) -> Any:
+        """Returns what came of it; `spec` is the one that the adapter was trained with. Raises LoraHubError."""
+        from lora_hub.training import sweep, together
         from lora_hub.training.task_training import TaskTraining
 
+        if self.spec.sweep:
+            trained, self.spec = sweep.train_sweep(
+                self.spec,
+                model,
+                tokenizer,
+                prepared.train,
+                prepared.validation,
+                self.folder,
+                report=self.report,
+                cancelled=self.cancelled,
+            )
+            return trained
         task = TaskTraining(self.spec, prepared.train, prepared.validation, self.folder, self.report, self.cancelled)
         # One that was begun together with others goes on from the checkpoint that was written there.
         mode = "together" if task.checkpoint.is_file() else "in turn"

@@ -3,6 +3,7 @@
 __all__ = [
     "even_labels",
     "recipe",
+    "sweep",
     "task_training",
     "together",
 ]

@@ -157,9 +157,10 @@ def _work_seconds(spec: TrainSpec, tokens_row: float, flops: float, step_seconds
     2. A small base is bound by the cost of a step rather than by its FLOPs, hence `step_seconds`.
     """
     parameters = _parameters(spec)
-    training = _steps(spec) * (step_seconds + 4 * parameters * spec.batch * tokens_row / flops)
+    work = _swept(spec.sweep)  # each candidate takes its FLOPs, and all share a step
+    training = _steps(spec) * (step_seconds + work * 4 * parameters * spec.batch * tokens_row / flops)
     scored, validation = _held_out(spec)
-    looked_at = (spec.evaluations + 1) * validation
+    looked_at = (spec.evaluations + 1) * validation * work
     training += looked_at * 2 * parameters * tokens_row / flops
     exam = plan_exam(
         spec.task,
@@ -172,6 +173,13 @@ def _work_seconds(spec: TrainSpec, tokens_row: float, flops: float, step_seconds
     return (
         training + 2 * parameters * (exam.read + exam.written) / flops + ANSWERED * exam.rows + WRITTEN * exam.written
     )
+
+
+def _swept(settings: int) -> float:
+    """Trainings that finding settings costs, by when candidates drop out (`sweep.HALVED`)."""
+    if settings < 2:
+        return 1.0
+    return (settings + 2 * 2 + 9) / 12
 
 
 def _memory(spec: TrainSpec, tokens_row: float, precision: str, *, checkpointing: bool = False) -> int:

@@ -27,7 +27,8 @@ class TaskTraining:
     """One task on its way. folder: its run's. report, cancelled: as in train.train_adapter. on_loss: told when it
     fails or is cancelled while the others go on. The rest is its state.
 
-    config: PEFT's. best: the matrices of the best look at the validation rows.
+    early_looks: steps after which the validation rows are looked at beside the spec's. first_look: whether they are
+    before the first step. config: PEFT's. best: the matrices of the best look at the validation rows.
     """
 
     spec: TrainSpec
@@ -37,6 +38,8 @@ class TaskTraining:
     report: Report
     cancelled: Callable[[], bool] = lambda: False
     on_loss: Callable[["TaskTraining"], None] = lambda task: None
+    early_looks: tuple[int, ...] = ()
+    first_look: bool = True
     config: Any = None
     steps: int = 0
     step: int = 0
@@ -60,6 +63,11 @@ class TaskTraining:
     @property
     def checkpoint(self) -> Path:
         return self.folder / store.CHECKPOINTS / store.TOGETHER
+
+    def is_look(self, step: int) -> bool:
+        """Whether the validation rows are looked at after a step. The last is looked at, too, as the trainer does
+        alone: it may be the best."""
+        return step in self.early_looks or step % self.every == 0 or step >= self.steps
 
     def plan(self) -> None:
         """Derives the number of steps, as train.train_adapter does."""

@@ -29,7 +29,7 @@ class Watch(TrainerCallback):
             task.report(
                 "progress", phase="first look at the validation rows", step=task.step, total=task.steps, eta=None
             )
-            if not task.step:
+            if not task.step and task.first_look:
                 self._look(place)
         for place in list(self.trainer.stack.active):
             task = self.trainer.tasks[place]
@@ -55,8 +55,7 @@ class Watch(TrainerCallback):
             task = self.trainer.tasks[place]
             task.step += 1
             self._report(task, seconds_step, rates[place])
-            # The last step is looked at, too, as the trainer does alone: it may be the best.
-            if task.step % task.every == 0 or task.step >= task.steps:
+            if task.is_look(task.step):
                 self._look(place)
                 if task.error:
                     continue

@@ -21,6 +21,7 @@ from lora_hub.ui.render import render, render_data
 from lora_hub.ui.render.runs import render_groups, render_held_out, render_publication, render_runs
 from lora_hub.ui.render.runs.plot import loss_plot
 from lora_hub.ui.render.runs.run_names import name_runs
+from lora_hub.ui.render.runs.sweep_plot import sweep_plot
 from lora_hub.ui.render.text import page_number, t
 
 
@@ -216,7 +217,10 @@ def draw(
         render_runs.result(run, language),
         gr.Column(visible=mine and bool(run.adapter_folder) and run.state is not RunState.DAMAGED),
         _published(run, language) if is_new else gr.skip(),
-        loss_plot(run.train_losses, run.eval_losses, best_step=run.best_step, total=run.total_steps, language=language),
+        sweep_plot(run.sweep, run.total_steps, language)
+        + loss_plot(
+            run.train_losses, run.eval_losses, best_step=run.best_step, total=run.total_steps, language=language
+        ),
         gr.Column(visible=bool(run.metrics)),
         render_held_out.held_out_rows(
             found.rows,

@@ -43,6 +43,46 @@ def ticks(low: float, high: float, count: int = 4) -> list[float]:
     return [first + i * step for i in range(int((high - first) / step + 1e-9) + 1)]
 
 
+class Plane:
+    """The plane that curves of losses are drawn in: its scales, its grid and the words beside it. last: the last
+    step."""
+
+    def __init__(self, losses: Sequence[float], last: int, language: str) -> None:
+        low, high = min(losses), max(losses)
+        margin = max((high - low) * 0.08, 0.01)
+        self.low, self.high, self.last, self.language = max(0.0, low - margin), high + margin, last, language
+
+    def x(self, step: float) -> float:
+        return round(WIDTH * step / self.last, 1)
+
+    def y(self, loss: float) -> float:
+        return round(HEIGHT * (self.high - loss) / (self.high - self.low), 1)
+
+    @property
+    def grid(self) -> list[str]:
+        return [f'<path class="lh-grid" d="M0 {self.y(value)}H{WIDTH}"/>' for value in ticks(self.low, self.high)]
+
+    def drawn(self, parts: Sequence[str]) -> str:
+        """The plane as HTML. Time runs left to right in every language; only the text follows the page's direction."""
+        span, words = self.high - self.low, []
+        decimals = 0 if span > 8 else 1 if span > 0.8 else 2 if span > 0.08 else 3
+        for value in ticks(self.low, self.high):
+            place = f"top:{100 * self.y(value) / HEIGHT:.1f}%"
+            words.append(
+                f'<span class="lh-tick lh-tick-y" style="{place}">{number(value, self.language, decimals)}</span>'
+            )
+        for value in ticks(0, self.last, 5):
+            place = f"left:{100 * self.x(value) / WIDTH:.1f}%"
+            words.append(f'<span class="lh-tick lh-tick-x" style="{place}">{number(value, self.language)}</span>')
+        svg = (
+            f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" aria-hidden="true">{"".join(parts)}</svg>'
+        )
+        return (
+            f'<div class="lh-plane">{svg}{"".join(words)}</div>'
+            f'<span class="lh-axis">{escape(t(_("training steps"), self.language))}</span>'
+        )
+
+
 def loss_plot(train: Pairs, held_out: Pairs, *, best_step: int = 0, total: int = 0, language: str = "en") -> str:
     """The curves of training and validation loss over the steps."""
     train, held_out = thin(train), thin(held_out)
@@ -51,31 +91,10 @@ def loss_plot(train: Pairs, held_out: Pairs, *, best_step: int = 0, total: int =
             '<div class="lh-empty lh-plot-empty">'
             f"{escape(t(_('The curve begins with the first steps.'), language))}</div>"
         )
-    losses = [loss for _, loss in [*train, *held_out]]
-    low, high = min(losses), max(losses)
-    margin = max((high - low) * 0.08, 0.01)
-    low, high = max(0.0, low - margin), high + margin
-    last = max([total, 1, *(step for step, _ in [*train, *held_out])])
-
-    def x(step: float) -> float:
-        return round(WIDTH * step / last, 1)
-
-    def y(loss: float) -> float:
-        return round(HEIGHT * (high - loss) / (high - low), 1)
-
-    parts, words = [], []
-    for value in ticks(low, high):
-        decimals = 0 if high - low > 8 else 1 if high - low > 0.8 else 2 if high - low > 0.08 else 3
-        parts.append(f'<path class="lh-grid" d="M0 {y(value)}H{WIDTH}"/>')
-        words.append(
-            f'<span class="lh-tick lh-tick-y" style="top:{100 * y(value) / HEIGHT:.1f}%">'
-            f"{number(value, language, decimals)}</span>"
-        )
-    for value in ticks(0, last, 5):
-        words.append(
-            f'<span class="lh-tick lh-tick-x" style="left:{100 * x(value) / WIDTH:.1f}%">'
-            f"{number(value, language)}</span>"
-        )
+    every = [*train, *held_out]
+    plane = Plane([loss for _, loss in every], max([total, 1, *(step for step, _ in every)]), language)
+    x, y = plane.x, plane.y
+    parts = plane.grid
     for css, pairs in (("lh-line-train", train), ("lh-line-held", held_out)):
         if len(pairs) > 1:
             points = " ".join(f"{x(step)},{y(loss)}" for step, loss in pairs)
@@ -88,12 +107,7 @@ def loss_plot(train: Pairs, held_out: Pairs, *, best_step: int = 0, total: int =
             f" ({t(_('best, kept'), language)})" if best else ""
         )
         parts.append(_dot(x(step), y(loss), "lh-dot-held lh-best" if best else "lh-dot-held", title))
-    # Time runs left to right in every language; only the text follows the page's direction.
-    svg = f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" aria-hidden="true">{"".join(parts)}</svg>'
-    drawn = (
-        f'<div class="lh-plane">{svg}{"".join(words)}</div>'
-        f'<span class="lh-axis">{escape(t(_("training steps"), language))}</span>'
-    )
+    drawn = plane.drawn(parts)
     label = escape(_in_words(train, held_out, best_step, language))
     legend = _legend(train, held_out, language)
     said = _("The validation rows choose the best checkpoint; the result is of the test rows, which chose nothing.")
