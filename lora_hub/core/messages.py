@@ -18,7 +18,7 @@ from typing import Any
 
 from pydantic import model_validator
 
-from lora_hub.core.languages import ENGLISH, in_digits, isolated, last_of, translated
+from lora_hub.core.languages import ENGLISH, in_digits, isolated, last_of, percent, translated
 from lora_hub.core.noun import Noun, Text2
 
 # Limits for a Message read from a file. Our own messages are far below them.
@@ -236,6 +236,8 @@ class _Filler(string.Formatter):
             if isinstance(value, float) and not spec:
                 spec = ".15g" if value.is_integer() else "g"  # 1000000 as one types it, 2e-05 as it is
             text = format(value, spec)
+            if spec.endswith("%"):
+                return percent(in_digits(text[:-1], self.grammar), self.grammar)
             return in_digits(text, self.grammar)
         if isinstance(value, _Place) or not self.isolate:
             return value

@@ -196,7 +196,8 @@ def test_as_markdown_it_shows_and_does_nothing() -> None:
         tags = set(re.findall(r"</?([a-z0-9]+)", html))
         assert tags <= {"h1", "h2", "h3", "p", "pre", "code", "strong"}, tags
         assert html.count("<pre>") == 3 and html.count("alert(1)") == 6 and "\u202e" not in text
-    assert use_cases.export_comparison(WILL, one.id, "markdown", "fa").startswith("# مقایسه")
+    persian = use_cases.export_comparison(WILL, one.id, "markdown", "fa")
+    assert persian.startswith("# مقایسه") and "توکن: ۳، ۰٫۵۰ ثانیه" in persian and " tokens" not in persian
     told = json.loads(use_cases.export_comparison(WILL, one.id))
     assert told["question"] == {"prompt": HOSTILE} and told["answers"][1]["model"] == "lora-hub/spam@0123456789ab"
     with refused(SpecError, match="cannot be 'exe'"):

@@ -147,6 +147,8 @@ def test_a_file_of_the_hub_clients_cache_is_called_by_its_repository() -> None:
 
 def test_line_breaks_and_per_cents_are_told_as_the_language_does(made_up: str) -> None:
     assert str(_("{label!r}", label="a\nb")) == "'a\\nb'" and languages.in_digits("97%", "fa") == "۹۷٪"
+    share = _("{share:.0%} of its limit", share=0.92)
+    assert share.en == "92 % of its limit", "as everywhere on the page"
 
 
 @pytest.mark.parametrize(

@@ -211,6 +211,7 @@ class Two:
         wait_for_text(self.will, ".toast-body", self.said.hidden)
         self.ada.locator(f"#lh-answers [data-value='share {name}']").click()
         wait_for_text(self.ada, ".toast-body", self.said.shared)
+        expect(self.ada.locator(f"#lh-answers [data-value='unshare {name}']")).to_be_visible()
         self.show(self.will, link)
         wait_for_text(self.will, "#lh-answers", self.said.reader)
         expect(self.will.locator("#lh-answers article")).to_have_count(3)

@@ -511,6 +511,17 @@ def test_panes_show_labels_with_probabilities_and_a_text_its_own_score():
     assert "chrF 54.2" in shown and "right" not in shown and "<li>" not in shown
 
 
+def test_the_right_answer_is_beside_adapters_of_its_own_task_alone():
+    task = catalogue.get_task("spam")
+    own = pane("o/a", "", Answer(text="ham", finish="stop")).model_copy(update={"task": task})
+    other = own.model_copy(update={"pane": 1, "name": "o/b", "task": task.model_copy(update={"id": "topic"})})
+    for order in ([own, other], [other, own]):
+        shown = render_panes.panes(order, "en", "hi", reference="spam")
+        assert shown.count("Beside the right answer") == 1, "the other was asked something else"
+    empty = render_panes.panes([pane("o/a", "", Answer(text=""))], "fa")
+    assert 'class="lh-answer">' in empty, "an empty text has no direction of its own: the caret stands on the right"
+
+
 @pytest.mark.parametrize(
     ("base", "adapter", "english", "persian"),
     [

@@ -41,7 +41,7 @@ def test_all_panes_are_written_at_one_pace(monkeypatch: pytest.MonkeyPatch) -> N
     lengths = []
     for html in shown:
         assert not TELLING.search(html), html
-        texts = [re.sub("<[^>]+>", "", one) for one in re.findall(r'dir="auto">(.*?)</div>', html)]
+        texts = [re.sub("<[^>]+>", "", one) for one in re.findall(r'class="lh-answer"[^>]*>(.*?)</div>', html)]
         reached = max(map(len, texts))
         lengths.append(reached)
         assert html.count("aria-busy") == html.count("lh-caret") == 3
@@ -94,6 +94,13 @@ def test_history_and_boards_show_what_strangers_wrote_as_text() -> None:
         kept = keep(WILL, "again", "a", "b", order=(place, 1 - place))
         use_cases.cast_vote(WILL, kept.id, "one", 0)
     found = use_cases.read_boards(LOCAL)
-    for language, said in (("en", "not separable yet from base"), ("fa", "هنوز تفکیک‌پذیر نیست")):
-        assert said in re.sub("</?bdi>|«|»", "", render_votes.boards(found, {"spam": "Spam"}, language))
+    for language, said in (("en", "not separable yet from Base, no adapter"), ("fa", "هنوز تفکیک‌پذیر نیست")):
+        shown = re.sub("</?bdi>|«|»", "", render_votes.boards(found, {"spam": "Spam"}, language))
+        assert said in shown and "base<" not in shown, "a base has its name in words"
+    several = [render_votes._named(model) for model in ("base:built-in@ab", "base_examples:x", "o/a@1")]
+    assert [str(one) for one in several] == [
+        "Base, no adapter (built-in@ab)",
+        "Base with examples in its prompt (x)",
+        "o/a@1",
+    ]
     assert "No votes yet" in render_votes.boards(found.__class__({}, 0, 0, "", None), {}, "en")

@@ -55,7 +55,7 @@ def comparison_markdown(one: Comparison, language: str) -> str:
         name = told(BASES[answer.name]) if answer.name in BASES else hub.escape_markdown(answer.name)
         parts += [
             f"### {name}",
-            *([_of(answer)] if _of(answer) else []),
+            *([_of(answer, language)] if _of(answer, language) else []),
             *([hub.escape_markdown(told(answer.note), 2000)] if answer.note else []),
             *(_block(drawn.text) for drawn in answer.answers),
         ]
@@ -80,7 +80,9 @@ def _bases_of(one: Comparison) -> list[str]:
     return list(dict.fromkeys(answer.base for answer in one.answers if answer.base))
 
 
-def _of(answer: PaneAnswer) -> str:
+def _of(answer: PaneAnswer, language: str) -> str:
     commit = f"`{answer.revision[:12]}`" if answer.revision.isalnum() else ""
-    tokens = f"{answer.answer.tokens} tokens, {answer.answer.seconds:.2f} s" if answer.answer.tokens else ""
-    return " · ".join(part for part in (commit, tokens) if part)
+    asked = answer.answer
+    tokens = _("tokens: {count}, {seconds:.2f} s", count=asked.tokens, seconds=float(asked.seconds))
+    told = tokens.in_language(language) if asked.tokens else ""
+    return " · ".join(part for part in (commit, told) if part)

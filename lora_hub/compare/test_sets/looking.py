@@ -25,6 +25,7 @@ SHARED = ("private", "organization")
 # What a test does now, by the names that its process writes.
 PHASES = {
     "waiting": _("waiting for another test to end"),
+    "loading": _("loading libraries and tokenizers"),
     "reading": _("reading the rows"),
     "answering": _("answering"),
     "judging": _("the judge compares answers"),

@@ -89,9 +89,10 @@ class Worker:
             self._answer_connected()
 
     def _answer_connected(self) -> None:
-        self._phase("reading")
+        self._phase("loading")
         asked = self._panes()
         tokenizers = load_tokenizers(asked.panes)
+        self._phase("reading")
         rows = folders.read_rows(self.folder)
         if rows is None:
             read = self._read(asked)

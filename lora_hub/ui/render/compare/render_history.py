@@ -46,7 +46,7 @@ def buttons(one: Comparison, language: str, asked_for: str = "") -> str:
         f'data-copied="{escape(t(_("Copied"), language))}">{escape(t(_("Copy link"), language))}</button>'
     )
     shared = badge(t(_("shared"), language), "live") if is_shared else ""
-    return f'<span class="lh-acts">{shared}{link}{"".join(drawn)}</span>'
+    return f'<span class="lh-acts" data-of="{one.id}">{shared}{link}{"".join(drawn)}</span>'
 
 
 def heading(one: Comparison, language: str, is_own: bool) -> str:

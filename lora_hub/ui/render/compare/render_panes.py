@@ -101,7 +101,11 @@ def live(view: PaneAnswer, language: str, views: Sequence[PaneAnswer], *, refere
         for place, one in enumerate(view.answers)
         if view.answer.finish != "skipped"
     )
-    wanted = changes(view.answer.text, reference, language) if reference and view.done and view.answer.text else ""
+    # The right answer is of the first pane's task, as the judgement is.
+    asked = min(views, key=lambda one: one.pane).task if views else None
+    is_its = asked is None or view.task is None or asked.id == view.task.id
+    is_wanted = reference and is_its and view.done and view.answer.text
+    wanted = changes(view.answer.text, reference, language) if is_wanted else ""
     if wanted:
         title = escape(t(_("Beside the right answer"), language))
         wanted = f'<details class="lh-changes"><summary>{title}</summary><div dir="auto">{wanted}</div></details>'
@@ -133,7 +137,9 @@ def _answer(answer: Answer, first: Answer | None, language: str) -> str:
         return f'<div class="lh-answer lh-quiet">{escape(t(_("(an empty answer)"), language))}</div>'
     is_marked = first is not None and first.text.strip() and not answer.probabilities
     text = marked(answer.text, first.text, language) if is_marked else escape(answer.text)
-    return f'<div class="lh-answer" dir="auto">{text}{"" if answer.done else _CARET}</div>'
+    # Without a letter "auto" is left-to-right: the caret of an answer to come stands where the page's lines begin.
+    way = ' dir="auto"' if answer.text.strip() else ""
+    return f'<div class="lh-answer"{way}>{text}{"" if answer.done else _CARET}</div>'
 
 
 def _facts(view: PaneAnswer, language: str) -> list[str]:

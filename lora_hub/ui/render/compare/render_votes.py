@@ -13,6 +13,7 @@ from lora_hub.ui.render.render import badge, card, cell, escape, sentence, table
 from lora_hub.ui.render.text import number, t
 
 _CARET = '<span class="lh-caret" aria-hidden="true"></span>'
+_AUTO = ' dir="auto"'  # without a letter it is left-to-right, and the caret would stand on the wrong side
 NAMES = {BASE: _("Base, no adapter"), BASE_EXAMPLES: _("Base with examples in its prompt")}
 
 
@@ -21,9 +22,9 @@ def blind_panes(placed: Sequence[PaneAnswer], language: str, question: str, show
     written; None: all of each, and nobody writes any more."""
     panes = []
     for place, view in enumerate(placed, 1):
-        texts = _cut([one.text for one in view.answers], shown)
+        texts, caret = _cut([one.text for one in view.answers], shown), _CARET if shown is not None else ""
         said = "".join(
-            f'<div class="lh-answer" dir="auto">{escape(text)}{_CARET if shown is not None else ""}</div>'
+            f'<div class="lh-answer"{_AUTO if text.strip() else ""}>{escape(text)}{caret}</div>'
             if text.strip() or shown is not None
             else f'<div class="lh-answer lh-quiet">{escape(t(_("(an empty answer)"), language))}</div>'
             for text in texts
@@ -158,11 +159,12 @@ def _board(title: str, board: Any, language: str) -> str:
         rank = number(one.best, language)
         if one.worst != one.best:
             rank = t(_("{first} to {last}"), language, first=rank, last=number(one.worst, language))
-        unclear = t(_("not separable yet from {models}", models=several(one.unclear, most=3)), language)
+        others = several((_named(model) for model in one.unclear), most=3)
+        unclear = t(_("not separable yet from {models}", models=others), language)
         rows.append(
             [
                 escape(rank),
-                f"<bdi>{escape(one.model)}</bdi>",
+                _model(one.model, language),
                 _points(one.points, language),
                 _interval(one, board.against, language),
                 escape(number(one.votes, language)),
@@ -178,6 +180,26 @@ def _board(title: str, board: Any, language: str) -> str:
         said = _("These models beat each other in a circle: no one strength for each says what the votes say.")
         told.append(card("plain", sentence(t(said, language))))
     return "".join(told)
+
+
+def _split(model: str) -> tuple[Message | None, str]:
+    """A base's name in words and its id (`Comparison.model_of`); None and the whole for an adapter."""
+    way, _colon, base = model.partition(":")
+    return (NAMES[way], base) if way in NAMES else (None, model)
+
+
+def _model(model: str, language: str) -> str:
+    words, name = _split(model)
+    if words is None:
+        return f"<bdi>{escape(name)}</bdi>"
+    of = f' <small class="lh-quiet"><bdi>{escape(name)}</bdi></small>' if name else ""
+    return f"<bdi>{escape(t(words, language))}</bdi>{of}"
+
+
+def _named(model: str) -> Message | str:
+    """A model inside a sentence."""
+    words, name = _split(model)
+    return name if words is None else _("{name} ({base})", name=words, base=name) if name else words
 
 
 def _side(side: Any) -> Message:

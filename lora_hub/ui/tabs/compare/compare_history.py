@@ -20,6 +20,13 @@ from lora_hub.ui.render.text import t
 from lora_hub.ui.tabs.compare.compare_blind import show_opened
 
 MOST_SHOWN = 50
+# The buttons above the answers are those of the list, too; the answers are not drawn again for them.
+ACTED = """(acted) => {
+  const { id, html } = JSON.parse(acted || '{}');
+  for (const one of document.querySelectorAll('#lh-answers .lh-acts')) {
+    if (id && one.dataset.of === id) one.outerHTML = html;
+  }
+}"""
 # An opened comparison is in the address, so that a reload shows it again.
 OPENED = "(asked) => { window.loraHub.opened((asked || '').split(' ')[0]); }"
 SAVE = "(file) => { if (file) window.loraHub.save(JSON.parse(file)); }"
@@ -41,7 +48,7 @@ def build(page: Page, answers: gr.HTML) -> None:
     words = page.words
     opened = gr.Textbox("", visible="hidden", elem_id="lh-comparison")
     act = gr.Textbox("", visible="hidden", elem_id="lh-comparison-act")
-    file = gr.Textbox("", visible="hidden")
+    file, acted = gr.Textbox("", visible="hidden"), gr.Textbox("", visible="hidden")
     unfolded = gr.Textbox("", visible="hidden")  # whether the history is seen
     with gr.Accordion(words(_("History")), open=False, elem_id="lh-history-section") as section:
         search = gr.Textbox(
@@ -77,7 +84,8 @@ def build(page: Page, answers: gr.HTML) -> None:
         return above + show_opened(found, person, language)
 
     def do(language: str, asked: str, words: str, *, person: Person) -> list[Any]:
-        """[the list, a file to save]. asked: what was pressed, and the comparison's id."""
+        """[the list, a file to save, the buttons above the answers]. asked: what was pressed, and the comparison's
+        id."""
         what, name, *_rest = [*asked[:200].split(), "", ""]
         asked_for, saved = "", ""
         if what in ("json", "markdown"):
@@ -97,7 +105,11 @@ def build(page: Page, answers: gr.HTML) -> None:
         elif what == "delete":
             asked_for = name
         found = use_cases.list_comparisons(person, words, MOST_SHOWN)
-        return [render_history.history(found, language, bool(words.strip()), asked_for), saved]
+        above = ""
+        if what in ("share", "unshare", "delete"):
+            above = render_history.buttons(use_cases.open_comparison(person, name).comparison, language, asked_for)
+        acts = json.dumps({"id": name, "html": above}) if above or what == "delete!" else ""
+        return [render_history.history(found, language, bool(words.strip()), asked_for), saved, acts]
 
     def count(language: str, *, person: Person) -> str:
         titles = {task.id: text_in(task.title, language) for task in catalogue.list_tasks()}
@@ -120,8 +132,9 @@ def build(page: Page, answers: gr.HTML) -> None:
     answers.change(told(look_again), [*looking, unfolded], listed, **LIGHT, trigger_mode="always_last")
     shown = opened.change(told(show), [page.language, opened], answers, **LIGHT, trigger_mode="always_last")
     shown.success(inputs=opened, js=OPENED, **in_browser)
-    done = act.change(told(do), [page.language, act, search], [listed, file], **LIGHT)
+    done = act.change(told(do), [page.language, act, search], [listed, file, acted], **LIGHT)
     done.success(inputs=file, js=SAVE, **in_browser)
+    done.success(inputs=acted, js=ACTED, **in_browser)
     gr.on([board_section.expand, again.click], told(count), page.language, board, **hub)
     saved = export.click(told(preferences), page.language, file, **LIGHT)
     saved.success(inputs=file, js=SAVE, **in_browser)
