@@ -113,7 +113,7 @@ def test_one_answer_for_nearly_all_rows_of_a_text_task() -> None:
     mapping = {"instruction": "q", "answer": "a"}
     table = rows(q=[f"question {n}" for n in range(100)], a=["yes"] * 97 + ["no", "maybe", "never"])
     found = check(table, "instruction", mapping)["same-answers"]
-    assert found.count == 97 and "97%" in found.message and "۹۷٪" in found.said.fa
+    assert found.count == 97 and "97 %" in found.message and "۹۷٪" in found.said.fa
     fewer = rows(q=[f"question {n}" for n in range(100)], a=["yes"] * 95 + ["no"] * 5)
     assert "same-answers" not in check(fewer, "instruction", mapping)
 
@@ -146,7 +146,7 @@ def test_small_classes_imbalance_and_numbers() -> None:
         small.rows == (61, 62, 63, 64) and small.count == 2 and "xx, yy" in small.message
     )  # zz has one row for each part
     lopsided = check(rows(text=[f"t {n}" for n in range(100)], label=["0"] * 95 + ["1"] * 5))
-    assert lopsided["imbalance"].severity == "warning" and "95%" in lopsided["imbalance"].message
+    assert lopsided["imbalance"].severity == "warning" and "95 %" in lopsided["imbalance"].message
     assert lopsided["numeric-labels"].count == 2
 
 

@@ -64,7 +64,7 @@ def test_a_part_is_told_and_a_stray_row_is_not(tmp_path: Path) -> None:
     some = [(PERSIAN if n % 6 == 5 else ENGLISH).format(n) for n in range(60)]
     problem = told(tmp_path, "sentiment", {"text": some, "label": labels})["mixed-languages"]
     assert problem.message.startswith(
-        "The rows are in 2 languages: 50 in English and 10 in Persian (17% of all"
+        "The rows are in 2 languages: 50 in English and 10 in Persian (17 % of all"
     ) and problem.rows[:2] == (6, 12)
     stray = [(PERSIAN if n in (5, 20) else ENGLISH).format(n) for n in range(60)]
     assert "mixed-languages" not in told(tmp_path, "sentiment", {"text": stray, "label": labels})

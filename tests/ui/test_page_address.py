@@ -104,7 +104,6 @@ def test_what_is_typed_comes_back_after_a_reload_and_in_another_language(
         # Half a name: the field is left by nothing but the reload itself.
         name.press_sequentially("half a na")
         open_tab(page, "adapters")
-        page.locator("#lh-tabs button.label-wrap", has_text="More filters").click()
         page.locator("#lh-filter-org :is(input, textarea)").fill("another-team")
         open_tab(page, "compare")
         prompt = page.locator("#lh-prompt textarea")

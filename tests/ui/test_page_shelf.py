@@ -173,4 +173,15 @@ def test_a_reader_on_a_phone_in_persian(place: Place, browser: object, tmp_path:
         page.locator("[data-pick]").first.check()
         wait_for_text(page, ".lh-picked", "۱ مورد انتخاب شده")
         assert faults(page, "the shelf, as a table, Persian, dark") == []
+        page.set_viewport_size({"width": 390, "height": 844})
+        expect(page.locator("#lh-filter-org")).to_be_hidden()
+        assert (
+            page.evaluate(
+                "document.querySelector('#lh-shelf').getBoundingClientRect().top - "
+                "document.querySelector('#lh-shelf-search').getBoundingClientRect().top"
+            )
+            < 360
+        )
+        page.locator("#lh-shelf-more > .label-wrap").click()
+        expect(page.locator("#lh-filter-org :is(input, textarea)")).to_be_visible()
         assert visit.errors == []

@@ -48,6 +48,20 @@ class Filters:
             self.task = gr.Dropdown(
                 [(every, ""), *tasks], value="", label=words(_("Task")), min_width=150, elem_id="lh-filter-task"
             )
+            known = [(base.title or base.id, base.id) for base in bases.list_bases()]
+            self.base = gr.Dropdown(
+                [(every, ""), *known],
+                value="",
+                label=words(_("Base")),
+                allow_custom_value=True,
+                min_width=150,
+                elem_id="lh-filter-base",
+            )
+            self.org = gr.Textbox(
+                page.organization, label=words(_("Organization")), max_lines=1, min_width=140, elem_id="lh-filter-org"
+            )
+            self.refresh = gr.Button(words(_("Refresh")), size="md", scale=0, min_width=110, elem_id="lh-refresh")
+        with gr.Row(elem_classes="lh-filter"):
             self.collection = self._listing(words(_("Collection")), every, "lh-shelf-collection")
             self.sort = gr.Dropdown(
                 [(words(title), name) for name, title in SORTS.items()],
@@ -63,20 +77,10 @@ class Filters:
                 min_width=150,
                 elem_id="lh-shelf-form",
             )
-            self.refresh = gr.Button(words(_("Refresh")), size="md", scale=0, min_width=110, elem_id="lh-refresh")
-        with gr.Accordion(words(_("More filters")), open=False), gr.Row(elem_classes="lh-filter"):
-            known = [(base.title or base.id, base.id) for base in bases.list_bases()]
-            self.base = gr.Dropdown(
-                [(every, ""), *known],
-                value="",
-                label=words(_("Base")),
-                allow_custom_value=True,
-                min_width=150,
-                elem_id="lh-filter-base",
-            )
-            self.org = gr.Textbox(
-                page.organization, label=words(_("Organization")), max_lines=1, min_width=140, elem_id="lh-filter-org"
-            )
+        # On a phone it unfolds Base, Organization and Collection, too (style_phone.css): they are always in the page, as
+        # what was typed there is put back after a reload.
+        more = gr.Accordion(words(_("More filters")), open=False, elem_id="lh-shelf-more")
+        with more, gr.Row(elem_classes="lh-filter"):
             self.spoken = self._listing(words(_("Language")), every, "lh-shelf-spoken")
             self.owner = self._listing(words(_("Owner")), every, "lh-shelf-owner")
             any_of_them = words(_("0: any"))
