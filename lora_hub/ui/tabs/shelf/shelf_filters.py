@@ -77,8 +77,8 @@ class Filters:
                 min_width=150,
                 elem_id="lh-shelf-form",
             )
-        # On a phone it unfolds Base, Organization and Collection, too (style_phone.css): they are always in the page, as
-        # what was typed there is put back after a reload.
+        # On a phone it unfolds Base, Organization and Collection, too (style_phone.css). They are always in the page,
+        # because what was typed there is put back after a reload.
         more = gr.Accordion(words(_("More filters")), open=False, elem_id="lh-shelf-more")
         with more, gr.Row(elem_classes="lh-filter"):
             self.spoken = self._listing(words(_("Language")), every, "lh-shelf-spoken")
