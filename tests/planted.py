@@ -121,9 +121,10 @@ def save(folder: Path, seed: int, strength: float = 0.3) -> None:
 
 def publish(run_id: str, name: str) -> AdapterRef:
     spec = store.read_spec(run_id).model_copy(update={"name": name})
-    return hubs.publish_adapter(
-        store.run_folder(run_id) / "adapter", spec=spec, scores=SCORES, run_id=run_id, name=name
-    )
+    ref = hubs.publish_adapter(store.run_folder(run_id) / "adapter", spec=spec, scores=SCORES, run_id=run_id, name=name)
+    log = events.EventLog(store.events_file(run_id), "worker-7-2")
+    log.append("adapter", published=ref.model_dump(mode="json"))
+    return ref
 
 
 def publish_two(

@@ -13,7 +13,9 @@ from sample_adapters import publish
 from lora_hub import cli, use_cases
 from lora_hub.compare import Comparer, panes
 from lora_hub.compare.promoting import general
+from lora_hub.core import store
 from lora_hub.core.errors import AccessError, AdapterError, HubError, RunError
+from lora_hub.core.events import EventLog
 from lora_hub.core.schema import PairedComparison
 from lora_hub.evaluation.normalized import normalize_label
 from lora_hub.hub import look_at_production, move_production
@@ -98,6 +100,11 @@ def test_only_what_is_better_takes_the_place_and_back_again(hub, tmp_path: Path,
     # somebody else was faster
     with refused(HubError, match="Somebody else has just moved production"):
         move_production(place, done)
+    # a record may name any run: the rows of one that was published elsewhere are not this adapter's
+    log = EventLog(store.events_file(third), "worker-7-3")
+    log.append("adapter", published=again.model_copy(update={"repo_id": "lora-hub/other"}).model_dump(mode="json"))
+    with refused(RunError, match=f"v3 says that it is of the run {third}, which this machine did not publish to"):
+        use_cases.promote(LOCAL, comparer, NAME, "v3")
     # on another machine there are no rows, but a file has some
     rows = [{"text": text, "label": "ham"} for text in planted.texts(30)]
     file = tmp_path / "rows.csv"

@@ -15,9 +15,11 @@ from lora_hub.compare.held_out_sets import HeldOutSet, file_set, held_out_set
 from lora_hub.compare.loaded_bases import LoadedBases
 from lora_hub.compare.panes import resolve_adapter
 from lora_hub.compare.promoting.gate import Progress, Trial, hold_trial, measured_of
+from lora_hub.core import store
 from lora_hub.core.errors import AccessError, AdapterError, RunError, SpecError
 from lora_hub.core.messages import Message, _, joined
 from lora_hub.hub import LONGEST_REASON, Production, Promotion
+from lora_hub.runs import refresh_run
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,18 @@ def promote(
         return Outcome(place.repo_id, version, "", True, "better", done, None, limit)
     rows = _rows_of(place, version, test, sees)
     if rows is None and not reason:
+        run_id = _run_of(place, version)
+        if run_id in store.list_run_ids() and sees(run_id):
+            raise RunError(
+                _(
+                    "{version} says that it is of the run {run}, which this machine did not publish to {repo}: its "
+                    "held-out rows say nothing about it."
+                ),
+                _("Promote where its run is, or name a test file (--test)."),
+                version=version,
+                run=run_id,
+                repo=place.repo_id,
+            )
         raise RunError(
             _("The held-out rows of {version} are not on this machine, so it cannot be compared."),
             _("Promote where its run is, or name a test file (--test)."),
@@ -182,12 +196,27 @@ def _check_version(place: Production, version: str) -> None:
 
 
 def _rows_of(place: Production, version: str, test: Path | None, sees: Callable[[str], bool]) -> HeldOutSet | None:
-    run_id = str((hub.fetch_record(place.repo_id, version) or {}).get("run", ""))
-    kept = held_out_set(run_id) if sees(run_id) else None
+    run_id = _run_of(place, version)
+    is_its = sees(run_id) and _was_published(run_id, place)
+    kept = held_out_set(run_id) if is_its else None
     if test is None:
         return kept
     pane = resolve_adapter(f"{place.repo_id}@{place.versions[version]}")
     return file_set(test, pane, shown=kept.shown if kept else ())
+
+
+def _run_of(place: Production, version: str) -> str:
+    """The run that a version says it is of. The record is a file of the repo: whoever may write there chose it."""
+    return str((hub.fetch_record(place.repo_id, version) or {}).get("run", ""))[:200]
+
+
+def _was_published(run_id: str, place: Production) -> bool:
+    """Whether this machine published that run to this repo: else its rows are another adapter's, on which whoever wrote
+    the record may be the better one."""
+    if run_id not in store.list_run_ids():
+        return False
+    ref = refresh_run(run_id).adapter
+    return ref is not None and ref.repo_id.lower() == place.repo_id.lower()
 
 
 def _now() -> str:
