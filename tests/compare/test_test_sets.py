@@ -6,7 +6,9 @@ import json
 import os
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from persian import refused
@@ -24,9 +26,12 @@ from lora_hub.compare import Comparer, test_sets
 from lora_hub.compare.panes import Pane
 from lora_hub.compare.test_sets import ask_panes, reading
 from lora_hub.compare.test_sets.exporting import safe_cell
+from lora_hub.compare.test_sets.fitting import fit_test
+from lora_hub.compare.test_sets.panes_asked import AskedPanes
 from lora_hub.core import events, growing_file, run_lock, settings, store
 from lora_hub.core.errors import AccessError, DataError, RunError, SpecError
-from lora_hub.core.schema import BASE, BaseModel, Calibration, RunState, Score
+from lora_hub.core.schema import BASE, BASE_EXAMPLES, BaseModel, Calibration, RunState, Score
+from lora_hub.data.prompts.prepare import Example
 from lora_hub.hub.record import make_record
 from lora_hub.people import LOCAL, policy
 from lora_hub.people.person import Person
@@ -302,6 +307,31 @@ def test_each_of_several_bases_is_a_model_of_the_test(tmp_path) -> None:
     assert [render_tests.pane_name(pane.name, "en") for pane in asked[:2]] == ["Base org/ours", "Base theirs"]
     for one in (panes[:1], [panes[0], panes[2]]):
         assert [pane.name for pane in ask_panes(one, base=True, examples=False, every_base=True).panes][0] == BASE
+
+
+def test_a_row_that_is_too_long_is_left_out_for_all_and_examples_become_fewer(adapters) -> None:
+    tokenizer = byte_tokenizer(BASE_TEMPLATE)
+    base = bases.get_base(str(Path(adapters[0]).parent / "base")).model_copy(update={"context": 120})
+    task = make_spec().task.model_copy(update={"template": "{text}"})
+    examples = [Example(row, {"text": "a" * size}, "ham") for row, size in ((1, 5), (2, 300), (3, 40))]
+    shown = tuple(({"text": f"{n} {'b' * 8}"}, "spam") for n in range(6))
+
+    def fit(**of: Any) -> Any:
+        plain, few = Pane(BASE, base, task=task), Pane(BASE_EXAMPLES, base, task=task, shown=shown, **of)
+        asked = AskedPanes([plain, few, replace(plain, name="a", folder=Path(adapters[0]))], task, (), len(shown))
+        return fit_test(asked, examples, [tokenizer] * 3)
+
+    found = fit()
+    assert found.places == [0, 2] and "1 of 3 rows is longer than a base reads at once" in found.problems[0].said.en
+    assert "row 2" in found.problems[0].said.en and len(found.asked.panes) == len(found.tokenizers) == 3
+    assert 0 < found.asked.shown == len(found.asked.panes[1].shown) < 6 and found.asked.missing is None
+    # Calibrated for six, it is not asked with fewer: what to do is said.
+    found = fit(calibrations={BASE_EXAMPLES: Calibration(offsets=(0.0, 0.1))})
+    assert [pane.name for pane in found.asked.panes] == [BASE, "a"] and len(found.tokenizers) == 2
+    assert "row" in found.asked.missing.en and "120 tokens" in found.asked.missing.en and found.asked.shown == 0
+    examples = examples[1:2]
+    with refused(DataError, match="1 of 1 rows is longer than a base reads at once"):
+        fit()
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1", "＝1"])

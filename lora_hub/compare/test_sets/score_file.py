@@ -10,6 +10,7 @@ from typing import Any
 from lora_hub.compare.loaded_bases import LoadedBases
 from lora_hub.compare.panes import Pane
 from lora_hub.compare.test_sets.answering import load_tokenizers
+from lora_hub.compare.test_sets.fitting import fit_test
 from lora_hub.compare.test_sets.panes_asked import answer_test, ask_panes, few_shot_of, write_examples
 from lora_hub.compare.test_sets.reading import read_file
 from lora_hub.compare.test_sets.results import pair_json
@@ -52,6 +53,9 @@ def score_file(
         problems.append(Problem(code="examples_missing", severity="warning", said=lost))
     tokenizers = load_tokenizers(asked.panes)
     examples = write_examples(asked, read.examples, tokenizers)
+    fitted = fit_test(asked, examples, tokenizers)
+    asked, tokenizers, examples = fitted.asked, fitted.tokenizers, [examples[place] for place in fitted.places]
+    problems += fitted.problems
     answers = answer_test(bases, asked, examples, tokenizers=tokenizers, progress=progress)
     clusters = cluster_examples(examples)
     scores = {pane: exam.score_answers(task, of, examples, clusters) for pane, of in answers.items()}

@@ -21,6 +21,7 @@ from lora_hub.compare.loaded_bases import LoadedBases
 from lora_hub.compare.panes import Pane, find_here, resolve_adapter, with_examples_of
 from lora_hub.compare.test_sets import folders, judge, reading
 from lora_hub.compare.test_sets.answering import load_tokenizers
+from lora_hub.compare.test_sets.fitting import fit_test
 from lora_hub.compare.test_sets.nouns import JudgeSpec, TestRow, TestSpec
 from lora_hub.compare.test_sets.panes_asked import (
     AskedPanes,
@@ -93,12 +94,16 @@ class Worker:
         asked = self._panes()
         tokenizers = load_tokenizers(asked.panes)
         self._phase("reading")
-        rows = folders.read_rows(self.folder)
+        rows, problems = folders.read_rows(self.folder), folders.read_problems(self.folder)
+        is_new = rows is None
         if rows is None:
             read = self._read(asked)
             read = replace(read, examples=write_examples(asked, read.examples, tokenizers))
-            rows = reading.to_rows(asked.task, read)
-            folders.write_problems(self.folder, read.problems)
+            rows, problems = reading.to_rows(asked.task, read), read.problems
+        fitted = fit_test(asked, reading.to_examples(rows), tokenizers)
+        asked, tokenizers, rows = fitted.asked, fitted.tokenizers, [rows[place] for place in fitted.places]
+        if is_new or fitted.problems:
+            folders.write_problems(self.folder, [*problems, *fitted.problems])
             folders.write_rows(self.folder, rows)
         loaded = LoadedBases()
         answers = answer_test(
