@@ -171,7 +171,7 @@ def compare(options: argparse.Namespace) -> Result:
     question = None if options.test else question_of(options)
     from lora_hub import use_cases
     from lora_hub.catalogue import bases
-    from lora_hub.compare import Comparer, find_here
+    from lora_hub.compare import Comparer, find_here, test_sets
 
     here = [find_here(name, options.base) if name != AUTO else None for name in options.adapter]
     adapters = [pane or name for pane, name in zip(here, options.adapter, strict=True)]
@@ -203,7 +203,7 @@ def compare(options: argparse.Namespace) -> Result:
                 "few_shot": scored["few_shot"],
             }
             for name in scored["metrics"]:
-                if name not in BASE_WAYS:
+                if name not in BASE_WAYS and not test_sets.read_base_name(name):
                     check_minimum(minimum, scored["metrics"], result, name)
             return result
         if options.keep and AUTO in adapters:

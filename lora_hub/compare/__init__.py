@@ -1,7 +1,7 @@
 """One question, answered by a base and its adapters side by side."""
 
 from lora_hub.compare.comparer import Comparer
-from lora_hub.compare.panes import Pane, base_key, check_one_base, find_here, with_examples_of
+from lora_hub.compare.panes import Pane, base_key, find_here, with_examples_of
 from lora_hub.compare.typed_examples import read_typed
 from lora_hub.compare.zero_gpu import borrow
 
@@ -10,7 +10,6 @@ __all__ = [
     "Pane",
     "base_key",
     "borrow",
-    "check_one_base",
     "composing",
     "find_here",
     "kept",

@@ -8,7 +8,7 @@ panes. Used by worker.py (at the end of a run) and compare.py (`compare --test F
 
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,6 @@ from lora_hub.answering.calibration import fit_calibration
 from lora_hub.answering.exam_work import MOST_CALIBRATED, MOST_EXAMPLES, calibration_rows
 from lora_hub.answering.prefill import context_length
 from lora_hub.answering.stack import AdapterStack
-from lora_hub.core import verdicts
 from lora_hub.core.schema import (
     ADAPTER,
     BASE,
@@ -198,14 +197,20 @@ def compare_all(
     answers: dict[str, list[Answer]],
     examples: list[Example],
     scores: dict[str, Scores],
-    clusters: Any = None,
+    clusters: Any,
+    ways: Mapping[str, Mapping[str, str]],
 ) -> dict[str, PairedComparison]:
-    """Each of several adapters against the base; the more there are, the surer each has to be (Holm 1979)."""
-    ways = {who: answers[who] for who in verdicts.BASE_WAYS if who in answers}
+    """Each of several adapters against its own base; the more there are, the surer each has to be (Holm 1979). ways:
+    of each adapter, how its base was asked ("base", "base_examples") and by what name that answered."""
     found = {
-        name: compare_answers(task, {**ways, ADAPTER: answers[name]}, examples, scores, clusters)
-        for name in answers
-        if name not in ways
+        name: compare_answers(
+            task,
+            {**{way: answers[who] for way, who in of.items()}, ADAPTER: answers[name]},
+            examples,
+            {way: scores[who] for way, who in of.items()},
+            clusters,
+        )
+        for name, of in ways.items()
     }
     return dict(zip(found, statistics.adjust_for_several(list(found.values())), strict=True))
 

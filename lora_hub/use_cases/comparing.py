@@ -8,7 +8,7 @@ from typing import Any
 
 from lora_hub import runs
 from lora_hub.catalogue import bases
-from lora_hub.compare import Comparer, Pane, base_key, check_one_base, routing, test_sets, with_examples_of
+from lora_hub.compare import Comparer, Pane, base_key, routing, test_sets, with_examples_of
 from lora_hub.core import settings, store
 from lora_hub.core.errors import AdapterError, LoraHubError, RunError, SpecError
 from lora_hub.core.messages import Message, _
@@ -110,7 +110,6 @@ def score_file(
     if not person.is_local:
         raise LoraHubError(_("A test file is a path of the machine it is asked on."), _("Use the shell."))
     panes = [with_examples(person, pane) for pane in comparer.resolve(adapters)]
-    check_one_base(panes)
     return test_sets.score_file(comparer.bases, panes, file, *arguments, **named)
 
 

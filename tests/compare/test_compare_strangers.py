@@ -10,6 +10,7 @@ import pytest
 from huggingface_hub import HfApi, constants
 from persian import refused
 from sample_adapters import SCORES, make_spec
+from small_data import write_csv
 from test_adapters_of_others import BASE_TEMPLATE, change
 from test_local_hub import Server, start_server
 from tiny_bases import build, byte_tokenizer, save_adapter
@@ -147,7 +148,7 @@ def test_what_a_record_says_of_its_base_is_looked_up(publish) -> None:
     assert found == bases.get_base(LISTED)
 
 
-def test_two_published_adapters_never_share_a_base_that_is_not_theirs(publish) -> None:
+def test_two_published_adapters_never_share_a_base_that_is_not_theirs(publish, tmp_path: Path) -> None:
     """One process, one adapter after another: each is asked on its own base, whatever the other says of it."""
     honest, other = publish("ann", "honest", BaseModel(id="ann/base")), publish("eve", "other", "eve/base")
     alone = {name: answers(compare.Comparer(), name) for name in (honest, other)}
@@ -156,8 +157,13 @@ def test_two_published_adapters_never_share_a_base_that_is_not_theirs(publish) -
     assert [answers(comparer, name) for name in (other, honest, other)] == [alone[other], alone[honest], alone[other]]
     both = answers(comparer, honest, other)
     assert both == [*alone[honest], alone[other][1]], "one question goes to both, each on its own base"
-    with refused(AdapterError, match="Compare adapters of one base"):
-        use_cases.score_file(LOCAL, comparer, [honest, other], Path("rows.csv"))
+    # A file is asked of each base, and each adapter is held against its own.
+    file = write_csv(tmp_path / "rows.csv", [(f"a text {n}", ("ham", "spam")[n % 2]) for n in range(12)])
+    scored = use_cases.score_file(LOCAL, comparer, [honest, other], file)
+    assert list(scored["metrics"]) == ["base (ann/base)", "base (eve/base)", honest, other]
+    assert set(scored["comparisons"]) == {honest, other}
+    for name, base in ((honest, "base (ann/base)"), (other, "base (eve/base)")):
+        assert scored["comparisons"][name].base == scored["metrics"][base]["accuracy"].value
 
 
 def test_what_anybody_names_fits_on_the_disk(publish, monkeypatch: pytest.MonkeyPatch, shelf) -> None:

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from lora_hub.compare.loaded_bases import LoadedBases
-from lora_hub.compare.panes import Pane
+from lora_hub.compare.panes import Pane, base_key
 from lora_hub.compare.test_sets.answering import load_tokenizers
 from lora_hub.compare.test_sets.fitting import fit_test
-from lora_hub.compare.test_sets.panes_asked import answer_test, ask_panes, few_shot_of, write_examples
+from lora_hub.compare.test_sets.panes_asked import AskedPanes, answer_test, ask_panes, few_shot_of, write_examples
 from lora_hub.compare.test_sets.reading import read_file
 from lora_hub.compare.test_sets.results import pair_json
 from lora_hub.core import store
-from lora_hub.core.schema import Problem
+from lora_hub.core.schema import BASE, BASE_EXAMPLES, Problem
 from lora_hub.evaluation.minimum import check_metrics
 
 
@@ -33,10 +33,11 @@ def score_file(
     """Scores the panes on a file of their task: {"rows": n, "metrics": {name: Scores}, "comparisons": {name:
     PairedComparison}, "pairs": [as `results.compute_result`], "few_shot": as `few_shot_of`, "problems": [Problem]}.
 
-    max_rows: 0 means all rows. minimum: scores that will be required; raises SpecError, before anything is read, if
-    it names a metric that a pane's task does not have. comparisons: each adapter against the base, if the base was
-    asked. problems: what makes the scores less meaningful, such as labels that the adapter never learned. Raises
-    AdapterError, and DataError if the adapter knows none of the file's labels, because every score would be 0.
+    Each base of the panes is asked. max_rows: 0 means all rows. minimum: scores that will be required; raises
+    SpecError, before anything is read, if it names a metric that a pane's task does not have. comparisons: each adapter
+    against its own base, if bases were asked. problems: what makes the scores less meaningful, such as labels that the
+    adapter never learned. Raises AdapterError, and DataError if the adapter knows none of the file's labels, because
+    every score would be 0.
     """
     from lora_hub.data.prompts.split import cluster_examples
     from lora_hub.evaluation import exam
@@ -45,7 +46,7 @@ def score_file(
     for pane in panes:
         if pane.task is not None:
             check_metrics(minimum or {}, pane.task)
-    asked = ask_panes(panes, base=base, examples=base)
+    asked = ask_panes(panes, base=base, examples=base, every_base=True)
     task = asked.task
     read = read_file(store.add_dataset(file), task, mapping, asked.mends, max_rows=max_rows)
     problems = [*read.problems]
@@ -59,6 +60,7 @@ def score_file(
     answers = answer_test(bases, asked, examples, tokenizers=tokenizers, progress=progress)
     clusters = cluster_examples(examples)
     scores = {pane: exam.score_answers(task, of, examples, clusters) for pane, of in answers.items()}
+    ways = _ways(asked, answers)
     pairs = compare_pairs(
         task.metrics[0],
         {pane: [answer.text for answer in of] for pane, of in answers.items()},
@@ -68,8 +70,21 @@ def score_file(
     return {
         "rows": len(examples),
         "metrics": scores,
-        "comparisons": exam.compare_all(task, answers, examples, scores, clusters) if base else {},
+        "comparisons": exam.compare_all(task, answers, examples, scores, clusters, _ways(asked, answers))
+        if base
+        else {},
         "pairs": [pair_json(a, b, found) for (a, b), found in pairs.items()],
         "few_shot": few_shot_of(asked, answers),
         "problems": problems,
     }
+
+
+def _ways(asked: AskedPanes, answers: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """Of each adapter: how its own base was asked, and the pane that answered so."""
+    found: dict[str, dict[str, str]] = {}
+    bases = [pane for pane in asked.panes if pane.folder is None and pane.name in answers]
+    for pane in asked.panes:
+        if pane.folder is not None:
+            own = [one for one in bases if base_key(one.base) == base_key(pane.base)]
+            found[pane.name] = {BASE_EXAMPLES if one.name == BASE_EXAMPLES else BASE: one.name for one in own}
+    return found
