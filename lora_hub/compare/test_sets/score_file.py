@@ -70,9 +70,7 @@ def score_file(
     return {
         "rows": len(examples),
         "metrics": scores,
-        "comparisons": exam.compare_all(task, answers, examples, scores, clusters, _ways(asked, answers))
-        if base
-        else {},
+        "comparisons": exam.compare_all(task, answers, examples, scores, clusters, ways) if base else {},
         "pairs": [pair_json(a, b, found) for (a, b), found in pairs.items()],
         "few_shot": few_shot_of(asked, answers),
         "problems": problems,
