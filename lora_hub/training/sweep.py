@@ -73,7 +73,9 @@ class Race:
         """A later step has begun: all that are still in the race have been looked at by now."""
         for rung in [at for at in self.rungs if at < step]:
             stay, losses = self.rungs.pop(rung), self.losses.pop(rung)
-            for number in sorted(losses, key=losses.get)[stay:]:
+            # in a short training one may have been looked at again before it was known to be behind
+            in_race = [number for number in losses if number not in self.out]
+            for number in sorted(in_race, key=losses.get)[stay:]:
                 self.out.add(number)
                 (self.places[number] / DROPPED).touch()
                 self.dropped(number, rung)

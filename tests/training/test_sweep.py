@@ -82,6 +82,22 @@ def test_each_candidate_is_what_it_would_be_alone_and_the_best_is_kept(tmp_path:
     assert len(run.train_losses) == 12 and run.total_steps == 12
 
 
+def test_one_that_is_behind_is_not_the_one_that_is_kept(tmp_path: Path) -> None:
+    """Looks that follow on each other: it has been looked at again before it drops out."""
+    places = [tmp_path / str(place) for place in range(3)]
+    for place in places:
+        place.mkdir()
+    race = sweep.Race(places, 6, lambda *_: None)
+    for number, loss in enumerate((3.0, 1.0, 2.0)):
+        race.look(number, 1, loss)
+    race.look(0, 2, 0.5)
+    race.decide(2)
+    for number, loss in ((1, 0.9), (2, 0.8)):
+        race.look(number, 2, loss)
+    race.decide(3)
+    assert race.out == {0, 1}
+
+
 def learn_with_looks(task: object, looks: tuple[int, ...]) -> list[tuple[int, float]]:
     """Trains a task alone; its validation losses after its own looks and these."""
     task.early_looks = looks

@@ -316,7 +316,7 @@ def test_two_runs_of_one_task_are_told_apart_and_a_new_version_is_told_before_it
         taken = page.locator("#lh-prompt textarea").input_value()
         assert taken and len(drawing.waiting) == 1
         drawing.let_go()
-        own = page.get_by_role("textbox", name="text", exact=True)
+        own = page.get_by_role("textbox", name="Text", exact=True)
         expect(own).to_have_value(taken)
         expect(page.locator("#lh-prompt textarea")).to_be_hidden()
         wait_for_text(page, "#lh-example-note", "Right answer")
