@@ -110,6 +110,7 @@ def quality_line(recipe: str, seed: int, scores: str, task: str = "spam") -> dic
         "seed": seed,
         "rows": 9,
         "seconds": 1.0,
+        "cpu": 1.0,
         "value": value,
         **metric,
     }

@@ -372,7 +372,7 @@ def fine_tune_to_compare(app: App, visit: Visit, tmp_path: Path) -> None:
     page.locator("#lh-data-wipe").click()
     wait_for_text(page, "#lh-everything", "This goes for good")
     page.locator("#lh-data-wipe").click()
-    wait_for_text(page, "#lh-everything", "0 runs, 0 files")
+    wait_for_text(page, "#lh-everything", "Nothing is kept here")
     assert not (app.home / "runs" / run_id).exists()
 
     assert visit.strangers == [], "the page asked somebody else"

@@ -176,7 +176,8 @@
     if (button) {
       if (tab !== shownTab()) button.click();
       for (const [id, name] of [["lh-run-id", "run"], ["lh-adapter-id", "adapter"], ["lh-test-id", "test"]]) {
-        if (fieldOf(id).value !== get(name)) putInto(id, get(name));
+        const there = fieldOf(id); // a tab that was never opened has no field yet
+        if (there && there.value !== get(name)) put(there, get(name));
       }
     }
     put(field, returning);
