@@ -15,7 +15,7 @@ is computed from the lines and never stored.
 | metric | step, loss or eval_loss; lr |
 | exam | a note; or file_rows, train_rows, validation_rows, eval_rows, left_out, metrics, comparison, mode |
 | error | message, hint |
-| sweep | candidates (lr, r, alpha, seed); or a number with step and eval_loss, dropped or failed; or chosen |
+| sweep | candidates (lr, r, alpha); or a number with step and eval_loss, dropped or failed; or chosen |
 | adapter | folder, best_step, stopped (why before its last step), or an AdapterRef under `published` |
 
 metrics: {base, adapter}. note, message and hint are messages (messages.py); older versions wrote texts, with their

@@ -8,14 +8,13 @@ from lora_hub.core.noun import Noun
 
 
 class Candidate(Noun):
-    """One of the settings. lr: peak learning rate; r, alpha: of the adapter; seed: of its first values and the order of
-    the rows. losses: (step, validation loss) pairs. dropped: the step after which it was behind and ended; 0: it went
-    on. failed: why it came to nothing; None where it did not fail."""
+    """One of the settings. lr: peak learning rate; r, alpha: of the adapter. losses: (step, validation loss) pairs.
+    dropped: the step after which it was behind and ended; 0: it went on. failed: why it came to nothing; None where it
+    did not fail."""
 
     lr: float
     r: int
     alpha: float
-    seed: int
     losses: tuple[tuple[int, float], ...] = ()
     dropped: int = 0
     failed: Message | None = None

@@ -1,6 +1,7 @@
 """From a spec to an adapter: the recipe derives it, `alone` trains one, `together` several on one base."""
 
 __all__ = [
+    "candidates",
     "even_labels",
     "recipe",
     "sweep",

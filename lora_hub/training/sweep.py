@@ -24,33 +24,13 @@ from lora_hub.core.schema import TrainSpec
 from lora_hub.data.prompts.prepare import Encoded
 from lora_hub.training import together
 from lora_hub.training.alone import Report, Trained
+from lora_hub.training.candidates import make_candidates
 from lora_hub.training.task_training import TaskTraining
 
-# What is tried beside the spec's own learning rate and rank, in the order of what is worth trying first: a multiple of
-# the learning rate, a multiple of the rank, and whether with another seed. "LoRA Without Regret" (Schulman et al. 2025)
-# finds the best rate the same for all ranks and the loss flat around it; twice and half of it bracket what the formula
-# of the base's width may miss, and short trainings want more.
-TRIED = ((1, 1, 0), (2, 1, 0), (0.5, 1, 0), (4, 1, 0), (1, 2, 0), (2, 2, 0), (1, 0.5, 0), (1, 1, 1))
 FOLDER = "sweep"
 # After which share of the steps how many candidates go on.
 HALVED = {1 / 12: 2, 1 / 4: 1}
 DROPPED = "dropped"  # a file beside the checkpoints of a candidate that ended early
-_LEAST_RANK, _MOST_RANK, _MOST_RATE = 1, 1024, 1.0
-
-
-def make_candidates(spec: TrainSpec) -> list[TrainSpec]:
-    """The specs that `spec.sweep` candidates are trained with, the spec's own first. alpha goes with the rank, so that
-    the adapter's scale stays."""
-    made = []
-    for rate, rank, seed in TRIED[: spec.sweep]:
-        r = min(_MOST_RANK, max(_LEAST_RANK, round(spec.lora.r * rank)))
-        lora = spec.lora.model_copy(update={"r": r, "alpha": spec.lora.alpha * r / spec.lora.r})
-        made.append(
-            spec.model_copy(
-                update={"lr": min(_MOST_RATE, spec.lr * rate), "lora": lora, "seed": spec.seed + seed, "sweep": 0}
-            )
-        )
-    return made
 
 
 class Race:
@@ -109,7 +89,7 @@ def train_sweep(
     specs = make_candidates(spec)
     report(
         "sweep",
-        candidates=[{"lr": one.lr, "r": one.lora.r, "alpha": one.lora.alpha, "seed": one.seed} for one in specs],
+        candidates=[{"lr": one.lr, "r": one.lora.r, "alpha": one.lora.alpha} for one in specs],
     )
     told: list[list[dict[str, Any]]] = [[] for _ in specs]
     furthest = -1

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import threading
@@ -633,6 +634,14 @@ def test_only_an_adapter_of_this_run_comes_back(
     folder.mkdir()
     with pytest.raises(AdapterError, match="no adapter of this run"):
         job_result.bring_adapter(repo, folder, spec, "mine")
+    monkeypatch.setattr(hub, "read_adapter_record", lambda folder: {"version": 1, "run": "mine"})
+    monkeypatch.setattr(hub, "parts_of", lambda record, is_own: None)
+    kept = {**config, "r": 2 * spec.lora.r}  # the rank of another one of the settings that were tried
+    hub.send_files(repo, {"runs/mine/result/adapter_config.json": json.dumps(kept).encode()})
+    with pytest.raises(AdapterError, match="no adapter of this run"):
+        job_result.bring_adapter(repo, folder, spec, "mine")
+    job_result.bring_adapter(repo, folder, spec.model_copy(update={"sweep": 8}), "mine")
+    shutil.rmtree(folder / "adapter")
     hub.send_files(repo, {"runs/mine/result/adapter_config.json": b'{"r": "many"}'})
     with pytest.raises(AdapterError, match="r = "):
         job_result.bring_adapter(repo, folder, spec, "mine")

@@ -19,6 +19,7 @@ from lora_hub.hub import adapter_config
 from lora_hub.hub.adapter_config import CONFIG_FILE, RECORD_FILE, WEIGHTS_FILE
 from lora_hub.runs.jobs.job_parcel import RESULT, folder_of
 from lora_hub.runs.run_rows import EXAMPLES, HELD_OUT
+from lora_hub.training import candidates
 
 GB, MB = 10**9, 10**6
 # The most bytes that each may have.
@@ -79,7 +80,9 @@ def _check(coming: Path, spec: TrainSpec, run_id: str) -> None:
     record = hub.read_adapter_record(coming)
     hub.read_region(coming)
     try:
-        if record is None or record.get("run") != run_id or config.get("r") != spec.lora.r:
+        # One that has tried several settings has the rank of the one that was kept.
+        ranks = {one.lora.r for one in candidates.make_candidates(spec)} or {spec.lora.r}
+        if record is None or record.get("run") != run_id or config.get("r") not in ranks:
             raise ValueError("not of this run")
         hub.parts_of(record, is_own=True)
     except ValueError as error:

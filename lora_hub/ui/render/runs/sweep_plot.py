@@ -48,7 +48,6 @@ def _table(sweep: Sweep, language: str) -> str:
                 f'<span class="lh-key lh-sweep-{place}">{number(place + 1, language)}</span>',
                 f'<span dir="ltr">{one.lr:.2g}</span>',
                 number(one.r, language),
-                number(one.seed, language),
                 number(one.best_loss, language, 4) if math.isfinite(one.best_loss) else "–",
                 escape(t(one.failed, language)) if one.failed else state,
             ]
@@ -57,7 +56,6 @@ def _table(sweep: Sweep, language: str) -> str:
         t(_("Setting"), language),
         t(_("Learning rate"), language),
         t(_("Rank (r)"), language),
-        t(_("Seed"), language),
         t(_("Lowest validation loss"), language),
         "",
     ]
