@@ -122,8 +122,13 @@
   // What was pressed to come to another tab is not shown any more, and the focus with it: it goes to the tab's own button.
   let focused = null;
   document.addEventListener("focusin", (event) => { focused = event.target; });
-  const refocus = (tab) => {
-    if (!focused || (focused.isConnected && focused.checkVisibility()) || document.activeElement !== document.body) return;
+  const refocus = (tab, tries = 20) => {
+    if (!focused || shownTab() !== tab) return;
+    if (focused.isConnected && focused.checkVisibility()) { // the tab is told before what was pressed is taken away
+      if (tries) setTimeout(refocus, 50, tab, tries - 1);
+      return;
+    }
+    if (document.activeElement !== document.body) return;
     const buttons = [...document.querySelectorAll(`#lh-tabs [role=tab][data-tab-id="${CSS.escape(tab)}"]`)];
     buttons.find((button) => button.checkVisibility())?.focus({ preventScroll: true });
   };
