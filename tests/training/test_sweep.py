@@ -175,6 +175,10 @@ def test_the_settings_are_shown_as_curves_and_a_table(language: str) -> None:
         Sweep(candidates=(*told, told[0].model_copy(update={"failed": _("<b>")})), chosen=0), 10, language
     )
     assert drawn.count("<polyline") == 3 and drawn.count("lh-sweep-kept") == 1 and "&lt;b&gt;" in drawn
-    assert ("1.0000" in drawn) == (language == "en") and "0.002" in drawn
+    assert (
+        ("1.0000" in drawn) == (language == "en")
+        and ("0.0020" in drawn) == (language == "en")
+        and ("۰٫۰۰۲۰" in drawn) == (language == "fa")
+    )
     assert sweep_plot(None, 10, language) == ""
     assert "<polyline" not in sweep_plot(Sweep(candidates=(Candidate(lr=1, r=1, alpha=1),)), 0, language)

@@ -33,6 +33,8 @@ def _curves(sweep: Sweep, total: int, language: str) -> str:
         points = " ".join(f"{plane.x(step)},{plane.y(loss)}" for step, loss in curve)
         kept = " lh-sweep-kept" if place == sweep.chosen else ""
         parts.append(f'<polyline class="lh-sweep lh-sweep-{place}{kept}" points="{points}"/>')
+        dots = "".join(f"M{plane.x(step)} {plane.y(loss)}h0" for step, loss in curve)
+        parts.append(f'<path class="lh-sweep lh-sweep-{place} lh-sweep-dots" d="{dots}"/>')
     label = t(_("Validation loss of each setting over the steps; the table has the lowest of each."), language)
     return f'<div class="lh-canvas" role="img" aria-label="{escape(label)}">{plane.drawn(parts)}</div>'
 
@@ -46,7 +48,7 @@ def _table(sweep: Sweep, language: str) -> str:
         rows.append(
             [
                 f'<span class="lh-key lh-sweep-{place}">{number(place + 1, language)}</span>',
-                f'<span dir="ltr">{one.lr:.2g}</span>',
+                number(one.lr, language, max(0, 1 - math.floor(math.log10(one.lr)))),  # two digits of it
                 number(one.r, language),
                 number(one.best_loss, language, 4) if math.isfinite(one.best_loss) else "–",
                 escape(t(one.failed, language)) if one.failed else state,
@@ -59,4 +61,4 @@ def _table(sweep: Sweep, language: str) -> str:
         t(_("Lowest validation loss"), language),
         "",
     ]
-    return table(heads, rows)
+    return table(heads, rows, stacked=True)
