@@ -42,6 +42,7 @@ def test_list_is_one_request(tmp_path, first, hub) -> None:
         tmp_path, "second", spec=make_spec("second", task=get_task("topic").model_copy(update={"labels": ("a", "b")}))
     )
     log = next(Path(path) for path in Path(constants.HF_HOME).parent.glob("hub/log.txt"))
+    hubs.list_adapters()  # what others' cards lack is asked once and kept
     before = len(log.read_text().splitlines())
     found = {ref.repo_id: ref for ref in hubs.list_adapters()}
     requests = [line for line in log.read_text().splitlines()[before:] if "/api/" in line]

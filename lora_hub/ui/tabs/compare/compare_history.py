@@ -125,7 +125,9 @@ def build(page: Page, answers: gr.HTML) -> None:
     hub: dict[str, Any] = {"concurrency_id": "hub", "show_progress": "hidden", "api_visibility": "private"}
     in_browser: dict[str, Any] = {"fn": None, "queue": False, "api_visibility": "private"}
     looking = [page.language, search]
-    gr.on([section.expand, search.submit, search.blur], told(look), looking, listed, **LIGHT)
+    # a second search while the first is on its way counts, too
+    searched = [section.expand, search.submit, search.blur]
+    gr.on(searched, told(look), looking, listed, trigger_mode="always_last", **LIGHT)
     for folding, seen in ((section.expand, "1"), (section.collapse, "")):
         folding(outputs=unfolded, js=f"() => '{seen}'", **in_browser)
     # What was asked just now is in it, too.
