@@ -97,7 +97,7 @@ def keep(
 ) -> Kept:
     """Keeps a model folder, which is moved, under the wanted name or one like it. Where the same file's base is kept
     meanwhile, that one stays."""
-    if other := next((one for one in list_kept() if one.origin.sha256 == origin.sha256), None):
+    if other := find_by_hash(origin.sha256):
         return other
     kept = Kept(
         _free_name(wanted, origin), made, origin, fingerprint(weights_files(made)), title, licence, tuple(languages)
@@ -123,11 +123,12 @@ def _free_name(wanted: str, origin: Origin) -> str:
 
 def find_by_file(file: Path) -> Kept | None:
     """The kept base that was read from this file, wherever it lay then: files with the same bytes are one base."""
-    kept = list_kept()
-    if not kept:
-        return None
-    digest = hash_file(file)
-    return next((one for one in kept if one.origin.sha256 == digest), None)
+    return find_by_hash(hash_file(file)) if list_kept() else None  # a large file takes seconds
+
+
+def find_by_hash(sha256: str) -> Kept | None:
+    """The kept base of the file with this sha256."""
+    return next((one for one in list_kept() if one.origin.sha256 == sha256), None)
 
 
 def find_by_weights(fingerprint: str) -> Kept | None:

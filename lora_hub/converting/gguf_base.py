@@ -50,12 +50,13 @@ def read_in(
     """The base of a GGUF file, kept under a name (the file's own, if none is given); the one that is kept already, if
     it was read from the same bytes. licence, title and languages: else as the file says. Raises BaseError, LoraHubError
     where the disk is full."""
-    if known := kept_bases.find_by_file(file):
-        return bases.get_base(known.name)
     if not kept_bases.is_gguf(file):
         raise BaseError(
             _("The file {file} is no GGUF file: it begins otherwise."), _("Name a whole model file."), file=file.name
         )
+    digest = kept_bases.hash_file(file)
+    if known := kept_bases.find_by_hash(digest):
+        return bases.get_base(known.name)
     store.keep_private()
     folder = kept_bases.bases_dir()
     with disk_errors(folder):
@@ -69,7 +70,7 @@ def read_in(
                 name or file.stem,
                 Origin(
                     file=file.name[:200],
-                    sha256=kept_bases.hash_file(file),
+                    sha256=digest,
                     quantization=told["quantization"],
                     package=package,
                     hub_id=hub_id,

