@@ -84,7 +84,7 @@ def read_in(
 
 def _convert(file: Path, folder: Path) -> dict[str, Any]:
     """Writes the model folder in a process of its own; returns what it tells of the file. Raises BaseError."""
-    environment = {key: value for key, value in os.environ.items() if key not in (*settings.SECRETS, "HF_TOKEN")}
+    environment = settings.without_secrets()
     root = str(Path(__file__).parents[2])
     environment |= {
         "PYTHONPATH": os.pathsep.join(filter(None, (root, environment.get("PYTHONPATH")))),

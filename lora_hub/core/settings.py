@@ -60,6 +60,12 @@ ROOT_PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+")
 HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
 
 
+def without_secrets() -> dict[str, str]:
+    """The environment for a child process that asks no Hub and needs no secret."""
+    secret = {*SECRETS, "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"}
+    return {name: value for name, value in os.environ.items() if name not in secret}
+
+
 def check() -> None:
     """Checks every variable before anything starts, so that none turns out wrong in the middle of the work. Raises
     SpecError naming the variable, its value and what is allowed."""
