@@ -29,9 +29,10 @@ from lora_hub.ui.frame.outside import Outside
 from lora_hub.ui.frame.page import LIGHT, Labels, Page
 from lora_hub.ui.frame.warm import warm_up
 from lora_hub.ui.render import render
-from lora_hub.ui.tabs import data_tab, matrix_tab, organization_tab, runs_tab
+from lora_hub.ui.tabs import data_tab, matrix_tab, organization_tab
 from lora_hub.ui.tabs.compare import compare_tab
 from lora_hub.ui.tabs.finetune import finetune
+from lora_hub.ui.tabs.runs import runs_tab
 from lora_hub.ui.tabs.shelf import adapters_tab
 from lora_hub.ui.tabs.test_sets import test_sets_tab
 

@@ -86,7 +86,8 @@ def main() -> int:
         from lora_hub import runs
         from lora_hub.core import events, store
         from lora_hub.core.run_reader import RunReader
-        from lora_hub.ui.tabs import runs_tab
+        from lora_hub.people import LOCAL
+        from lora_hub.ui.tabs.runs import runs_watch
 
         reader = RunReader()
         log = events.EventLog(store.events_file(run_id), "worker-1-1")
@@ -97,7 +98,7 @@ def main() -> int:
 
         def tick(place: int, known: RunReader | None = None) -> None:
             log.append("metric", step=lines + place, loss=0.5)
-            seen[0] = runs_tab.draw(known or reader, "en", run_id, seen_before=seen[0])[-1]
+            seen[0] = runs_watch.draw(LOCAL, known or reader, "en", run_id, seen_before=seen[0])[-1]
 
         tick(0)
         median, most = timed(tick, TICKS)

@@ -21,7 +21,7 @@ from lora_hub.runs import publication
 from lora_hub.runs.publication import Difference
 from lora_hub.ui.render.runs import render_publication
 from lora_hub.ui.render.text import t
-from lora_hub.ui.tabs.runs_watch import Watch
+from lora_hub.ui.tabs.runs.runs_watch import Watch
 
 
 def run_of(folder: Path, run_id: str, value: float, **spec) -> Run:

@@ -22,7 +22,7 @@ from lora_hub.people import LOCAL
 from lora_hub.runs import publishing, run_rows, run_states
 from lora_hub.runs.run_json import rows_missing
 from lora_hub.ui.render.runs import render_held_out, render_runs
-from lora_hub.ui.tabs import runs_watch
+from lora_hub.ui.tabs.runs import runs_watch
 
 TASK = catalogue.get_task("spam").model_copy(update={"labels": ("ham", "spam")})
 SCORE = {"value": 50.0, "low": 40.0, "high": 60.0, "rows": 6}

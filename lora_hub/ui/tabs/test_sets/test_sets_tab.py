@@ -7,6 +7,7 @@ import gradio as gr
 from lora_hub.compare import test_sets
 from lora_hub.core.messages import _
 from lora_hub.ui.frame import page as shared
+from lora_hub.ui.frame import picking
 from lora_hub.ui.frame.page import LIGHT, Labels, Page, told
 from lora_hub.ui.render.test_sets import render_tests
 from lora_hub.ui.tabs.test_sets.test_sets_watch import Testing
@@ -107,25 +108,10 @@ class ShownTest:
                 self.pane = gr.Dropdown([], label=words(_("Model")), min_width=220, elem_id="lh-test-pane")
             self.picture = shared.html(elem_id="lh-test-picture")
             shared.html(f"<h4>{words.both(_('Rows'))}</h4>")
-            with gr.Row(elem_classes="lh-tight"):
-                self.show = gr.Radio(
-                    [(words(said), one) for one, said in render_tests.FILTERS.items()],
-                    value="disagree",
-                    label=words(_("Show")),
-                    container=False,
-                    show_label=False,
-                    elem_id="lh-test-show",
-                )
-                self.order = gr.Dropdown(
-                    [(words(said), one) for one, said in render_tests.ORDERS.items()],
-                    value="file",
-                    label=words(_("Order")),
-                    container=False,
-                    show_label=False,
-                    min_width=200,
-                    scale=0,
-                    elem_id="lh-test-order",
-                )
+            filters, orders = render_tests.FILTERS, render_tests.ORDERS
+            self.show, self.order = picking.draw(
+                words, filters, orders, "lh-test-show", "lh-test-order", shown="disagree", width=200
+            )
             self.rows = shared.html(elem_id="lh-test-answers")
 
 

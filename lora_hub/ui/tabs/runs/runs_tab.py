@@ -9,9 +9,10 @@ import gradio as gr
 
 from lora_hub.core.messages import _
 from lora_hub.ui.frame import page as shared
+from lora_hub.ui.frame import picking
 from lora_hub.ui.frame.page import LIGHT, Labels, Page, told
 from lora_hub.ui.render.runs.render_held_out import FILTERS, ORDERS
-from lora_hub.ui.tabs.runs_watch import Watch, shown_run
+from lora_hub.ui.tabs.runs.runs_watch import Watch, shown_run
 
 TICK_SECONDS = 2
 VISIBILITIES = {
@@ -102,25 +103,7 @@ class ShownRun:
 
     def _draw_examples(self, words: Labels) -> None:
         shared.html(f"<h4>{words.both(_('Held-out examples'))}</h4>")
-        with gr.Row(elem_classes="lh-tight"):
-            self.show = gr.Radio(
-                [(words(said), one) for one, said in FILTERS.items()],
-                value="all",
-                label=words(_("Show")),
-                container=False,
-                show_label=False,
-                elem_id="lh-show",
-            )
-            self.order = gr.Dropdown(
-                [(words(said), one) for one, said in ORDERS.items()],
-                value="file",
-                label=words(_("Order")),
-                container=False,
-                show_label=False,
-                min_width=220,
-                scale=0,
-                elem_id="lh-order",
-            )
+        self.show, self.order = picking.draw(words, FILTERS, ORDERS, "lh-show", "lh-order")
         self.examples = shared.html(elem_id="lh-examples")
 
 
