@@ -52,7 +52,8 @@ def verdict(comparison: dict[str, Any] | None, name: Said = SCORED["adapter"]) -
         p=verdicts.p_value(found),
         said=verdicts.describe(found),
     )
-    return [said]
+    advice = verdicts.advise(found)
+    return [said, advice] if advice else [said]
 
 
 def estimated(steps: int, seconds: float, memory_bytes: int) -> Message:

@@ -1,6 +1,7 @@
 """The result of a paired comparison in words that name the rows, and which way of asking the base an adapter must beat.
 
 describe(comparison)                       the finding in a sentence
+advise(comparison)                         that examples in the prompt would do, where they would
 stronger_base(metrics, "accuracy")         "base" or "base_examples"
 """
 
@@ -46,6 +47,15 @@ def describe(found: PairedComparison) -> Message:
             clusters=found.clusters,
         )
     return _("{changes}; with {rows} that can be chance.", changes=changes, rows=rows)
+
+
+def advise(found: PairedComparison) -> Message | None:
+    """That the training was not needed: where the base with examples in its prompt is not beaten. None elsewhere."""
+    if found.against != BASE_EXAMPLES or found.verdict == "better":
+        return None
+    if found.verdict == "worse":
+        return _("The base with examples in its prompt does better, and needs no training.")
+    return _("The base with examples in its prompt may do as well, and needs no training.")
 
 
 def _changes(found: PairedComparison) -> Message:

@@ -12,6 +12,7 @@ from lora_hub.evaluation.minimum import check_metrics
 from lora_hub.runs.machine import gpu_flops
 from lora_hub.runs.run_data import split_rows
 from lora_hub.training import recipe
+from lora_hub.training.few_steps import find_few_steps
 
 
 @dataclass(frozen=True)
@@ -162,9 +163,15 @@ def plan_inspected(
     )
     tokens_row = tokens_per_row(seen, examples, task)
     estimate = recipe.estimate(spec, tokens_row=tokens_row, gpu_flops=gpu_flops())
+    short = find_few_steps(spec, estimate.steps)
     costs = tuple(recipe.estimate_costs([(spec, tokens_row)]))
     return Plan(
-        spec=spec, inspection=seen, problems=(*leaks, *problems), examples=len(examples), estimate=estimate, costs=costs
+        spec=spec,
+        inspection=seen,
+        problems=(*leaks, *short, *problems),
+        examples=len(examples),
+        estimate=estimate,
+        costs=costs,
     )
 
 

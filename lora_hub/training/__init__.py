@@ -3,6 +3,7 @@
 __all__ = [
     "candidates",
     "even_labels",
+    "few_steps",
     "recipe",
     "sweep",
     "task_training",

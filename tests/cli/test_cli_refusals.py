@@ -55,7 +55,16 @@ def test_a_verdict_ends_with_its_sentence_and_small_chances_are_told_as_below_on
         "accuracy, adapter against the base (p < 0.0001): 24 of 52 rows changed, all for the better; that is beyond "
         "what chance explains."
     )
+    assert len(verdict(FOUND.model_dump(mode="json"))) == 1
     assert "(p = 0.25)" in verdict({**FOUND.model_dump(mode="json"), "p": 0.25, "verdict": "chance"})[0].en
+
+
+@pytest.mark.parametrize(("found", "words"), [("worse", "does better"), ("chance", "may do as well")])
+def test_a_training_that_examples_would_have_spared_is_told_so(found: str, words: str) -> None:
+    told = {**FOUND.model_dump(mode="json"), "verdict": found}
+    assert len(verdict(told)) == 1  # against the base alone there is nothing to add
+    advice = verdict({**told, "against": "base_examples"})[1].en
+    assert words in advice and "needs no training" in advice
 
 
 def test_a_base_that_is_not_to_be_had_is_refused_before_a_run_is_started(

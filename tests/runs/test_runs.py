@@ -53,6 +53,11 @@ def plan(data: Path, **overrides: str) -> runs.Plan:
     return runs.plan_run(data, TASK, bases.get_base("built-in"), effort="quick", overrides={**QUICK, **overrides})
 
 
+def test_too_few_steps_to_learn_from_are_told_before_the_start(data: Path) -> None:
+    told = {steps: [one.code for one in plan(data, steps=steps).problems] for steps in ("6", "60")}
+    assert "few-steps" in told["6"] and "few-steps" not in told["60"]
+
+
 @pytest.fixture
 def finished(same_home: Path, tmp_path: Path) -> str:
     """The id of one run that succeeded; made once."""

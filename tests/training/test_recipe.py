@@ -8,6 +8,7 @@ from lora_hub.core import spec_fields
 from lora_hub.core.errors import SpecError
 from lora_hub.core.schema import BaseModel, DatasetInfo, LoraSpec, TrainSpec
 from lora_hub.training import recipe
+from lora_hub.training.few_steps import find_few_steps
 
 TASK = catalogue.get_task("spam")
 BASE = bases.get_base("HuggingFaceTB/SmolLM2-135M-Instruct")
@@ -156,3 +157,18 @@ def test_many_rows_are_seen_as_often_as_before() -> None:
 def test_labels_are_evened_out_where_a_task_has_them() -> None:
     assert make().even_labels == "auto"
     assert recipe.make_spec(catalogue.get_task("translation"), BASE, info(), {}).even_labels == "off"
+
+
+@pytest.mark.parametrize(
+    ("steps", "given", "said"),
+    [(10, {}, "Choose more effort"), (39, {"steps": "39"}, "Set steps = 40"), (40, {}, ""), (400, {}, "")],
+)
+def test_a_run_that_ends_before_anything_is_learnt_is_told(steps: int, given: dict[str, str], said: str) -> None:
+    found = find_few_steps(make(**given), steps)
+    assert [one.severity for one in found] == (["warning"] if said else [])
+    if said:
+        assert f"after {steps} steps" in str(found[0].said) and said in str(found[0].advice)
+
+
+def test_more_effort_is_not_advised_where_there_is_none() -> None:
+    assert "effort" not in str(find_few_steps(make("thorough"), 5)[0].advice)

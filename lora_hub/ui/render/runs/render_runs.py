@@ -347,6 +347,8 @@ def _verdict(run: Run, name: str, base: Score, adapter: Score, language: str) ->
         words.append(t(_("This adapter harms."), language))
     if found.against == BASE_EXAMPLES:
         words.append(t(_("Compared with the base that has examples in its prompt, which is the better one."), language))
+    if advice := verdicts.advise(found):
+        words.append(advice.in_language(language))
     return " ".join(words), {"better": "good", "worse": "bad"}.get(found.verdict, "warn")
 
 
