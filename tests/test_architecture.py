@@ -22,6 +22,7 @@ FLOORS = {
     "locale": 0,
     "catalogue": 1,
     "people": 1,
+    "works_in": 1,
     "data": 2,
     "hub": 2,
     "answering": 3,
@@ -94,6 +95,7 @@ DOORS_OF_NAMES = {
     "regions": {},
     "ui": {},
     "use_cases": {},
+    "works_in": {},
 }
 # Rooms that are sets of modules, which others import by themselves.
 DOORS_OF_MODULES = {

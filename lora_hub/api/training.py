@@ -71,6 +71,7 @@ class Training(Measuring):
         made = self._planned(person, kept, asked)
         hired = _hire(person, made, asked.hardware)
         from lora_hub.training import recipe
+        from lora_hub.works_in import marks_of_spec
 
         explained = recipe.explain(made.spec)
         return {
@@ -80,6 +81,7 @@ class Training(Measuring):
             "problems": [problem.to_json() for problem in made.problems],
             "settings": [{"key": key, "value": value, "why": in_english(why)} for key, value, why in explained],
             "estimate": made.estimate.to_json(),
+            "works_in": [in_english(mark.to_json()) for mark in marks_of_spec(made.spec)],
             "hired": in_english(hired) if hired else None,
         }
 

@@ -28,3 +28,15 @@ def cached_tokenizer(base: BaseModel) -> Path | None:
         else:
             return Path(found).parent
     return None
+
+
+def cached_model(base: BaseModel) -> Path | None:
+    """The cached folder with the settings of a Hub base at its revision; None if the cache does not hold them."""
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        found = try_to_load_from_cache(base.id, "config.json", revision=base.revision or None)
+    except HFValidationError:  # no repo's id
+        return None
+    return Path(found).parent if isinstance(found, str) else None

@@ -41,9 +41,12 @@ def list_adapters(options: argparse.Namespace) -> Result:
             check_task_id(task, {ref.task for ref in everything})
         if not found and not others:
             use_cases.check_owner(LOCAL, org)
+        known = use_cases.mark_adapters(LOCAL, found).items()
+        told = {repo_id: [mark.to_json() for mark in marks] for repo_id, marks in known}
         where = {"kind": connection.kind, "url": connection.url}
     asked = {"task": task, "base": options.base, "others": others}
-    return {"adapters": [ref.model_dump(mode="json") for ref in found], "organization": org, "hub": where, **asked}
+    listed = [ref.model_dump(mode="json") | {"works_in": told.get(ref.repo_id, [])} for ref in found]
+    return {"adapters": listed, "organization": org, "hub": where, **asked}
 
 
 def manage_collections(options: argparse.Namespace) -> Result:

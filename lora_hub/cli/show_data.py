@@ -5,6 +5,7 @@ from typing import Any
 from lora_hub.cli.screen import Indented, Part, Table, labelled
 from lora_hub.cli.text import estimated, rows_of
 from lora_hub.core.messages import Message, _, several
+from lora_hub.works_in import PLACES
 
 
 def show_inspection(result: dict[str, Any]) -> list[Part]:
@@ -32,6 +33,9 @@ def show_inspection(result: dict[str, Any]) -> list[Part]:
     if result["estimate"]:
         of = result["estimate"]
         parts.append(estimated(of["steps"], of["seconds"], of["memory_bytes"]))
+    parts += [
+        _("{place}: {why}", place=PLACES[one["place"]], why=one["why"]) for one in result["works_in"] if one["why"]
+    ]
     return parts
 
 

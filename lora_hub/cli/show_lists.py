@@ -71,10 +71,11 @@ def show_adapters(result: dict[str, Any]) -> list[Part]:
                 _("{count:,.1f} MB", count=ref["size"] / 1e6) if ref["size"] else "",
                 ref["owner"],
                 ref["updated"][:10],
+                ", ".join(one["place"] for one in ref["works_in"] if one["works"] in ("yes", "if")),
             ]
         )
     heads = [_("adapter"), _("versions"), _("task"), _("base"), _("language"), _("score"), _("size"), _("owner")]
-    return [Table([*heads, _("updated")], rows)]
+    return [Table([*heads, _("updated"), _("works in")], rows)]
 
 
 def show_collections(result: dict[str, Any]) -> list[Part]:

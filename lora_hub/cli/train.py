@@ -82,17 +82,19 @@ def _derived(seen: Any, base: Any, effort: str, overrides: dict[str, str]) -> Re
     from lora_hub import runs
     from lora_hub.core.errors import DataError
     from lora_hub.training import recipe
+    from lora_hub.works_in import marks_of_spec
 
     spec = recipe.make_spec(seen.task, base, seen.info, seen.mapping, effort=effort, overrides=overrides)
     explained = [{"key": key, "value": value, "why": why} for key, value, why in recipe.explain(spec)]
+    works = {"works_in": [mark.to_json() for mark in marks_of_spec(spec)]}
     try:
         examples = seen.planned.examples
     except DataError:  # reported among the problems
-        return {"settings": explained, "estimate": None}
+        return {"settings": explained, "estimate": None, **works}
     expected = recipe.estimate(
         spec, tokens_row=runs.tokens_per_row(seen, examples, seen.task), gpu_flops=runs.gpu_flops()
     )
-    return {"settings": explained, "estimate": expected.to_json()}
+    return {"settings": explained, "estimate": expected.to_json(), **works}
 
 
 def _sweeping(options: argparse.Namespace) -> dict[str, str]:

@@ -25,15 +25,12 @@ from lora_hub.core.disk import disk_errors
 from lora_hub.core.errors import BaseError
 from lora_hub.core.messages import _, several
 from lora_hub.core.schema import BaseModel, Origin
+from lora_hub.works_in import SPLITS
 
 FAMILIES = ("llama", "qwen2", "qwen3", "gemma2", "gemma3")
 TITLE_CHARACTERS = 80
 MOST_SECONDS = 3600
 RESULT = "result.json"
-# Texts are split as these models' own tokenizers do it (their tokenizer.json), by the name that llama.cpp gives it.
-_LETTERS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|"
-_REST = r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-SPLITS = {"qwen2": rf"{_LETTERS}\p{{N}}{_REST}", "llama-bpe": rf"{_LETTERS}\p{{N}}{{1,3}}{_REST}"}
 WHOLE = _("Download it again, whole.")
 
 

@@ -124,7 +124,8 @@ class AdapterRef(Noun):
     """An adapter on a Hub. `revision`: commit. `versions`: its tags (`v1`, `v2`, ...; `production` if promoted).
     `pull_request`: the address of the pull request if the adapter was only proposed. `languages`: ISO codes of its
     data, as its card names them. `size`: bytes of its weights; 0: unknown. `owner`: the account that published it
-    first, as its card says. `unpublished`: it was taken off the shelf (`hub.unpublish_adapter`)."""
+    first, as its card says. `unpublished`: it was taken off the shelf (`hub.unpublish_adapter`). `lora`: its shape, as
+    its card says: part of its `adapter_config.json`, and what the base was held in while training (`quantization`)."""
 
     repo_id: str
     revision: str = ""
@@ -142,6 +143,7 @@ class AdapterRef(Noun):
     size: int = 0
     owner: str = ""
     unpublished: bool = False
+    lora: dict[str, Any] = {}
 
 
 class Wait(Noun):

@@ -36,7 +36,15 @@ from lora_hub.hub.fetch import (
     read_adapter_record,
 )
 from lora_hub.hub.jobs import Job, cancel_job, find_payer, list_job_prices, read_job, read_job_lines, start_job
-from lora_hub.hub.listing import Version, check_owner, get_adapter, list_adapters, list_versions, read_card
+from lora_hub.hub.listing import (
+    Version,
+    check_owner,
+    get_adapter,
+    list_adapters,
+    list_versions,
+    read_adapter_config,
+    read_card,
+)
 from lora_hub.hub.matrix_repo import read_matrix_file, write_matrix_file
 from lora_hub.hub.naming import check_name, repo_name, version_number
 from lora_hub.hub.production import Production, account_of, check_moving, look_at_production, move_production
@@ -136,6 +144,7 @@ __all__ = [
     "put_back",
     "reaches_hub",
     "read_adapter_record",
+    "read_adapter_config",
     "read_card",
     "read_region",
     "read_collection",

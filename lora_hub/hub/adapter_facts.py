@@ -45,6 +45,7 @@ def ref_of(info: Any) -> AdapterRef:
         size=_size(ours.get("size"), getattr(info, "safetensors", None)),
         owner=_text(ours.get("owner")),
         unpublished=_text(ours.get("unpublished")) != "",
+        lora=_shape(ours.get("lora")),
     )
 
 
@@ -103,6 +104,21 @@ def _is_score(score: Any) -> bool:
         and 0 <= score["low"] <= score["value"] <= score["high"] <= 100
         and isinstance(score.get("rows", 0), int)
     )
+
+
+def _shape(told: Any) -> dict[str, Any]:
+    """What decides where it works (`works_in.marks`), as our own cards tell it; empty where they do not."""
+    if not isinstance(told, dict) or not isinstance(told.get("r"), int) or isinstance(told["r"], bool):
+        return {}
+    targets = told.get("target_modules")
+    named = [_text(one) for one in targets[:MOST_SCORES]] if isinstance(targets, list) else _text(targets)
+    return {
+        "peft_type": "LORA",
+        "r": told["r"],
+        "use_rslora": told.get("use_rslora") is True,
+        "target_modules": named,
+        "quantization": _text(told.get("quantization")) or "none",
+    }
 
 
 def _is_number(value: Any) -> bool:

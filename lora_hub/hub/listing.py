@@ -3,13 +3,14 @@
 import contextvars
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from lora_hub.core import settings
 from lora_hub.core.errors import HubError
 from lora_hub.core.messages import _, several
 from lora_hub.core.schema import AdapterRef
-from lora_hub.hub.adapter_config import CONFIG_FILE
+from lora_hub.hub.adapter_config import CONFIG_FILE, read_config
 from lora_hub.hub.adapter_facts import ref_of
 from lora_hub.hub.client import PRODUCTION, check_listening, check_seen, full_id, has_token, hub_url, open_api, told
 from lora_hub.hub.filled_facts import fill_facts
@@ -165,6 +166,15 @@ def read_card(repo_id: str, revision: str = "") -> str:
             return ""
     with open(path, encoding="utf-8", errors="replace") as file:
         return REGEX_YAML_BLOCK.sub("", file.read(LONGEST_CARD), count=1).strip() + "\n"
+
+
+def read_adapter_config(repo_id: str, revision: str = "") -> dict[str, Any]:
+    """An adapter's `adapter_config.json`, checked (`adapter_config.read_config`). Raises AdapterError, HubError."""
+    repo_id = full_id(repo_id)
+    with told(_("describe {repo}", repo=repo_id), repo_id, revision):
+        check_seen(repo_id)
+        path = open_api().hf_hub_download(repo_id, CONFIG_FILE, revision=revision or None)
+    return read_config(Path(path).parent)
 
 
 def _is_adapter(info: Any) -> bool:

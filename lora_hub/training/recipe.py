@@ -29,6 +29,7 @@ from lora_hub.training.estimate import CostEstimate as CostEstimate
 from lora_hub.training.estimate import Estimate as Estimate
 from lora_hub.training.estimate import estimate as estimate
 from lora_hub.training.estimate import estimate_costs as estimate_costs
+from lora_hub.works_in import marks_of_spec, note
 
 # Bases below this size know little, so that they have to see a dataset more often, and can: a step costs milliseconds.
 SMALL_BASE = 20_000_000
@@ -240,7 +241,9 @@ def find_key(key: str) -> str:
 
 
 def explain(spec: TrainSpec) -> list[tuple[str, Any, Message]]:
-    """(key, value, why) of every field of the form; a value other than the derived one was set by the person."""
+    """(key, value, why) of every field of the form; a value other than the derived one was set by the person. Where a
+    value decides where the adapter will work, that is said, too."""
+    marks = marks_of_spec(spec)
     derived = derive(spec.task, spec.base, spec.dataset.rows, spec.effort, spec.dataset.language)
     rows = []
     for field in FIELDS:
@@ -248,7 +251,7 @@ def explain(spec: TrainSpec) -> list[tuple[str, Any, Message]]:
         default = derived[field.key].value if field.key in derived else value_of_default(field.key)
         reason = derived[field.key].why if field.key in derived else DEFAULT
         why = reason if value == default else SET_BY_YOU
-        more = uneven_batch(spec) if field.key == "micro_batch" else None
+        more = uneven_batch(spec) if field.key == "micro_batch" else note(marks, field.key)
         rows.append((field.key, value, _("{why}; {more}", why=why, more=more) if more else why))
     return rows
 

@@ -7,12 +7,15 @@ from dataclasses import replace
 from typing import Any
 
 from lora_hub import hub, runs
-from lora_hub.core.schema import AdapterRef
+from lora_hub.catalogue import bases
+from lora_hub.core.errors import BaseError
+from lora_hub.core.schema import AdapterRef, BaseModel
 from lora_hub.people import Person
 from lora_hub.people.rules import Action
 from lora_hub.use_cases.case import use_case
 from lora_hub.use_cases.kept_comparisons import list_comparisons
 from lora_hub.use_cases.watching import visible
+from lora_hub.works_in import Mark, marks
 
 MOST_COMPARISONS = 1000  # that are looked through, the newest first
 
@@ -53,6 +56,32 @@ def list_versions(person: Person, repo_id: str) -> list[hub.Version]:
 def read_card(person: Person, repo_id: str, revision: str = "") -> str:
     """As `hub.read_card`."""
     return hub.read_card(repo_id, revision)
+
+
+@use_case(Action.BROWSE)
+def mark_adapters(person: Person, refs: Sequence[AdapterRef]) -> dict[str, tuple[Mark, ...]]:
+    """Where each of these works, by repo id; without those whose cards do not tell their shape. Asks no Hub."""
+    told = [ref for ref in refs if ref.lora]
+    known = {name: _base_named(name) for name in {ref.base for ref in told}}
+    return {ref.repo_id: _marks(ref.lora, known[ref.base], ref) for ref in told}
+
+
+@use_case(Action.BROWSE, counted=True)
+def mark_adapter(person: Person, ref: AdapterRef) -> tuple[Mark, ...]:
+    """Where one works, from its `adapter_config.json`. Raises AdapterError, HubError."""
+    return _marks(hub.read_adapter_config(ref.repo_id, ref.revision), _base_named(ref.base), ref)
+
+
+def _marks(config: dict[str, Any], base: BaseModel | None, ref: AdapterRef) -> tuple[Mark, ...]:
+    return marks(config, base, quantization=str(ref.lora.get("quantization", "none")))
+
+
+def _base_named(name: str) -> BaseModel | None:
+    """A base by the name that a card gives it, which strangers write: None where nobody here knows it."""
+    try:
+        return bases.get_base(name, folders=False)
+    except BaseError:
+        return None
 
 
 @use_case(Action.BROWSE, counted=True)

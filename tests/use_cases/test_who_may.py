@@ -82,6 +82,8 @@ MAY = {
     "list_packages": MEMBERS,
     "list_runs": MEMBERS,
     "list_versions": MEMBERS,
+    "mark_adapter": MEMBERS,
+    "mark_adapters": MEMBERS,
     "look_at_data": THOSE_WHO_TRAIN,
     "look_at_production": MEMBERS,
     "look_at_standing": EVERYBODY,

@@ -134,6 +134,7 @@ def adapter_metadata(facts: Facts) -> Any:
         "metrics": facts.record["metrics"],
         **({"owner": facts.owner} if facts.owner else {}),
         **({"size": facts.size} if facts.size else {}),
+        "lora": lora_shape(spec),
     }
     return ModelCardData(
         base_model=facts.base_repo or None,
@@ -148,6 +149,17 @@ def adapter_metadata(facts: Facts) -> Any:
         **licence_of(spec.base.licence),
         **more,
     )
+
+
+def lora_shape(spec: TrainSpec) -> dict[str, Any]:
+    """What of the adapter decides where it works (`works_in.marks`), by PEFT's names."""
+    targets = spec.lora.targets
+    return {
+        "r": spec.lora.r,
+        "use_rslora": spec.lora.rslora,
+        "target_modules": targets if isinstance(targets, str) else list(targets),
+        "quantization": spec.quantization,
+    }
 
 
 def _meta(text: str) -> str:

@@ -15,7 +15,9 @@ from lora_hub.core.schema import AdapterRef
 from lora_hub.hub import headline
 from lora_hub.ui.render.render import badge, empty, escape, filled, pager, table
 from lora_hub.ui.render.render_data import WHO, metric_title
+from lora_hub.ui.render.render_works import badges
 from lora_hub.ui.render.text import between, iso_moment, percent, size_of, t
+from lora_hub.works_in import Mark
 
 # Adapters drawn at once: more are slow to draw and not read.
 PAGE = 48
@@ -26,7 +28,8 @@ CARDS, TABLE = "cards", "table"
 class View:
     """What is drawn. found: those that the filters left, in order. total: of how many. chosen: the repo id of the open
     one. picked: repo ids of those whose boxes are checked. titles: task id -> title in the reader's language.
-    page: counts from 1. where: `pager`'s. collection: the title of the one that is shown."""
+    page: counts from 1. where: `pager`'s. collection: the title of the one that is shown. works: where each works, by
+    repo id, as far as that is known."""
 
     found: Sequence[AdapterRef]
     total: int
@@ -39,6 +42,7 @@ class View:
     where: str = ""
     collection: str = ""
     may_train: bool = True
+    works: Mapping[str, Sequence[Mark]] = field(default_factory=dict)
 
 
 def shelf(view: View, language: str) -> str:
@@ -55,11 +59,16 @@ def shelf(view: View, language: str) -> str:
                 ("finetune", t(_("Go to Fine-tune"), language)) if view.may_train else None,
             )
         )
-    first = PAGE * (view.page - 1)
-    shown = view.found[first : first + PAGE]
-    drawn = _table(shown, view, language) if view.form == TABLE else _cards(shown, view, language)
+    shown = drawn(view.found, view.page)
+    listed = _table(shown, view, language) if view.form == TABLE else _cards(shown, view, language)
     turning = pager(view.where, view.page, PAGE, len(view.found), language) if len(view.found) > PAGE else ""
-    return _head(view, language) + drawn + turning
+    return _head(view, language) + listed + turning
+
+
+def drawn(found: Sequence[AdapterRef], page: int) -> Sequence[AdapterRef]:
+    """Those of one page."""
+    first = PAGE * (page - 1)
+    return found[first : first + PAGE]
 
 
 def _head(view: View, language: str) -> str:
@@ -104,7 +113,8 @@ def _card(ref: AdapterRef, view: View, language: str) -> str:
     return (
         f'<li class="lh-shelf-card"><div class="lh-shelf-name">{_box(ref, view, language)}{_opener(ref, view)}</div>'
         f"{title}<p>{task}{_marks(ref, language)}</p><p>{_score(ref, language)}</p>"
-        f'<p class="lh-quiet">{told}</p>{_compare(ref, language)}</li>'
+        f'<p class="lh-quiet">{told}</p>{badges(view.works.get(ref.repo_id, ()), language)}'
+        f"{_compare(ref, language)}</li>"
     )
 
 
@@ -124,7 +134,7 @@ def _table(shown: Sequence[AdapterRef], view: View, language: str) -> str:
     rows = [
         [
             _box(ref, view, language),
-            _opener(ref, view) + _marks(ref, language),
+            _opener(ref, view) + _marks(ref, language) + badges(view.works.get(ref.repo_id, ()), language),
             escape(view.titles.get(ref.task, ref.task)),
             f"<bdi>{escape(ref.base)}</bdi>",
             _languages(ref, language),

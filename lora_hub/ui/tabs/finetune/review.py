@@ -21,12 +21,13 @@ from lora_hub.core.messages import Message, _, text_in
 from lora_hub.core.schema import BaseModel, DatasetInfo, Task, TrainSpec
 from lora_hub.people import Person
 from lora_hub.training import recipe
-from lora_hub.ui.render import render, render_data, render_plan, render_problems, render_table
+from lora_hub.ui.render import render, render_data, render_plan, render_problems, render_table, render_works
 from lora_hub.ui.render.page_words import OWN_TITLES, setting_of
 from lora_hub.ui.render.text import own_digits, t
 from lora_hub.ui.tabs.finetune.asked import Asked, own_wanting, read_task, roles_of, setting_field
 from lora_hub.ui.tabs.finetune.review_report import report
 from lora_hub.ui.tabs.finetune.view import View
+from lora_hub.works_in import marks_of_spec
 
 # A base that needs more than this share of the memory leaves little for other programs.
 TIGHT_SHARE = 0.6
@@ -331,6 +332,7 @@ def _plan(
     if not fits or estimate.memory_bytes > have:
         # The cost of another machine only matters if this one is too small.
         view.plan += render_plan.costs(plan.costs, hardware.prices_checked(), estimate.memory_bytes, have, language)
+    view.plan += render_works.works_in(marks_of_spec(plan.spec), language)
     view.settings = _settings(plan.spec, language)
     return plan
 
@@ -345,6 +347,7 @@ def _hire(person: Person, asked: Asked, plan: runs.Plan, view: View, language: s
         view.reason, view.ready, view.spec = render.told(error, language)[0], False, None
         return
     view.plan = render_plan.hired(view.hired, plan.estimate.steps, language)
+    view.plan += render_works.works_in(marks_of_spec(plan.spec), language)
 
 
 def _explain_without_data(

@@ -95,6 +95,7 @@ def build(page: Page, tab: gr.Tab) -> None:
         found = use_cases.filter_adapters(person, known, wanted, titles)
         # A page number belongs to one list: another filter begins with the first.
         asked = hashlib.sha256(json.dumps([organization, state, str(wanted)]).encode()).hexdigest()[:12]
+        number = page_of(turned, asked, len(found))
         view = render_shelf.View(
             found=found,
             total=len(known),
@@ -103,10 +104,11 @@ def build(page: Page, tab: gr.Tab) -> None:
             picked=frozenset(shelf_picked.names_of(names)),
             titles=titles,
             form=form or render_shelf.CARDS,
-            page=page_of(turned, asked, len(found)),
+            page=number,
             where=f'data-put="lh-shelf-page" data-value="{{page}} {asked}"',
             collection=title,
             may_train=rules.may(person, Action.TRAIN),
+            works=use_cases.mark_adapters(person, render_shelf.drawn(found, number)),
         )
         return render_shelf.shelf(view, language)
 

@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 from lora_hub import use_cases
+from lora_hub.core.errors import AdapterError
 from lora_hub.core.messages import _
 from lora_hub.core.schema import AdapterRef
 from lora_hub.hub import version_number
@@ -14,7 +15,7 @@ from lora_hub.people import Person, rules
 from lora_hub.people.rules import Action
 from lora_hub.ui.frame import page as shared
 from lora_hub.ui.frame.page import LIGHT, Page
-from lora_hub.ui.render import render, render_own_data
+from lora_hub.ui.render import render, render_own_data, render_works
 from lora_hub.ui.render.shelf import render_adapters, render_card
 from lora_hub.ui.render.text import t
 from lora_hub.ui.tabs.shelf import promote
@@ -60,8 +61,16 @@ def wire(page: Page, one: OneAdapter, kept: KeptListings) -> Any:
         ref = use_cases.get_adapter(person, repo_id)
         versions = [(one.tag, one.commit, one.date, one.message) for one in use_cases.list_versions(person, repo_id)]
         text = render_card.card_html(use_cases.read_card(person, repo_id), ref.url, language)
-        top = render_adapters.adapter_head(ref, language) + render_adapters.versions_table(versions, language)
+        top = render_adapters.adapter_head(ref, language) + works_of(person, ref, language)
+        top += render_adapters.versions_table(versions, language)
         return [top, gr.Button(visible=True), gr.HTML(text, visible=True), *what_to_take(person, ref, language)]
+
+    def works_of(person: Person, ref: AdapterRef, language: str) -> str:
+        """Where it works; nothing where its configuration cannot be read, which Compare says of it."""
+        try:
+            return render_works.works_in(use_cases.mark_adapter(person, ref), language)
+        except AdapterError:
+            return ""
 
     def what_to_take(person: Person, ref: AdapterRef, language: str) -> list[Any]:
         """What may be unpublished and deleted: the Hub decides whether this person may, which only they can try."""

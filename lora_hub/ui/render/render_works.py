@@ -1,0 +1,49 @@
+"""Where an adapter works -> HTML: a badge for each place, and in full with the reasons.
+
+works_in(marks, "en")       the list with reasons, under its title
+badges(marks, "en")         one line, for a card of the shelf
+"""
+
+from collections.abc import Sequence
+
+from lora_hub.core.messages import Message, _
+from lora_hub.ui.render.render import escape, sentence
+from lora_hub.ui.render.text import t
+from lora_hub.works_in import Mark
+
+# By `Mark.works`: the badge's colour, its sign, and what the sign says.
+SIGNS: dict[str, tuple[str, str, Message]] = {
+    "yes": ("good", "✓", _("works")),
+    "if": ("warn", "!", _("works on a condition")),
+    "no": ("bad", "✕", _("does not work")),
+    "unknown": ("plain", "?", _("unknown")),
+}
+
+
+def badges(marks: Sequence[Mark], language: str) -> str:
+    """A badge for each place; its title says why."""
+    if not marks:
+        return ""
+    return f'<p class="lh-works-line">{"".join(_badge(mark, language, titled=True) for mark in marks)}</p>'
+
+
+def works_in(marks: Sequence[Mark], language: str) -> str:
+    """Every place with its reason."""
+    if not marks:
+        return ""
+    lines = []
+    for mark in marks:
+        why = f'<span class="lh-quiet">{sentence(t(mark.why, language))}</span>' if mark.reasons else ""
+        lines.append(f"<li>{_badge(mark, language)}{why}</li>")
+    title = escape(t(_("Works in"), language))
+    return f'<section class="lh-works"><h4>{title}</h4><ul>{"".join(lines)}</ul></section>'
+
+
+def _badge(mark: Mark, language: str, *, titled: bool = False) -> str:
+    kind, sign, said = SIGNS[mark.works]
+    word = t(said, language)
+    why = f' title="{escape(f"{word}: {t(mark.why, language)}" if mark.reasons else word)}"' if titled else ""
+    return (
+        f'<span class="lh-badge lh-{kind}"{why}><span aria-hidden="true">{sign}</span>'
+        f'<span class="lh-unseen">{escape(word)}: </span> {escape(t(mark.title, language))}</span>'
+    )

@@ -1,0 +1,58 @@
+"""The rules applied: one Mark for each place.
+
+marks({"peft_type": "LORA", "r": 64, ...}, bases.get_base("HuggingFaceTB/SmolLM2-135M-Instruct"))
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from lora_hub.core.messages import Message, _, joined
+from lora_hub.core.schema import BaseModel, TrainSpec
+from lora_hub.works_in.mark import PLACES, Mark
+from lora_hub.works_in.of_base import base_facts
+from lora_hub.works_in.rules import RULES, facts
+
+# The strongest first: what prevents it is said, and not what would be a condition besides.
+STRENGTHS = ("no", "unknown", "if")
+
+
+def marks(config: dict[str, Any], base: BaseModel | None, *, quantization: str = "none") -> tuple[Mark, ...]:
+    """Where an adapter works. config: its `adapter_config.json`, whoever wrote it; base: None if nobody knows it;
+    quantization: what the base was held in while training, where a record says so. Reads files of this machine only."""
+    told = facts(config, base_facts(base), quantization)
+    made = []
+    for place in PLACES:
+        hit = [rule for rule in RULES if rule.place == place and rule.applies(told)]
+        works = next((one for one in STRENGTHS if any(rule.works == one for rule in hit)), "yes")
+        said = [rule for rule in hit if rule.works == works]
+        made.append(
+            Mark(
+                place=place,
+                works=works,
+                reasons=tuple(rule.said(told) for rule in said),
+                settings=tuple(dict.fromkeys(rule.setting for rule in hit if rule.setting)),
+                sources=tuple(dict.fromkeys(rule.source for rule in said)),
+            )
+        )
+    return tuple(made)
+
+
+def marks_of_spec(spec: TrainSpec) -> tuple[Mark, ...]:
+    """Where the adapter of a run will work, before it is trained."""
+    targets = spec.lora.targets
+    config = {
+        "peft_type": "LORA",
+        "r": spec.lora.r,
+        "lora_alpha": spec.lora.alpha,
+        "use_rslora": spec.lora.rslora,
+        "target_modules": targets if isinstance(targets, str) else list(targets),
+    }
+    return marks(config, spec.base, quantization=spec.quantization)
+
+
+def note(found: Sequence[Mark], setting: str) -> Message | None:
+    """What a setting of the form changes about where the adapter works; None where it changes nothing."""
+    hit = [mark for mark in found if setting in mark.settings]
+    if not hit:
+        return None
+    return joined(*(_("{place}: {why}", place=mark.title, why=mark.why) for mark in hit))
