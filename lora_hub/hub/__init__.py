@@ -44,6 +44,7 @@ from lora_hub.hub.listing import (
     list_versions,
     read_adapter_config,
     read_card,
+    read_figures,
 )
 from lora_hub.hub.matrix_repo import read_matrix_file, write_matrix_file
 from lora_hub.hub.naming import check_name, repo_name, version_number
@@ -146,6 +147,7 @@ __all__ = [
     "read_adapter_record",
     "read_adapter_config",
     "read_card",
+    "read_figures",
     "read_region",
     "read_collection",
     "read_job",

@@ -8,10 +8,12 @@ from typing import Any
 
 from lora_hub.core import settings
 from lora_hub.core.errors import HubError
+from lora_hub.core.languages import languages
 from lora_hub.core.messages import _, several
 from lora_hub.core.schema import AdapterRef
 from lora_hub.hub.adapter_config import CONFIG_FILE, read_config
 from lora_hub.hub.adapter_facts import ref_of
+from lora_hub.hub.card.figures import MOST_BYTES, figure_name, is_plain
 from lora_hub.hub.client import PRODUCTION, check_listening, check_seen, full_id, has_token, hub_url, open_api, told
 from lora_hub.hub.filled_facts import fill_facts
 from lora_hub.hub.naming import version_number
@@ -175,6 +177,22 @@ def read_adapter_config(repo_id: str, revision: str = "") -> dict[str, Any]:
         check_seen(repo_id)
         path = open_api().hf_hub_download(repo_id, CONFIG_FILE, revision=revision or None)
     return read_config(Path(path).parent)
+
+
+def read_figures(repo_id: str, text: str) -> dict[str, bytes]:
+    """The pictures of a card by their file's name, as SVG: of those that a publish draws each that the card shows, that
+    is small, and that holds only shapes and words. text: the card. Raises AdapterError, HubError."""
+    names = [name for name in map(figure_name, languages()) if f"]({name})" in text]
+    if not names:
+        return {}
+    repo_id, found = full_id(repo_id), {}
+    with told(_("show the card of {repo}", repo=repo_id), repo_id):
+        api = open_api()
+        for file in api.get_paths_info(repo_id, names):
+            if getattr(file, "size", MOST_BYTES + 1) <= MOST_BYTES:
+                svg = Path(api.hf_hub_download(repo_id, file.path)).read_bytes()
+                found |= {file.path: svg} if is_plain(svg) else {}
+    return found
 
 
 def _is_adapter(info: Any) -> bool:

@@ -4,6 +4,7 @@ A publish that fails half way shows nothing: the commit is one, the tag comes af
 goes on where it stopped. The same content published twice is the same version.
 """
 
+import contextlib
 import json
 import re
 from collections.abc import Sequence
@@ -12,16 +13,19 @@ from typing import TYPE_CHECKING, Any
 
 from lora_hub.catalogue import bases
 from lora_hub.core import events, settings
-from lora_hub.core.errors import BaseError, HubError
+from lora_hub.core.errors import AdapterError, BaseError, HubError
+from lora_hub.core.languages import languages
 from lora_hub.core.messages import _
 from lora_hub.core.schema import AdapterRef, BaseModel, HeldOutRow, Scores, TrainSpec
 from lora_hub.hub import adapter_config
 from lora_hub.hub.adapter_config import CONFIG_FILE, RECORD_FILE, WEIGHTS_FILE
-from lora_hub.hub.card import card, card_metadata
+from lora_hub.hub.card import card, card_metadata, figures
+from lora_hub.hub.card.eval_results import RESULTS_FILE, results_file
 from lora_hub.hub.card.production_part import with_production
+from lora_hub.hub.card.versions_part import MOST_VERSIONS
 from lora_hub.hub.client import TRY_AGAIN, hub_url, open_api, told
 from lora_hub.hub.contents import CARD, base_files, changes, check_base_repo, files_of, look
-from lora_hub.hub.fetch import read_adapter_record
+from lora_hub.hub.fetch import fetch_record, read_adapter_record
 from lora_hub.hub.naming import repo_name, version_number
 from lora_hub.hub.production import read_promotions
 from lora_hub.hub.promotion import PROMOTIONS
@@ -75,7 +79,7 @@ def publish_adapter(
             "base_model_name_or_path": base_repo or card_metadata.short_name(spec.base),
             "revision": base_revision or None,
         }
-        readme = card.render_card(
+        facts = card.facts_of(
             record,
             repo_id,
             base_repo=base_repo,
@@ -84,8 +88,12 @@ def publish_adapter(
             languages=languages_of(spec, examples or []),
             owner=claim.owner,
             size=weights.stat().st_size,
-            examples=examples if spec.share_rows else None,
+            second=card.second_language(spec, examples or []),
+            examples=examples,
+            has_figure=bool(figures.draw(spec.task, examples or [], scores)),
+            earlier=_earlier(api, repo_id, record) if claim.info is not None else (),
         )
+        readme = card.render(facts)
         readme = with_production(readme, read_promotions(claim.info))
         files: dict[str, bytes | Path] = {
             CONFIG_FILE: _json(config),
@@ -94,6 +102,8 @@ def publish_adapter(
             RECORD_FILE: _json(record),
             LOG: _losses(log),
             REGION_FILE: folder / REGION_FILE if region else b"",
+            RESULTS_FILE: results_file(facts, hub_url()),
+            **_figures(facts, scores),
         }
         title = f"Publish {card_metadata.card_title(spec)}"
         if claim.by_pull_request:
@@ -118,6 +128,27 @@ def publish_adapter(
         url=proposed or f"{hub_url()}/{repo_id}",
         pull_request=proposed,
     )
+
+
+def _figures(facts: card_metadata.Facts, scores: dict[str, Scores]) -> dict[str, bytes | Path]:
+    """The pictures of the card, one in each of its languages; empty for those that it does not have."""
+    drawn: dict[str, bytes | Path] = {figures.figure_name(language): b"" for language in languages()}
+    for language in filter(None, ("en", facts.second)):
+        drawn[figures.figure_name(language)] = figures.draw(facts.spec.task, facts.examples, scores, language)
+    return drawn
+
+
+def _earlier(api: "HfApi", repo_id: str, record: dict[str, Any]) -> tuple[tuple[str, dict[str, Any]], ...]:
+    """The versions before the one of this record, with what is known of each, the newest first. One whose record is
+    damaged or missing is left out; so are those that are this one."""
+    tags = {version_number(tag.name): tag.name for tag in api.list_repo_refs(repo_id).tags}
+    found: list[tuple[str, dict[str, Any]]] = []
+    for number in sorted(filter(None, tags), reverse=True)[: MOST_VERSIONS + 1]:
+        with contextlib.suppress(AdapterError):
+            told = fetch_record(repo_id, tags[number])
+            if told is not None and (found or told != record):
+                found.append((tags[number], told))
+    return tuple(found[:MOST_VERSIONS])
 
 
 def languages_of(spec: TrainSpec, examples: Sequence[HeldOutRow]) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ both have to say the same; tests/hub/test_snippet.py runs the code and compares,
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from lora_hub.catalogue.tasks.frames import FIELD
 from lora_hub.core.schema import Task
@@ -14,6 +15,8 @@ from lora_hub.data.prompts.template import MAX_LISTED_LABELS, has_system_turn, l
 
 # What a model computes in; anything else in a record is no name to write into code.
 DTYPES = ("float32", "bfloat16", "float16")
+# Characters of labels, as code, that stand in the code itself; longer ones are read from the adapter's record.
+LONGEST_LABELS = 4_000
 
 _SYSTEM_BEFORE = r'prompt = "\n\n".join(text for text in (inputs["system"].strip(), prompt) if text)'
 
@@ -58,16 +61,28 @@ def write(
         "",
         prompt_code(task),
         *(_chat_code(task, opening, system_turn) if chat_template else _plain_code(task)),
-        *(_label_code(task, end_token, space) if has_labels else _text_code(task, end_token, end_tokens)),
+        *(_label_code(task, repo_id, end_token, space) if has_labels else _text_code(task, end_token, end_tokens)),
     ]
     return "\n".join(parts)
 
 
-def _label_code(task: Task, end_token: str, space: str) -> list[str]:
+def _labels(task: Task, repo_id: str) -> list[str]:
+    labels = f"labels = {[label.strip() for label in task.labels]!r}"
+    if len(labels) <= LONGEST_LABELS:
+        return [labels]
+    return [
+        "import json",
+        "from huggingface_hub import hf_hub_download",
+        f'record = json.load(open(hf_hub_download({repo_id!r}, "lora_hub.json"), encoding="utf-8"))',
+        'labels = [label.strip() for label in record["task"]["labels"]]',
+    ]
+
+
+def _label_code(task: Task, repo_id: str, end_token: str, space: str) -> list[str]:
     end = f"tokenizer.convert_tokens_to_ids({end_token!r})" if end_token else "tokenizer.eos_token_id"
     text = f"{space!r} + label" if space else "label"
     return [
-        f"labels = {[label.strip() for label in task.labels]!r}",
+        *_labels(task, repo_id),
         f'answers = [tokenizer({text}, add_special_tokens=False)["input_ids"] for label in labels]',
         "# Where one label begins another, the token that ends it counts, too.",
         "if any(a is not b and b[: len(a)] == a for a in answers for b in answers):",
@@ -146,8 +161,13 @@ def _line(line: str, task: Task, known: dict[str, str]) -> str:
     return " + ".join(pieces + ([repr(text)] if text or not pieces else []))
 
 
-def _chat_code(task: Task, opening: str, system_turn: bool) -> list[str]:
-    variables = ", ".join(f"{key}={value!r}" for key, value in TEMPLATE_VARIABLES.items())
+def messages_code(task: Task, chat_template: bool = True, *, system_turn: bool = True, **told: Any) -> list[str]:
+    """Source that follows `prompt_code`: for a base with a chat template it sets `messages`, else `text`. told: what
+    else a record says of asking, which a server that knows the base's template does by itself."""
+    return _messages(task, system_turn) if chat_template else _text(task)
+
+
+def _messages(task: Task, system_turn: bool) -> list[str]:
     messages = [] if task.is_chat else ['messages = [{"role": "user", "content": prompt}]']
     if has_system_turn(task) and system_turn:
         messages += [
@@ -156,24 +176,32 @@ def _chat_code(task: Task, opening: str, system_turn: bool) -> list[str]:
         ]
     elif has_system_turn(task):
         messages = [_SYSTEM_BEFORE, *messages]
+    return messages
+
+
+def _chat_code(task: Task, opening: str, system_turn: bool) -> list[str]:
+    variables = ", ".join(f"{key}={value!r}" for key, value in TEMPLATE_VARIABLES.items())
     return [
-        *messages,
+        *_messages(task, system_turn),
         f"text = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False, {variables})",
         *([f"text += {opening!r}  # what stands before every answer"] if opening else []),
         'ids = tokenizer(text, add_special_tokens=False, return_tensors="pt")["input_ids"]',
     ]
 
 
-def _plain_code(task: Task) -> list[str]:
+def _text(task: Task) -> list[str]:
     if task.is_chat:
         text = r'''text = "\n".join(f"{m['role'].capitalize()}: {m['content']}" for m in messages) + "\nAssistant:"'''
     else:
         cue = task.answer.in_language(task.prompt_language)
         ending = "\n" + cue[:1].upper() + cue[1:] + ":"
         text = f"text = prompt.rstrip() + {ending!r}"
+    return [*([_SYSTEM_BEFORE] if has_system_turn(task) else []), text]
+
+
+def _plain_code(task: Task) -> list[str]:
     return [
-        *([_SYSTEM_BEFORE] if has_system_turn(task) else []),
-        text,
+        *_text(task),
         'ids = tokenizer(text, return_tensors="pt")["input_ids"]',
         "if tokenizer.bos_token_id != tokenizer.eos_token_id and ids[0, -1] == tokenizer.eos_token_id:",
         "    ids = ids[:, :-1]  # the prompt has to stay open",

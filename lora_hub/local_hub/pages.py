@@ -19,6 +19,7 @@ from .reading import list_folder
 from .store import TYPES, iso
 
 MAX_RENDERED, MAX_ROWS = 100_000, 500
+RIGHT_TO_LEFT = '<div dir="rtl">'  # on a line of its own, as our cards write it and the public Hub shows it
 POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' https: data:; base-uri 'none'; "
     "frame-ancestors 'none'"
@@ -36,7 +37,8 @@ def page(template: str, title: str, status: int = 200, **values: object) -> HTML
 
 
 def render_card(text: str, base: str) -> str:
-    """Markdown to HTML without raw HTML; relative links are resolved below `base`."""
+    """Markdown to HTML without raw HTML, except that a part may be written from the right (`RIGHT_TO_LEFT`); relative
+    links are resolved below `base`."""
     parser = MarkdownIt("commonmark", {"html": False, "maxNesting": 20}).enable(["table", "strikethrough"])
 
     def place(url: str) -> str:
@@ -46,7 +48,13 @@ def render_card(text: str, base: str) -> str:
     shown, *rest = text.split(
         "<!--"
     )  # hides comments; no regular expression, because a million of "<!--" would make it slow
-    return parser.render(shown + "".join(piece.partition("-->")[2] for piece in rest))
+    shown += "".join(piece.partition("-->")[2] for piece in rest)
+    first, *parts = shown.split(f"\n{RIGHT_TO_LEFT}\n")
+    rendered = [parser.render(first)]
+    for part in parts:
+        inside, _end, behind = part.partition("\n</div>")
+        rendered += [RIGHT_TO_LEFT, parser.render(inside), "</div>", parser.render(behind)]
+    return "".join(rendered)
 
 
 @route("GET", "/", "any")

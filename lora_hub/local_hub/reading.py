@@ -16,8 +16,9 @@ from .lfs import read_pieces
 from .store import Commit, Tree, iso
 
 PAGE, EXPANDED_PAGE = 1000, 50
-IMAGES = {"png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg", "gif": "image/gif", "webp": "image/webp"}
 POLICY = "default-src 'none'; sandbox"  # a stranger's file cannot run anything on this server's pages
+IMAGES = {"png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg", "gif": "image/gif", "webp": "image/webp"}
+IMAGES["svg"] = "image/svg+xml"  # of which nothing runs or is fetched by that policy, where it is opened as a page, too
 SAFE = {"Accept-Ranges": "bytes", "X-Content-Type-Options": "nosniff", "Content-Security-Policy": POLICY}
 COUNTED = {"model": ("config.json", "adapter_config.json"), "dataset": ("README.md",), "space": ("README.md",)}
 

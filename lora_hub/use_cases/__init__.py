@@ -20,6 +20,7 @@ from lora_hub.use_cases.adapters import (
     put_back,
     read_card,
     read_collection,
+    read_figures,
     remove_from_collection,
     unpublish_adapter,
 )
@@ -175,6 +176,7 @@ __all__ = [
     "read_card",
     "read_collection",
     "read_dataset",
+    "read_figures",
     "read_held_out",
     "read_log",
     "read_test",

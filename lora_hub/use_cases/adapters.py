@@ -84,6 +84,12 @@ def _base_named(name: str) -> BaseModel | None:
         return None
 
 
+@use_case(Action.BROWSE)
+def read_figures(person: Person, repo_id: str, text: str) -> dict[str, bytes]:
+    """As `hub.read_figures`."""
+    return hub.read_figures(repo_id, text)
+
+
 @use_case(Action.BROWSE, counted=True)
 def find_dependents(person: Person, repo_id: str) -> hub.Dependents:
     """As `hub.find_dependents`, with the runs that this person may see and that were published there, and the

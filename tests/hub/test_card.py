@@ -139,7 +139,7 @@ def test_the_command_gives_the_same_settings_again() -> None:
     made = recipe.make_spec(
         task, base, make_spec().dataset, {"text": "v2", "answer": "v1"}, effort="thorough", overrides=given
     )
-    command = re.search(r"```sh\n(.*?)\n```", card_of(made, base_repo="o/b"), re.DOTALL)[1]
+    command = re.search(r"```sh\n(python -m lora_hub train .*?)\n```", card_of(made, base_repo="o/b"), re.DOTALL)[1]
     words = shlex.split(command.replace("\\\n", " "))
     settings = dict(words[at + 1].split("=", 1) for at, word in enumerate(words) if word == "--set")
     again = recipe.make_spec(

@@ -48,6 +48,7 @@ def test_publish_is_one_commit_and_a_tag(tmp_path, name, api) -> None:
         "README.md",
         "lora_hub.json",
         "training_log.jsonl",
+        "results.svg",
     }
     tags = api.list_repo_refs(ref.repo_id).tags
     assert [(tag.name, tag.target_commit) for tag in tags] == [("v1", ref.revision)]

@@ -155,7 +155,7 @@ def test_a_published_cards_command_trains_again(home: Path, tmp_path: Path) -> N
     made = plan(file, str(tmp_path / "tone.yaml"), overrides={"steps": "2", "evaluations": "1"})
     run = runs.wait_for_run(runs.start_runs([made])[0].id)
     ref = runs.publish_run(run.id, org="lora-hub", name="card-command").ref
-    block = re.search(r"## How to reproduce it\n+```sh\n(.*?)\n```", hub.read_card(ref.repo_id), re.S)[1]
+    block = re.search(r"```sh\n(hf download .*?)\n```", hub.read_card(ref.repo_id), re.S)[1]
     assert block.startswith("hf download lora-hub/card-command lora_hub.json")
     environment = {
         **os.environ,

@@ -101,6 +101,7 @@ MAY = {
     "put_back": THOSE_WHO_TRAIN,
     "read_boards": MEMBERS,
     "read_card": MEMBERS,
+    "read_figures": MEMBERS,
     "read_collection": MEMBERS,
     "read_dataset": THOSE_WHO_TRAIN,
     "read_held_out": MEMBERS,

@@ -1,19 +1,19 @@
 """Adapter facts -> the model card (README.md) of an adapter's repo, and of the built-in base's.
 
 `render_card` writes the card from an adapter's record (`record.make_record`) and from nothing else, so that the same
-facts give the same bytes and a repeated publish changes nothing. Words that come from people (names, titles, labels,
-columns) pass `markdown.escape`. The metadata at its head is `card_metadata`'s, the code that a reader pastes is
-`snippet`'s.
+facts give the same bytes and a repeated publish changes nothing. It is one page: what the adapter is, how good it is,
+how it is used, how it came about; in English, and below that its sentences in the language of the task's prompts, where
+there is a translation. Words that come from people (names, titles, labels, columns, rows) pass `markdown.escape` and
+are cut, so that no card is longer than a page can show. The metadata at its head is `card_metadata`'s.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from lora_hub.core import verdicts
-from lora_hub.core.schema import ADAPTER, BASE, BaseModel, HeldOutRow, PairedComparison, Score, TrainSpec
-from lora_hub.evaluation import metrics
-from lora_hub.hub import snippet
-from lora_hub.hub.card import composed_part, reproduce
+from lora_hub.core.languages import languages as translated_languages
+from lora_hub.core.messages import Message, _
+from lora_hub.core.schema import BaseModel, HeldOutRow, TrainSpec
+from lora_hub.hub.card import composed_part, origin_part, results_part, use_part
 from lora_hub.hub.card.card_metadata import (
     Facts,
     adapter_metadata,
@@ -24,63 +24,142 @@ from lora_hub.hub.card.card_metadata import (
     spec_of,
 )
 from lora_hub.hub.card.markdown import escape, fence
+from lora_hub.hub.card.versions_part import versions
+from lora_hub.hub.card.words import Words, raw
 
-MAX_SHARED_ROWS = 10
+# Around the part in a language that is written from the right.
+RIGHT_TO_LEFT, ITS_END = '<div dir="rtl">', "</div>"
+# Of letters: from this share on the rows are in Persian, whatever the prompt is in.
+MOSTLY = 0.5
 
 
-def render_card(
-    record: dict[str, Any],
-    repo_id: str,
-    *,
-    base_repo: str = "",
-    base_revision: str = "",
-    architecture: str = "",
-    languages: tuple[str, ...] = (),
-    examples: Sequence[HeldOutRow] | None = None,
-    owner: str = "",
-    size: int = 0,
-) -> str:
-    """The whole README.md of an adapter's repo; the arguments are `Facts`'."""
-    facts = Facts(
-        record,
-        spec_of(record),
-        repo_id,
-        base_repo,
-        base_revision,
-        architecture,
-        languages,
-        tuple(examples or ()),
-        owner,
-        size,
-    )
-    parts = [
-        f"# {escape(card_title(facts.spec))}",
-        _first_line(facts),
-        "## Use it\n\n" + _usage(facts),
-        "## Results\n\n" + _results(facts),
-        *_making(facts),
-        "## Licence and limits\n\n" + _limits(facts.spec),
-    ]
+def render_card(record: dict[str, Any], repo_id: str, **known: Any) -> str:
+    """The whole README.md of an adapter's repo. known: what else `Facts` tells."""
+    return render(facts_of(record, repo_id, **known))
+
+
+def facts_of(
+    record: dict[str, Any], repo_id: str, *, examples: Sequence[HeldOutRow] | None = None, **known: Any
+) -> Facts:
+    """examples: held-out rows with their answers; they are printed only where the record's spec shares rows."""
+    return Facts(record, spec_of(record), repo_id, examples=tuple(examples or ()), **known)
+
+
+def render(facts: Facts) -> str:
+    """The card of these facts."""
+    tell = Words("en")
+    parts = [f"# {escape(card_title(facts.spec))}", _first_line(facts, tell)]
+    for title, text in _sections(facts, tell):
+        parts.append(f"## {title}\n\n{text}")
+    return front_matter(adapter_metadata(facts)) + "\n\n".join([*parts, *_second(facts)]) + "\n"
+
+
+def second_language(spec: TrainSpec, rows: Sequence[HeldOutRow]) -> str:
+    """The language beside English that a card is in: that of the task's prompts, or Persian where the rows mostly are;
+    empty for none."""
+    told = spec.task.prompt_language
+    if told and told != "en" and told in translated_languages():
+        return str(told)
+    letters = [char for row in rows for char in str(row.reference) + " ".join(map(str, row.inputs.values()))]
+    letters = [char for char in letters if char.isalpha()]
+    arabic = sum("\u0600" <= char <= "\u06ff" for char in letters)
+    return "fa" if "fa" in spec.base.languages and letters and arabic > MOSTLY * len(letters) else ""
+
+
+def _sections(facts: Facts, tell: Words) -> Iterator[tuple[str, str]]:
+    yield "Results", results_part.results(facts, tell)
     if facts.examples and facts.spec.share_rows:
-        parts.insert(4, "## Held-out examples\n\n" + _examples(facts.examples))
-    return front_matter(adapter_metadata(facts)) + "\n\n".join(parts) + "\n"
+        yield "Held-out examples", results_part.examples(facts, tell)
+    yield "Use it", use_part.usage(facts, tell)
+    yield from _making(facts, tell)
+    if told := versions(facts, tell):
+        yield "Versions", told
+    yield "Licence and limits", _limits(facts.spec, tell)
 
 
-def _making(facts: Facts) -> list[str]:
+def _making(facts: Facts, tell: Words) -> Iterator[tuple[str, str]]:
     """How it came about: by a training, or as the sum of others."""
     composition = composed_part.composition_of(facts.record)
     if composition is None:
-        return [
-            "## What it was trained on\n\n" + _data(facts),
-            "## Hyperparameters\n\n" + _hyperparameters(facts.spec),
-            "## How to reproduce it\n\n" + _reproduce(facts),
-        ]
+        yield "What it was trained on", origin_part.data(facts, tell)
+        yield "Hyperparameters", origin_part.hyperparameters(facts.spec)
+        yield "How to reproduce it", origin_part.again(facts)
+        return
     again = fence(composed_part.command(facts, composition), "sh")
-    return [
-        "## What it is made of\n\n" + composed_part.recipe(composition),
-        "## The examples\n\n" + _data(facts).replace("| Trained on |", "| Weights found on |"),
-        f"## How to reproduce it\n\n{again}\n\nThe whole recipe is in `lora_hub.json`.",
-    ]
+    yield "What it is made of", composed_part.recipe(composition)
+    yield "The examples", origin_part.data(facts, tell, composed=True)
+    yield "How to reproduce it", f"{again}\n\nThe whole recipe is in `lora_hub.json`."
+
+
+def _second(facts: Facts) -> list[str]:
+    """The same in the second language, without the code, which is the same in all."""
+    if not facts.second:
+        return []
+    tell = Words(facts.second)
+    shown: list[tuple[Message, str]] = [(_("Results"), results_part.results(facts, tell))]
+    if facts.examples and facts.spec.share_rows:
+        shown.append((_("Held-out examples"), results_part.examples(facts, tell)))
+    use = [tell(_("The commands and the code are above, under “Use it”.")), use_part.works_in(facts, tell)]
+    shown.append((_("Use it"), "\n\n".join(filter(None, [*use, use_part.labels(facts, tell)]))))
+    composed = composed_part.composition_of(facts.record) is not None
+    shown.append(
+        (
+            _("The examples") if composed else _("What it was trained on"),
+            origin_part.data(facts, tell, composed=composed),
+        )
+    )
+    if told := versions(facts, tell):
+        shown.append((_("Versions"), told))
+    shown.append((_("Licence and limits"), _limits(facts.spec, tell)))
+    title = facts.spec.name or tell.title(facts.spec.task.title)
+    parts = [f"# {escape(title)}", _first_line(facts, tell), *(f"## {tell(name)}\n\n{text}" for name, text in shown)]
+    return ["---", RIGHT_TO_LEFT, *parts, ITS_END]
+
+
+def _first_line(facts: Facts, tell: Words) -> str:
+    task = tell.title(facts.spec.task.title)
+    line = tell(
+        _("A LoRA adapter for **{task}** on {base}, made with LoRA Hub."), task=raw(task), base=raw(_base(facts, tell))
+    )
+    return " ".join(filter(None, [line, results_part.headline(facts, tell)]))
+
+
+def _base(facts: Facts, tell: Words) -> str:
+    base = facts.spec.base
+    name = raw(f"`{facts.base_repo}`" if facts.base_repo else f"**{escape(short_name(base))}**")
+    if base.origin is not None:
+        copy = raw(f"`{escape(base.origin.file)}`, {escape(base.origin.quantization, 20)}")
+        mark = raw(escape(base.origin.sha256, 64))
+        if base.origin.package:
+            said = _(
+                "{base} (trained on a rounded copy of its weights: {file} from the package {package}, sha256 {mark})"
+            )
+            return tell(said, base=name, file=copy, package=raw(f"`{escape(base.origin.package)}`"), mark=mark)
+        return tell(
+            _("{base} (trained on a rounded copy of its weights: {file}, sha256 {mark})"),
+            base=name,
+            file=copy,
+            mark=mark,
+        )
+    if facts.base_repo:
+        return name.en
+    known = [escape(facts.architecture), f"sha256 {escape(base.fingerprint, 80)}" if base.fingerprint else ""]
+    known = ", ".join(filter(None, known))
+    if not known:
+        return tell(_("{base} (a local folder; it is on no Hub)"), base=name)
+    return tell(_("{base} (a local folder, {facts}; it is on no Hub)"), base=name, facts=raw(known))
+
+
+def _limits(spec: TrainSpec, tell: Words) -> str:
+    licence = licence_of(spec.base.licence)
+    name = licence.get("license_name", licence["license"])
+    return tell(
+        _(
+            "An adapter is used with its base and comes under the base's licence ({licence}). The scores hold for rows "
+            "like the held-out ones; on other text it may do worse than the base."
+        ),
+        licence=raw(escape(name)),
+    )
 
 
 def render_base_card(base: BaseModel, repo_id: str) -> str:
@@ -111,178 +190,3 @@ model = AutoModelForCausalLM.from_pretrained({repo_id!r})
 Weights: sha256 {escape(base.fingerprint or "not recorded", 80)}. Licence: {escape(base.licence)}.
 """
     return front_matter(data) + text
-
-
-def _base_words(facts: Facts) -> str:
-    base = facts.spec.base
-    if base.origin is not None:
-        copy = f"read from `{escape(base.origin.file)}`, {escape(base.origin.quantization, 20)}"
-        source = f", from the Python package `{escape(base.origin.package)}`" if base.origin.package else ""
-        of = f"`{facts.base_repo}`" if facts.base_repo else f"**{escape(short_name(base))}**"
-        return (
-            f"{of} (trained on a rounded copy of its weights: {copy}{source}, sha256 {escape(base.origin.sha256, 64)})"
-        )
-    if facts.base_repo:
-        return f"`{facts.base_repo}`"
-    kind = f", {escape(facts.architecture)}" if facts.architecture else ""
-    mark = f", weights sha256 {escape(base.fingerprint, 80)}" if base.fingerprint else ""
-    return f"**{escape(short_name(base))}** (a local folder{kind}{mark}; it is on no Hub)"
-
-
-def _first_line(facts: Facts) -> str:
-    line = f"A LoRA adapter for **{escape(facts.spec.task.title.en)}** on {_base_words(facts)}, made with LoRA Hub."
-    asked = {who: facts.scores(who) for who in verdicts.WHO}
-    for name in [name for name in (*facts.spec.task.metrics, *asked["adapter"]) if name in asked["adapter"]][:1]:
-        score, alone = asked["adapter"][name], ""
-        if any(name in asked[who] for who in verdicts.BASE_WAYS):
-            # What training brought is told against the base's best, not against its worst.
-            against = verdicts.stronger_base(asked, name)
-            alone = (
-                f" (the {verdicts.WHO[against]}{' alone' if against == 'base' else ''}: "
-                f"{asked[against][name].value:.1f} %)"
-            )
-        of = f" on {score.rows:,} held-out {'row' if score.rows == 1 else 'rows'}" if score.rows else ""
-        line += f" {escape(metrics.title_of(name).en)}: {score.value:.1f} %{of}{alone}."
-    return line
-
-
-def _usage(facts: Facts) -> str:
-    spec = facts.spec
-    code = snippet.write(
-        spec.task,
-        repo_id=facts.repo_id,
-        base=facts.base_repo or short_name(spec.base),
-        base_revision=facts.base_revision,
-        chat_template=spec.base.has_chat_template,
-        **facts.record.get("asking", {}),
-    )
-    note = "" if facts.base_repo else "Set `BASE` to the folder that holds the base.\n\n"
-    labels = ", ".join(escape(label, 60) for label in spec.task.labels[:100])
-    return f"`pip install torch transformers peft`\n\n{note}{fence(code, 'python')}" + (
-        f"\n\nIt answers with one of: {labels}." if labels else ""
-    )
-
-
-def _results(facts: Facts) -> str:
-    asked = {who: facts.scores(who) for who in verdicts.WHO if facts.scores(who)}
-    adapter = asked.get("adapter")
-    if not adapter:
-        return "It was not scored."
-
-    def cell(score: Score | None) -> str:
-        return f"{score.value:.1f} ({score.low:.1f} to {score.high:.1f})" if score else "–"
-
-    rows = facts.record["dataset"].get("eval_rows")
-    count = f"{rows} held-out rows" if rows else "Held-out rows"
-    lines = [f"{count} that were never trained on, the same for all; per cent, with 95 % intervals.", ""]
-    lines += [f"| metric | {' | '.join(verdicts.WHO[who] for who in asked)} |", "|---" * (1 + len(asked)) + "|"]
-    for name in adapter:
-        cells = [cell(scores.get(name)) for scores in asked.values()]
-        lines.append(f"| {escape(metrics.title_of(name).en)} | {' | '.join(cells)} |")
-    return "\n".join([*lines, *_verdict(facts)])
-
-
-def _verdict(facts: Facts) -> list[str]:
-    """What the paired test says; nothing in a record from before there was one."""
-    if not facts.record.get("comparison"):
-        return []
-    found = PairedComparison(**facts.record["comparison"])
-    title = escape(metrics.title_of(found.metric).en)
-    return [
-        "",
-        (
-            f"{title}, adapter against {verdicts.WHO.get(found.against, escape(found.against))} "
-            f"({verdicts.p_value(found).en}): {verdicts.describe(found).en}"
-        ),
-    ]
-
-
-# What became of the rows: all of them, so that a reader can add them up.
-PARTS = (
-    ("Trained on", "train_rows"),
-    ("Validation, which chose the checkpoint", "validation_rows"),
-    ("Held out and scored", "eval_rows"),
-    ("Left out", "left_out"),
-)
-
-
-def _data(facts: Facts) -> str:
-    spec, counts = facts.spec, facts.record["dataset"]
-    lines = ["| | |", "|---|---|"]
-    for title, info, mapping in (
-        ("File", spec.dataset, spec.mapping),
-        ("Test file", spec.test_dataset, spec.test_mapping or spec.mapping),
-    ):
-        if info:
-            used = ", ".join(f"{escape(role, 40)} = {escape(column, 60)}" for role, column in mapping.items())
-            lines.append(
-                f"| {title} | {escape(info.name)} ({escape(info.format)}), fingerprint {escape(info.fingerprint)} |"
-            )
-            own = f", and {info.test_rows} in a test part of its own" if info.test_rows else ""
-            lines.append(f"| Rows | {info.rows}{own} |")
-            lines.append(f"| Columns | {', '.join(escape(column, 60) for column in info.columns[:50])} |")
-            lines.append(f"| Used as | {used} |")
-    lines += [f"| {title} | {counts[key]} rows |" for title, key in PARTS if counts.get(key)]
-    words = "The fingerprint is the start of the file's sha256." + (
-        "" if spec.share_rows else " The rows themselves are not in this repo."
-    )
-    return "\n".join(lines) + f"\n\n{words}"
-
-
-def _hyperparameters(spec: TrainSpec) -> str:
-    targets = spec.lora.targets if isinstance(spec.lora.targets, str) else ", ".join(spec.lora.targets)
-    rows = {
-        "Effort": spec.effort,
-        "LoRA": (
-            f"rank {spec.lora.r}, alpha {spec.lora.alpha:g}, dropout "
-            f"{spec.lora.dropout:g}{', rsLoRA' if spec.lora.rslora else ''}"
-        ),
-        "Target modules": targets,
-        "Learning rate": f"{spec.lr:g}, {spec.schedule}, warm-up {spec.warmup:g}, weight decay {spec.weight_decay:g}",
-        "Length of training": f"at most {spec.steps} steps" if spec.steps else f"at most {spec.epochs:g} epochs",
-        "Rows a step": spec.batch,
-        "Tokens a row": f"at most {spec.max_length}",
-        "Precision": f"{spec.precision}, base quantization {spec.quantization}",
-        "Seed": spec.seed,
-    }
-    return "\n".join(["| | |", "|---|---|", *(f"| {key} | {escape(value)} |" for key, value in rows.items())])
-
-
-def _reproduce(facts: Facts) -> str:
-    record = facts.record
-    libraries = ", ".join(
-        f"{escape(name, 40)} {escape(version, 40)}" for name, version in record.get("libraries", {}).items()
-    )
-    return (
-        fence(reproduce.command(facts.spec, facts.repo_id), "sh")
-        + (
-            "\n\nThe whole specification, with every derived value, is in `lora_hub.json`; the course of the training "
-            "is in"
-        )
-        + f" `training_log.jsonl`. Run {escape(record['run'])}"
-        + (f", libraries: {libraries}." if libraries else ".")
-    )
-
-
-def _limits(spec: TrainSpec) -> str:
-    licence = licence_of(spec.base.licence)
-    name = licence.get("license_name", licence["license"])
-    return (
-        f"An adapter is used with its base and comes under the base's licence ({escape(name)}). The scores hold for "
-        f"rows like the"
-        " held-out ones; on other text it may do worse than the base."
-    )
-
-
-def _examples(examples: tuple[HeldOutRow, ...]) -> str:
-    lines = ["| prompt | reference | base | adapter |", "|---|---|---|---|"]
-    for row in examples[:MAX_SHARED_ROWS]:
-        lines.append(
-            "| "
-            + " | ".join(
-                escape(text, 300)
-                for text in (row.prompt, row.reference, row.answers[BASE].text, row.answers[ADAPTER].text)
-            )
-            + " |"
-        )
-    return "\n".join(lines)

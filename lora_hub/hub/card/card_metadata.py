@@ -51,8 +51,10 @@ class Facts:
 
     record: `lora_hub.json`. base_repo: the base's repo on this Hub, empty where it has none; base_revision: its commit.
     architecture: the class of a local base. languages: ISO codes of the data, where known. examples: held-out rows
-    (prompt, reference, base, adapter); shown only where the record's spec says that rows may be shared. owner: the
-    account that published it first. size: bytes of the weights.
+    with everybody's answers; shown only where the record's spec says that rows may be shared. owner: the
+    account that published it first. size: bytes of the weights. second: the language beside English that the card is
+    in, "" for none. has_figure: `figures.draw` drew something, which lies beside the card. earlier: the versions before
+    this one with their records, the newest first. works_in: where it works, as `works_in.marks` says.
     """
 
     record: dict[str, Any]
@@ -65,6 +67,10 @@ class Facts:
     examples: tuple[HeldOutRow, ...] = ()
     owner: str = ""
     size: int = 0
+    second: str = ""
+    has_figure: bool = False
+    earlier: tuple[tuple[str, dict[str, Any]], ...] = ()
+    works_in: tuple[Any, ...] = ()
 
     def scores(self, who: str) -> dict[str, Score]:
         return {name: Score(**score) for name, score in self.record["metrics"].get(who, {}).items()}

@@ -1,5 +1,6 @@
-"""The command on a card that trains the adapter again: everything that decided the run and is not a default, in
-arguments that `python -m lora_hub train` takes. tests/hub/test_reproduce.py runs it and compares the two runs' specs.
+"""The commands on a card that train the adapter again: `again` from its record, and `command` with everything that
+decided the run and is not a default, in arguments that `python -m lora_hub train` takes. tests/hub/test_reproduce.py
+runs the latter and compares the two runs' specs.
 """
 
 import re
@@ -25,7 +26,7 @@ def command(spec: TrainSpec, repo_id: str) -> str:
 
     own_task = not _is_catalogue_task(spec)
     known_base = is_hub_id(spec.base) or spec.base.id == "built-in"
-    base = spec.base.id if known_base else f"FOLDER_OF_{re.sub(r'[^A-Za-z0-9]+', '_', short_name(spec.base))}"
+    base = spec.base.id if known_base else _folder_of(spec)
     words = ["python", "-m", "lora_hub", "train", _file(spec.dataset)]
     words += (
         _option("--task", RECORD_FILE if own_task else spec.task.id)
@@ -46,6 +47,22 @@ def command(spec: TrainSpec, repo_id: str) -> str:
     if own_task:
         lines.insert(0, f"hf download {_quote(repo_id)} {RECORD_FILE} --local-dir .")
     return "\n".join(lines)
+
+
+def again(spec: TrainSpec, repo_id: str) -> str:
+    """A line for a shell, to be run where the data lies: `reproduce`, which takes everything but the data from the
+    record."""
+    words = ["python", "-m", "lora_hub", "reproduce", repo_id] + _option("--data", _file(spec.dataset))
+    if spec.test_dataset:
+        words += _option("--test", _file(spec.test_dataset))
+    if not (is_hub_id(spec.base) or spec.base.id == "built-in"):
+        words += _option("--base", _folder_of(spec))
+    return " ".join(map(_quote, words))
+
+
+def _folder_of(spec: TrainSpec) -> str:
+    """What stands for a folder that only whoever trained it has."""
+    return f"FOLDER_OF_{re.sub(r'[^A-Za-z0-9]+', '_', short_name(spec.base))}"
 
 
 def _is_catalogue_task(spec: TrainSpec) -> bool:
