@@ -32,6 +32,7 @@ from lora_hub.hub.promotion import PROMOTIONS
 from lora_hub.hub.record import make_record, public_base, without_place
 from lora_hub.hub.rights import check_publishing
 from lora_hub.hub.task_region import REGION_FILE, read_region
+from lora_hub.works_in import marks
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -91,6 +92,7 @@ def publish_adapter(
             second=card.second_language(spec, examples or []),
             examples=examples,
             has_figure=bool(figures.draw(spec.task, examples or [], scores)),
+            works_in=marks(config, spec.base, quantization=spec.quantization),
             earlier=_earlier(api, repo_id, record) if claim.info is not None else (),
         )
         readme = card.render(facts)

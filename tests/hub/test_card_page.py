@@ -14,6 +14,7 @@ from lora_hub.hub.card import card, eval_results, figures, versions_part
 from lora_hub.hub.card.card import facts_of, render_card
 from lora_hub.hub.record import make_record
 from lora_hub.ui.render.shelf import render_card as shelf_card
+from lora_hub.works_in import marks
 
 NASTY = '</text><script>alert(1)</script>|"&#x27;\u202e\x00\x1b\n---\n<!-- ```'
 
@@ -140,6 +141,15 @@ def test_versions_tell_what_changed_between_them() -> None:
     evil = {"version": 1, "run": NASTY, "dataset": {"fingerprint": NASTY, "rows": "x"}, "metrics": [], "task": 3}
     rows = render_card(new, "o/n", earlier=(("v2", evil), ("v1", {}))).split("## Versions")[1].splitlines()
     assert all(len(re.findall(r"(?<!\\)\|", line)) == 5 for line in rows if line.startswith("|"))
+
+
+def test_where_it_works_decides_which_code_is_shown() -> None:
+    found = marks({"peft_type": "LORA", "r": 16, "use_dora": True}, None)
+    text = render_card(record_of(make_spec()), "o/n", works_in=found)
+    assert "| vLLM | no | " in text and "DoRA" in text and "### vLLM" not in text and "### Python, with PEFT" in text
+    assert "### vLLM" in render_card(
+        record_of(make_spec()), "o/n", works_in=marks({"peft_type": "LORA", "r": 16}, None)
+    )
 
 
 def test_a_dataset_of_the_hub_has_its_evaluation_result() -> None:

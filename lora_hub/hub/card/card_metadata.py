@@ -15,6 +15,7 @@ from lora_hub.core.schema import BaseModel, HeldOutRow, Score, Task, TrainSpec
 from lora_hub.evaluation import metrics
 from lora_hub.hub.card.markdown import plain
 from lora_hub.hub.record import COUNTS
+from lora_hub.works_in import Mark
 
 PIPELINES = {"translation": "translation", "question-answering": "question-answering", "summarization": "summarization"}
 # The licence ids that the Hub knows, of those that bases come with; another one is "other" with its name.
@@ -70,7 +71,7 @@ class Facts:
     second: str = ""
     has_figure: bool = False
     earlier: tuple[tuple[str, dict[str, Any]], ...] = ()
-    works_in: tuple[Any, ...] = ()
+    works_in: tuple[Mark, ...] = ()
 
     def scores(self, who: str) -> dict[str, Score]:
         return {name: Score(**score) for name, score in self.record["metrics"].get(who, {}).items()}
