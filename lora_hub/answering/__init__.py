@@ -10,7 +10,7 @@ __all__ = [
     "line",
     "loading",
     "prefill",
+    "products",
     "questions",
     "stack",
-    "unadapted",
 ]

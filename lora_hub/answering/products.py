@@ -25,7 +25,9 @@ def linear(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = No
     if weight.is_mkldnn:
         return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
     features = weight.shape[1]
-    if x.numel() // features * weight.numel() < _ENOUGH or not _suits(x) or x.requires_grad or not onednn_is_faster():
+    small = x.numel() // features * weight.numel() < _ENOUGH
+    wants_gradient = x.requires_grad and torch.is_grad_enabled()
+    if small or not _suits(x) or wants_gradient or not onednn_is_faster():
         return torch.nn.functional.linear(x, weight, bias)
     return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
 

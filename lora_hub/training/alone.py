@@ -8,11 +8,11 @@ differ. Used by worker.py; to try it alone: `python -m lora_hub train FILE --tas
 import math
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lora_hub.answering.unadapted import as_it_was
 from lora_hub.core import store
 from lora_hub.core.errors import BaseError
 from lora_hub.core.messages import _
@@ -33,6 +33,7 @@ from lora_hub.training.trainer_settings import (
     use_checkpointing,
     use_flat_batches,
 )
+from lora_hub.training.unadapted import as_it_was
 
 TELL_SECONDS = 0.5  # a page looks every two seconds; what is told more often only makes the run's file longer
 
@@ -76,6 +77,9 @@ def train_adapter(
     from datasets import Dataset
     from transformers import set_seed
     from trl import SFTTrainer
+
+    from lora_hub.training.fast_layers import fast_layers
+    from lora_hub.training.shared_reading import read_together
 
     total = spec.count_steps(len(train.rows))
     last = checkpoints.find_last(folder / store.CHECKPOINTS)
@@ -122,7 +126,11 @@ def train_adapter(
                 peft_config=make_lora_config(spec),
                 callbacks=[watch],
             )
-            with head_on_trained_tokens():
+            with ExitStack() as held:
+                held.enter_context(head_on_trained_tokens())
+                held.enter_context(fast_layers(trainer.model))
+                if not spec.lora.dropout:
+                    held.enter_context(read_together(model, [row["input_ids"] for row in train.rows[:2]]))
                 trainer.train(resume_from_checkpoint=str(last.folder) if last else None)
         except torch.OutOfMemoryError as error:
             raise BaseError(

@@ -13,16 +13,18 @@ from typing import Any
 
 import torch
 
-from lora_hub.answering.unadapted import as_it_was
 from lora_hub.core import store
 from lora_hub.core.crash import explain_crash
 from lora_hub.core.errors import LoraHubError
 from lora_hub.core.messages import Message, _
 from lora_hub.training.alone import Trained, train_adapter
+from lora_hub.training.fast_layers import fast_layers
+from lora_hub.training.shared_reading import read_together
 from lora_hub.training.task_training import TaskTraining, save_adapter, start_of
 from lora_hub.training.together_trainer import LEAST_PROBED, TogetherTrainer
 from lora_hub.training.trainable import TrainableStack
 from lora_hub.training.trainer_settings import head_on_trained_tokens
+from lora_hub.training.unadapted import as_it_was
 
 Result = Trained | LoraHubError
 logger = logging.getLogger("lora_hub.training.together")
@@ -101,7 +103,8 @@ def _train_together(
     began = time.monotonic()
     with as_it_was(model), contextlib.closing(TrainableStack(model, list(starts.values()))) as stack:
         trainer = TogetherTrainer(tasks, stack, model, tokenizer)
-        with head_on_trained_tokens():
+        rows = [row["input_ids"] for row in tasks[0].train.rows[:2]]
+        with head_on_trained_tokens(), fast_layers(model), read_together(model, rows, stack):
             why = TOO_SHORT if probe else ASKED
             if probe and max(task.steps for task in tasks) >= LEAST_PROBED:
                 together, in_turn = trainer.probe()

@@ -64,6 +64,7 @@ class TrainableStack:
         self.dropouts = [start.dropout for start in starts]
         self.active = list(range(len(starts)))
         self._rows: Rows | None = None
+        self.owners: list[int] = []  # of the rows of the batch, within `rows`
         modules = dict(model.named_modules())
         names = list(dict.fromkeys(name for start in starts for name in start.pairs))
         self.layers: dict[str, Layer] = {}
@@ -128,8 +129,8 @@ class TrainableStack:
 
     @contextmanager
     def rows(self, owners: list[int]) -> Iterator[None]:
-        """Within it, row i of a batch belongs to the adapter owners[i]; rows of one adapter lie side by side. Raises
-        ValueError where they do not."""
+        """Within it, row i of a batch belongs to the adapter owners[i]; rows of one adapter lie side by side. One such
+        block may lie in another. Raises ValueError where they do not lie so."""
         places = [self.active.index(owner) for owner in owners]
         segments, start = [], 0
         for place, group in itertools.groupby(places):
@@ -140,11 +141,12 @@ class TrainableStack:
             raise ValueError(f"the rows of an adapter are apart: {owners}")
         sizes = {end - first for _, first, end in segments}
         whole = [place for place, _, _ in segments] == list(range(len(self.active)))
-        self._rows = Rows(tuple(segments), whole and len(sizes) == 1)
+        before = self._rows, self.owners
+        self._rows, self.owners = Rows(tuple(segments), whole and len(sizes) == 1), owners
         try:
             yield
         finally:
-            self._rows = None
+            self._rows, self.owners = before
 
     def close(self) -> None:
         """Takes the hooks off the base, so that it is the base again."""

@@ -132,8 +132,8 @@ class Bench:
         from transformers import set_seed
         from trl import SFTConfig, SFTTrainer
 
-        from lora_hub.answering.unadapted import as_it_was
         from lora_hub.training.trainer_settings import head_on_trained_tokens, labelled
+        from lora_hub.training.unadapted import as_it_was
 
         lora, told = peer_settings(recipe)
         longest = min(self.base.context, told.pop("longest"))
