@@ -14,14 +14,13 @@ from lora_hub.cli.options import (
     read_org,
     read_pairs,
 )
-from lora_hub.cli.train import wait
 from lora_hub.core.errors import SpecError
 from lora_hub.core.messages import _
 from lora_hub.core.schema import AUTO, MOST_ADAPTERS, Question, ask_question
 from lora_hub.core.verdicts import BASE_WAYS
 from lora_hub.evaluation.minimum import parse_minimum
 from lora_hub.people import LOCAL
-from lora_hub.runs.run_json import rows_missing, run_details, run_row
+from lora_hub.runs.run_json import rows_missing
 
 Result = dict[str, Any]
 
@@ -48,50 +47,6 @@ def list_bases(options: argparse.Namespace) -> Result:
         "packages": [asdict(package) for package in use_cases.list_packages(LOCAL)],
         **added,
     }
-
-
-def manage_runs(options: argparse.Namespace) -> Result:
-    from lora_hub import runs, use_cases
-
-    if options.action != "wait" and (options.min or options.timeout):
-        raise SpecError(
-            _("--min and --timeout belong to `runs wait`."),
-            _("For example: {command}"),
-            command="python -m lora_hub runs wait ID --min accuracy=90",
-        )
-    if options.action == "list":
-        if options.id:
-            raise SpecError(
-                _("`runs list` lists all runs and takes no {id!r}."),
-                _("For one: {command}"),
-                id=options.id,
-                command=f"python -m lora_hub runs show {options.id}",
-            )
-        return {
-            "runs": [
-                run_row(run)
-                for run in use_cases.list_runs(
-                    LOCAL,
-                )
-            ]
-        }
-    if not options.id:
-        raise SpecError(
-            _("`{command}` needs a run's id."),
-            _("`python -m lora_hub runs` lists them."),
-            command=f"runs {options.action}",
-        )
-    if options.action == "wait":
-        return wait(options)
-    if options.action == "log":
-        return {"run": options.id, "log": use_cases.read_log(LOCAL, options.id, 1000)}
-    if options.action == "cancel":
-        run = use_cases.cancel_run(LOCAL, options.id)
-    elif options.action == "resume":
-        run = use_cases.resume_run(LOCAL, options.id)
-    else:
-        run = use_cases.refresh_run(LOCAL, options.id)
-    return run_details(run, runs.held_out_of(run).missing)
 
 
 def publish(options: argparse.Namespace) -> Result:

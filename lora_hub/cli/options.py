@@ -183,6 +183,17 @@ def _minutes(text: str) -> float:
 _minutes.__name__ = "number of minutes"
 
 
+def seconds(text: str) -> float:
+    """A time above 0. argparse turns a ValueError into a message."""
+    found = float(text)
+    if not 0 < found < float("inf"):
+        raise ValueError(text)
+    return found
+
+
+seconds.__name__ = "number of seconds"
+
+
 def add_hardware(command: argparse.ArgumentParser, say: Callable[[Message], str]) -> None:
     command.add_argument(
         "--hardware",

@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from lora_hub import __version__
-from lora_hub.cli.commands import compare, list_bases, list_tasks, manage_runs, publish
+from lora_hub.cli.commands import compare, list_bases, list_tasks, publish
 from lora_hub.cli.compose import add_composing, compose, show_composed
 from lora_hub.cli.deploy import deploy
 from lora_hub.cli.language import OPTION
 from lora_hub.cli.matrix import add_matrix, show_matrix, show_or_fill
-from lora_hub.cli.options import add_hardware, add_minimum, add_reading, add_settings
+from lora_hub.cli.options import add_hardware, add_minimum, add_reading, add_settings, seconds
 from lora_hub.cli.pipeline import pipeline
 from lora_hub.cli.promote import add_promoting, promote, show_promoted
 from lora_hub.cli.route import add_routing, route, show_route
+from lora_hub.cli.runs import add_runs, manage_runs
 from lora_hub.cli.screen import Part, Screen
 from lora_hub.cli.shelf_options import add_shelf_commands
 from lora_hub.cli.show_answers import show_comparison
@@ -46,14 +47,6 @@ class Parser(argparse.ArgumentParser):
         raise SpecError(as_message(said), _("`{command}` tells what it takes.", command=f"{self.prog} --help"))
 
 
-def _seconds(text: str) -> float:
-    """A time above 0. argparse turns a ValueError into a message."""
-    seconds = float(text)
-    if not 0 < seconds < float("inf"):
-        raise ValueError(text)
-    return seconds
-
-
 def _tokens(text: str) -> int:
     """A number of tokens. Raises ValueError, as argparse expects."""
     tokens = int(text)
@@ -71,7 +64,7 @@ def _temperature(text: str) -> float:
 
 
 # argparse names a value's type by its function.
-_seconds.__name__, _tokens.__name__, _temperature.__name__ = "number of seconds", "number of tokens", "temperature"
+_tokens.__name__, _temperature.__name__ = "number of tokens", "temperature"
 
 
 def make_parser(screen: Screen | None = None) -> argparse.ArgumentParser:
@@ -153,19 +146,9 @@ def make_parser(screen: Screen | None = None) -> argparse.ArgumentParser:
     add_hardware(command, say)
     add_minimum(command, say)
 
-    command = add("runs", manage_runs, show_runs, _("list runs, or show, log, wait for, cancel, resume one"))
-    command.add_argument(
-        "action", nargs="?", default="list", choices=("list", "show", "log", "wait", "cancel", "resume")
+    add_runs(
+        add("runs", manage_runs, show_runs, _("list and find runs; show, name, tag, export, stop or resume one")), say
     )
-    command.add_argument("id", nargs="?", default="", metavar="ID")
-    command.add_argument(
-        "--timeout",
-        type=_seconds,
-        default=0.0,
-        metavar="SECONDS",
-        help=say(_("of wait: give up after so long; the run goes on")),
-    )
-    add_minimum(command, say)
 
     command = add("publish", publish, show_published, _("publish a run's adapter"))
     command.add_argument("run", metavar="RUN")
@@ -319,7 +302,7 @@ def _add_deploy(command: argparse.ArgumentParser, say: Callable[[Message], str])
     )
     command.add_argument(
         "--timeout",
-        type=_seconds,
+        type=seconds,
         default=1800.0,
         metavar="SECONDS",
         help=say(_("wait at most so long until the Space runs (default: 1800)")),

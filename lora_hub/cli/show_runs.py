@@ -22,6 +22,12 @@ def show_runs(result: dict[str, Any]) -> list[Part]:
         return _show_list(result["runs"])
     if "log" in result:
         return [result["log"]]
+    if "compared" in result:
+        return _show_compared(result)
+    if "file" in result:
+        return [_("written: {file}", file=result["file"])]
+    if "text" in result:
+        return [result["text"].rstrip("\r\n")]
     if "phase" not in result:  # from `runs wait`
         return show_result(result)
     asked = {"run": result["run"], "state": state_word(result)}
@@ -30,6 +36,7 @@ def show_runs(result: dict[str, Any]) -> list[Part]:
         if result["total_steps"]
         else _("{run}: {state}", **asked)
     ]
+    parts += [_called(result)] if result["name"] or result["tags"] else []
     if result["says"]:
         parts.append(result["says"])
     if result["file_rows"]:
@@ -66,7 +73,12 @@ def _show_list(runs: list[dict[str, Any]]) -> list[Part]:
         ]
         for run in runs
     ]
+    if any(run["name"] or run["tags"] for run in runs):
+        for row, run in zip(rows, runs, strict=True):
+            row.insert(1, _called(run))
     header = [_("run"), _("state"), _("task"), _("base"), _("step"), _("age"), _("adapter")]
+    if len(rows[0]) > len(header):
+        header.insert(1, _("name"))
     # Problems are explained below, because the state alone explains nothing.
     told = [
         _("{run}: {said}", run=run["run"], said=run["says"] or joined(run["error"]["message"], run["error"]["hint"]))
@@ -74,6 +86,25 @@ def _show_list(runs: list[dict[str, Any]]) -> list[Part]:
         if _needs_words(run)
     ]
     return [Table(header, rows), *([""] if told else []), *told]
+
+
+def _called(run: dict[str, Any]) -> str:
+    """The name and tags that a person gave a run."""
+    return " ".join([*([run["name"]] if run["name"] else []), *(f"#{tag}" for tag in run["tags"])])
+
+
+def _show_compared(result: dict[str, Any]) -> list[Part]:
+    runs = result["compared"]
+    rows = [[run["name"] or run["run"], *(_loss(run[name]) for name in ("loss", "eval_loss"))] for run in runs]
+    parts: list[Part] = [Table([_("run"), _("training loss"), _("lowest validation loss")], rows)]
+    if not result["differing"]:
+        return [*parts, _("They have the same settings.")]
+    named = [[name, *values] for name, values in result["differing"].items()]
+    return [*parts, "", Table([_("setting"), *(run["name"] or run["run"] for run in runs)], named)]
+
+
+def _loss(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"
 
 
 def _needs_words(run: dict[str, Any]) -> bool:

@@ -8,11 +8,13 @@ is computed from the lines and never stored.
 |---|---|
 | submitted | owner, runner, visibility, most_seconds (of an attempt) |
 | shared | visibility |
+| renamed | name (that a person gave; "": none any more) |
+| tagged | tags (all of them, in place of those before) |
 | state | state; with "queued": attempt (1, and one more for each resume) |
 | handle | handle (how the runner finds the process again) |
 | hired | fields of `Hired` that are new; or ended (a job) and seconds (that it took) |
 | progress | phase, step, total, eta (seconds); while it waits for its turn: place, before (runs), slots |
-| metric | step, loss or eval_loss; lr |
+| metric | step, loss or eval_loss; beside a loss: lr, grad_norm (before clipping), tokens_second, memory (bytes) |
 | exam | a note; or file_rows, train_rows, validation_rows, eval_rows, left_out, metrics, comparison, mode |
 | error | message, hint |
 | sweep | candidates (lr, r, alpha); or a number with step and eval_loss, dropped or failed; or chosen |
@@ -27,6 +29,7 @@ starts. The first end that the attempt's own worker reports is final; later repo
 
 import fcntl
 import json
+import math
 import os
 import time
 from collections.abc import Iterable, Mapping
@@ -37,7 +40,7 @@ import orjson
 
 from lora_hub.core.curve import Curve
 from lora_hub.core.disk import FULL
-from lora_hub.core.messages import Message, _n, numbers, read_message
+from lora_hub.core.messages import Message, read_message
 from lora_hub.core.schema import (
     AdapterRef,
     Event,
@@ -53,12 +56,15 @@ from lora_hub.core.schema import (
     Wait,
 )
 from lora_hub.core.sweep_nouns import with_told
+from lora_hub.core.unread import not_understood, unread_lines
 
 KINDS, VISIBILITIES = get_args(EventKind), get_args(Visibility)
 # The kinds of event that a run may still write on a full disk: the worker's reserved space is released for them.
 LAST_WORDS = ("error", "state")
-# How many unreadable lines are named.
-NAMED_LINES = 5
+# What a training tells beside its losses.
+MEASURES = ("lr", "grad_norm", "tokens_second", "memory")
+# What a person may call a run, in characters, and how many tags it may have.
+MOST_NAME, MOST_TAG, MOST_TAGS = 100, 40, 12
 
 
 class EventLog:
@@ -149,23 +155,6 @@ def parse_lines(lines: Iterable[str | bytes]) -> list[Event]:
     return events
 
 
-def _unread_lines(lines: list[int]) -> Message:
-    """The message that lines of the file cannot be read, with their number."""
-    return _n(
-        (
-            "Line {lines} of this run's events.jsonl cannot be read: it is cut off or damaged, and what it told is "
-            "missing here."
-        ),
-        (
-            "{count:,} lines of this run's events.jsonl cannot be read ({lines}): they are cut off or damaged, and "
-            "what "
-            "they told is missing here."
-        ),
-        count=len(lines),
-        lines=numbers(lines, NAMED_LINES),
-    )
-
-
 def fold(run_id: str, spec: TrainSpec, events: Iterable[Event]) -> Run:
     """The run computed from these events."""
     folding = Folding()
@@ -181,6 +170,7 @@ class Folding:
     def __init__(self) -> None:
         self._now: dict[str, Any] = {}
         self._train, self._eval = Curve(), Curve()
+        self._measures = {name: Curve() for name in MEASURES}
         self._notes: dict[str, Message] = {}  # by their English text
         self._logs: dict[str, None] = {}
         self._attempt = 1
@@ -217,21 +207,10 @@ class Folding:
     def run(self, run_id: str, spec: TrainSpec) -> Run:
         notes = dict(self._notes)
         if self._not_understood:
-            said = _n(
-                (
-                    "{count:,} of this run's events is not known to this version of LoRA Hub and is not shown: a newer "
-                    "one wrote it."
-                ),
-                (
-                    "{count:,} of this run's events are not known to this version of LoRA Hub and are not shown: a "
-                    "newer "
-                    "one wrote them."
-                ),
-                count=self._not_understood,
-            )
+            said = not_understood(self._not_understood)
             notes[said.en] = said
         if self._unread:
-            said = _unread_lines(self._unread)
+            said = unread_lines(self._unread)
             notes[said.en] = said
         return Run(
             **self._now,
@@ -241,6 +220,7 @@ class Folding:
             end_unread=self._end_unread,
             train_losses=self._train.pairs(),
             eval_losses=self._eval.pairs(),
+            measures={name: pairs for name, curve in self._measures.items() if (pairs := curve.pairs())},
             notes=tuple(notes.values()),
             logs=tuple(self._logs),
         )
@@ -262,6 +242,12 @@ class Folding:
         if data["visibility"] not in VISIBILITIES:
             raise ValueError(data["visibility"])
         self._now["visibility"] = data["visibility"]
+
+    def _add_renamed(self, data: Mapping[str, Any], at: float, source: str) -> None:
+        self._now["name"] = str(data["name"])[:MOST_NAME]
+
+    def _add_tagged(self, data: Mapping[str, Any], at: float, source: str) -> None:
+        self._now["tags"] = tuple(str(tag)[:MOST_TAG] for tag in list(data["tags"])[:MOST_TAGS])
 
     def _add_handle(self, data: Mapping[str, Any], at: float, source: str) -> None:
         handle = dict(data["handle"])
@@ -342,8 +328,12 @@ class Folding:
     def _add_metric(self, data: Mapping[str, Any], at: float, source: str) -> None:
         step = int(data["step"])
         losses = {key: float(data[key]) for key in ("loss", "eval_loss") if key in data}
+        measures = {name: float(data[name]) for name in MEASURES if data.get(name) is not None and "loss" in losses}
         if "loss" in losses:
             self._train.add(step, losses["loss"])
+        for name, value in measures.items():
+            if math.isfinite(value):
+                self._measures[name].add(step, value)
         if "eval_loss" in losses:
             self._eval.add(step, losses["eval_loss"])
         # Not every step is reported: a later step means that the earlier ones happened.

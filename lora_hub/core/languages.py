@@ -26,6 +26,10 @@ ENGLISH = "en"
 LOCALE = Path(__file__).parents[1] / "locale"
 DOMAIN = "lora_hub"
 _CODE = re.compile(r"[a-z]{2,3}(?:_[A-Z][a-z]{3})?(?:_[A-Z]{2})?")
+# Letters that Persian and Arabic keyboards write in two ways, and what stands between parts of a word.
+_SAME = str.maketrans(
+    {"\u064a": "\u06cc", "\u0649": "\u06cc", "\u0643": "\u06a9", "\u200c": " ", "\u0640": "", "\u0650": ""}
+)
 # The digit zero of each numbering system that CLDR uses for some language. Other languages write Latin digits.
 _ZEROS = {"arab": "٠", "arabext": "۰", "deva": "०", "beng": "০", "mymr": "၀", "tibt": "༠", "olck": "᱐", "adlm": "𞥐"}
 # Direction marks in CLDR's patterns. They are removed, since whoever shows a text sets its direction.
@@ -173,6 +177,12 @@ def _signs(language: str) -> dict[int, str]:
 
 
 # --- names in it ---
+
+
+def folded(text: str) -> str:
+    """A text as it is searched, without what two people write in two ways: case, width, the two forms of Persian
+    letters."""
+    return unicodedata.normalize("NFKC", text).casefold().translate(_SAME)
 
 
 def isolated(text: str, language: str) -> str:

@@ -103,7 +103,19 @@ class RunState(StrEnum):
 
 
 EventKind = Literal[
-    "submitted", "shared", "state", "handle", "hired", "progress", "metric", "exam", "error", "adapter", "sweep"
+    "submitted",
+    "shared",
+    "state",
+    "handle",
+    "hired",
+    "progress",
+    "metric",
+    "exam",
+    "error",
+    "adapter",
+    "sweep",
+    "renamed",
+    "tagged",
 ]
 # Who may view a run: its owner and the organization's admins; also its members; everybody who may view anything.
 Visibility = Literal["private", "organization", "public"]
@@ -214,21 +226,25 @@ class Failure(Noun):
 class Run(Noun):
     """The state of a run, computed from its events.
 
-    `seconds`: of work, in all attempts. train_losses, eval_losses: (step, loss) pairs, training and validation. `mode`:
-    how it was trained beside other runs: together or in turn; empty if it was alone. attempt: 1, and one more for each
-    resume. worked: seconds of the earlier attempts. waits: its position while it is queued behind others. cancelling: a
-    person cancelled it, at cancel_asked (UTC seconds), and it has not confirmed that yet. stopped: why it ended before
-    its last step: "patience", "learnt", or "". comparison: adapter against base on the same rows; None before the
-    evaluation, and for runs from before comparisons existed. file_rows = train_rows + validation_rows + eval_rows +
-    left_out, if no test file is scored. logs: the runs whose folders hold its log ("": its own). last_event: time of
-    the last event, UTC seconds. most_seconds: the limit of training time in an attempt; 0: none. end_unread: the last
-    line of its history cannot be read. is_newer: damaged only for this version, because a newer one wrote its spec.
-    hired: the hardware it is trained on elsewhere; None: this machine. sweep: the settings that it tries, if several.
+    `seconds`: of work, in all attempts. train_losses, eval_losses: (step, loss) pairs, training and validation.
+    name, tags: that a person gave it. measures: the same of what is told beside the losses, by name
+    (`events.MEASURES`). `mode`: how it was trained beside other runs: together or in turn; empty if it was alone.
+    attempt: 1, and one more for each resume. worked: seconds of the earlier attempts. waits: its position while it
+    is queued behind others. cancelling: a person cancelled it, at cancel_asked (UTC seconds), and it has not
+    confirmed that yet. stopped: why it ended before its last step: "patience", "learnt", or "". comparison: adapter
+    against base on the same rows; None before the evaluation, and for runs from before comparisons existed.
+    file_rows = train_rows + validation_rows + eval_rows + left_out, if no test file is scored. logs: the runs whose
+    folders hold its log ("": its own). last_event: time of the last event, UTC seconds. most_seconds: the limit of
+    training time in an attempt; 0: none. end_unread: the last line of its history cannot be read. is_newer: damaged
+    only for this version, because a newer one wrote its spec. hired: the hardware it is trained on elsewhere; None:
+    this machine. sweep: the settings that it tries, if several.
     """
 
     id: str
     owner: str = "local"
     visibility: Visibility = "private"
+    name: str = ""
+    tags: tuple[str, ...] = ()
     most_seconds: float = 0.0
     spec: TrainSpec
     runner: str = "local"
@@ -254,6 +270,7 @@ class Run(Noun):
     logs: tuple[str, ...] = ()
     train_losses: tuple[tuple[int, float], ...] = ()
     eval_losses: tuple[tuple[int, float], ...] = ()
+    measures: dict[str, tuple[tuple[int, float], ...]] = {}
     file_rows: int = 0
     train_rows: int = 0
     validation_rows: int = 0

@@ -4,21 +4,17 @@ filter_adapters(hub.list_adapters(), Wanted(search="spam fa", min_score=90, sort
 """
 
 import math
-import unicodedata
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from lora_hub.core.errors import SpecError
+from lora_hub.core.languages import folded
 from lora_hub.core.messages import _, several
 from lora_hub.core.schema import ADAPTER, AdapterRef, Score
 
 SORTS = ("newest", "score", "size", "name")
 MOST_SEARCH = 200  # characters of a search
 MB = 1e6
-# Letters that Persian and Arabic keyboards write in two ways, and what stands between parts of a word.
-_SAME = str.maketrans(
-    {"\u064a": "\u06cc", "\u0649": "\u06cc", "\u0643": "\u06a9", "\u200c": " ", "\u0640": "", "\u0650": ""}
-)
 
 
 @dataclass(frozen=True)
@@ -64,7 +60,7 @@ def filter_adapters(
 ) -> list[AdapterRef]:
     """Those that are wanted, in its order; in each order the last changed come first among equals. titles: of tasks, in
     the language that somebody searches in."""
-    words = _folded(wanted.search[:MOST_SEARCH]).split()
+    words = folded(wanted.search[:MOST_SEARCH]).split()
     kept = [ref for ref in found if _is_wanted(ref, wanted) and _has_words(ref, words, titles or {})]
     kept.sort(key=lambda ref: ref.updated, reverse=True)
     if wanted.sort == "score":
@@ -103,10 +99,5 @@ def _has_words(ref: AdapterRef, words: Sequence[str], titles: Mapping[str, str])
     if not words:
         return True
     told = (ref.repo_id, ref.title, ref.task, titles.get(ref.task, ""), ref.base, *ref.languages, ref.owner)
-    text = _folded(" ".join(told))
+    text = folded(" ".join(told))
     return all(word in text for word in words)
-
-
-def _folded(text: str) -> str:
-    """Without what two people write in two ways: case, width, the two forms of Persian letters."""
-    return unicodedata.normalize("NFKC", text).casefold().translate(_SAME)

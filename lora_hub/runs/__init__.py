@@ -1,5 +1,6 @@
 """The use cases around a run: plan, start, list, refresh, cancel, resume, publish. What the page and the shell call."""
 
+from lora_hub.runs.beside import LEAST_BESIDE, MOST_BESIDE, find_differing
 from lora_hub.runs.control import (
     RESUMABLE,
     cancel_run,
@@ -9,25 +10,40 @@ from lora_hub.runs.control import (
     take_up_waiting,
 )
 from lora_hub.runs.deleting import delete_run
+from lora_hub.runs.finding import Wanted, find_runs
 from lora_hub.runs.hiring import hire, tell_price, tell_spent, together
 from lora_hub.runs.looking import held_out_of, list_runs, read_held_out, read_log, refresh_run, wait_for_run
 from lora_hub.runs.machine import check_base, gpu_flops, gpu_name, machine_memory
 from lora_hub.runs.planning import Plan, plan_inspected, plan_run, tokens_per_row
 from lora_hub.runs.publication import Difference, Publication, plan_publication
 from lora_hub.runs.publishing import publish_run, publishing_trouble
+from lora_hub.runs.run_files import FILES, RunFile, metrics_csv, metrics_rows
+from lora_hub.runs.run_names import clean_name, clean_tags
 from lora_hub.runs.runners import HERE, get_runner
+from lora_hub.runs.settings_file import to_yaml
+from lora_hub.runs.spreadsheet import answers_csv
 from lora_hub.runs.waiting import WaitingRoom
 
 __all__ = [
     "Difference",
+    "FILES",
     "HERE",
+    "LEAST_BESIDE",
+    "MOST_BESIDE",
     "Plan",
     "Publication",
     "RESUMABLE",
+    "RunFile",
     "WaitingRoom",
+    "Wanted",
+    "answers_csv",
     "cancel_run",
     "check_base",
+    "clean_name",
+    "clean_tags",
     "delete_run",
+    "find_differing",
+    "find_runs",
     "get_runner",
     "gpu_flops",
     "gpu_name",
@@ -35,6 +51,8 @@ __all__ = [
     "hire",
     "list_runs",
     "machine_memory",
+    "metrics_csv",
+    "metrics_rows",
     "pipeline",
     "plan_inspected",
     "plan_publication",
@@ -54,6 +72,7 @@ __all__ = [
     "take_up_waiting",
     "tell_price",
     "tell_spent",
+    "to_yaml",
     "together",
     "tokens_per_row",
     "wait_for_run",

@@ -6,7 +6,7 @@ A pipeline is a YAML file, or the same as a dict:
     org: my-org               # where --publish publishes to
     effort: balanced
     tasks:
-      - task: spam            # id of the catalogue, or a YAML file of one's own
+      - task: spam            # id of the catalogue, a YAML file of one's own, or what would stand in it
         data: spam.csv        # beside this file; or a dataset id on the Hub
         map: {text: v2, answer: v1}
         test: spam_test.csv
@@ -34,7 +34,7 @@ from lora_hub.core import bounded_yaml, store
 from lora_hub.core.errors import DataError, LoraHubError, SpecError
 from lora_hub.core.messages import Message, _, several
 from lora_hub.core.run_reader import RunReader
-from lora_hub.core.schema import BaseModel, Hired, Problem, Run, TrainSpec
+from lora_hub.core.schema import BaseModel, Hired, Problem, Run, Task, TrainSpec
 from lora_hub.evaluation.minimum import parse_minimum
 from lora_hub.runs.control import start_runs
 from lora_hub.runs.looking import refresh_run, wait_for_run
@@ -49,7 +49,8 @@ TASK_KEYS = {"task", "data", "map", "test", "name", "set", "mend", "min", "priva
 
 @dataclass(frozen=True)
 class Entry:
-    """One task of a pipeline. data: a path, or a dataset id."""
+    """One task of a pipeline. own: a task that stands in the pipeline's file; None: `task` names it. data: a path, or a
+    dataset id."""
 
     task: str
     data: str
@@ -61,6 +62,7 @@ class Entry:
     private: bool = False
     minimum: dict[str, float] = field(default_factory=dict)
     reading: dict[str, Any] = field(default_factory=dict)
+    own: Task | None = None
 
 
 @dataclass(frozen=True)
@@ -183,7 +185,7 @@ def _plan(
     from lora_hub.data.mending.mend_arguments import parse_mends
 
     try:
-        task, inspector = catalogue.get_task(entry.task), Inspector()
+        task, inspector = entry.own or catalogue.get_task(entry.task), Inspector()
         given = fetch(entry.data) if fetch else Path(entry.data)
         file = store.add_dataset(given)  # read once, for the mends and for the plan
         plan = plan_run(
@@ -213,6 +215,7 @@ def _plan(
 
 
 def _make_entry(data: Any, where: Message, folder: Path) -> Entry:
+    from lora_hub.catalogue.tasks import catalogue
     from lora_hub.data.columns import columns
 
     _check_keys(data, TASK_KEYS, where)
@@ -260,9 +263,12 @@ def _make_entry(data: Any, where: Message, folder: Path) -> Entry:
         )
     here = folder / _text(data, "data")
     test = folder / _text(data, "test") if _text(data, "test") else None
-    own = folder / _text(data, "task")
+    own = catalogue.task_from_dict(data["task"]) if isinstance(data["task"], dict) else None
+    named = own.id if own else _text(data, "task")
+    file = folder / named
     return Entry(
-        task=str(own) if own.suffix in (".yaml", ".yml") else _text(data, "task"),
+        task=str(file) if own is None and file.suffix in (".yaml", ".yml") else named,
+        own=own,
         data=str(here) if os.path.exists(here) else _text(data, "data"),
         map={str(role): str(column) for role, column in mapping.items()},
         test=test,

@@ -14,6 +14,8 @@ def run_row(run: Run) -> dict[str, Any]:
     """A run as `runs --json` lists it. says: what its state means, why, and what comes next."""
     return {
         "run": run.id,
+        "name": run.name,
+        "tags": list(run.tags),
         "state": run.state.value,
         "task": run.spec.task.id,
         "base": run.spec.base.id,
@@ -51,6 +53,8 @@ def run_details(run: Run, missing: Message | None = None) -> dict[str, Any]:
     """All that is known of a run. missing: which of its held-out rows cannot be read."""
     return {
         **run_result(run),
+        "name": run.name,
+        "tags": list(run.tags),
         "step": run.step,
         "total_steps": run.total_steps,
         "eta": run.eta,

@@ -20,6 +20,7 @@ from lora_hub.core.schema import TrainSpec
 from lora_hub.data.prompts.prepare import Encoded
 from lora_hub.training import checkpoints
 from lora_hub.training.even_labels import even_labels
+from lora_hub.training.meter import Meter, norm_told
 from lora_hub.training.patience import Patience
 from lora_hub.training.trainer_settings import (
     MAX_GRAD_NORM,
@@ -109,9 +110,8 @@ def train_adapter(
         logging_first_step=True,
         logging_nan_inf_filter=False,  # a loss that is no number has to be seen, not averaged away
     )
-    watch = _make_watch(
-        spec, total, report, cancelled, last.patience(spec.patience) if last else Patience(spec.patience)
-    )
+    patience = last.patience(spec.patience) if last else Patience(spec.patience)
+    watch = _make_watch(spec, total, report, cancelled, patience, Meter(model.device))
     began = time.monotonic()
     report("progress", phase="preparing the training", step=last.step if last else 0, total=total, eta=None)
     set_seed(spec.seed)  # the adapter's first values are drawn before the trainer sets its seed
@@ -173,7 +173,9 @@ def _as_it_ended(
     return Trained(folder / store.ADAPTER, last.best_step, last.best_loss, last.step, 0.0, stopped, over)
 
 
-def _make_watch(spec: TrainSpec, total: int, report: Report, cancelled: Callable[[], bool], patience: Patience) -> Any:
+def _make_watch(
+    spec: TrainSpec, total: int, report: Report, cancelled: Callable[[], bool], patience: Patience, meter: Meter
+) -> Any:
     """The callback that reports progress and losses, and stops the training on cancel, on a loss that is no number, and
     early. patience: as it stood where the training goes on."""
     from transformers import TrainerCallback
@@ -200,8 +202,10 @@ def _make_watch(spec: TrainSpec, total: int, report: Report, cancelled: Callable
         def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             if state.global_step == self.first:
                 report("progress", phase="training", step=self.first, total=total, eta=None)
+            meter.begin()
 
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            meter.end()
             self.step = state.global_step
             now = time.monotonic()
             if now - self.reported >= TELL_SECONDS or state.global_step == total:
@@ -226,7 +230,8 @@ def _make_watch(spec: TrainSpec, total: int, report: Report, cancelled: Callable
                 self.not_a_number = str(loss)
                 control.should_training_stop = True
                 return
-            report("metric", step=state.global_step, loss=round(loss, 5), lr=logs.get("learning_rate"))
+            told = {**norm_told(logs.get("grad_norm")), **meter.read(logs.get("num_tokens"))}
+            report("metric", step=state.global_step, loss=round(loss, 5), lr=logs.get("learning_rate"), **told)
 
         def on_evaluate(self, args: Any, state: Any, control: Any, metrics: dict | None = None, **_: Any) -> None:
             loss = (metrics or {}).get("eval_loss")

@@ -28,7 +28,8 @@ class TaskTraining:
     fails or is cancelled while the others go on. The rest is its state.
 
     early_looks: steps after which the validation rows are looked at beside the spec's. first_look: whether they are
-    before the first step. config: PEFT's. best: the matrices of the best look at the validation rows.
+    before the first step. config: PEFT's. best: the matrices of the best look at the validation rows. grad_norm: of the
+    last step, before it was clipped. tokens: read in this process, without padding.
     """
 
     spec: TrainSpec
@@ -49,6 +50,8 @@ class TaskTraining:
     patience: Patience = field(default_factory=lambda: Patience(0))
     stopped: str = ""
     losses: list[float] = field(default_factory=list)
+    grad_norm: Any = None
+    tokens: int = 0
     reported: float = 0.0
     reported_step: int = 0
     error: LoraHubError | None = None

@@ -309,7 +309,15 @@ class _Steps:
     def __iter__(self) -> Iterator[dict[str, Any]]:
         steps = {place: self.trainer.steps_of(self.trainer.tasks[place]) for place in self.trainer.stack.active}
         while self.trainer.stack.active:
-            yield {"micros": self.trainer.combine([(place, next(steps[place])) for place in self.trainer.stack.active])}
+            parts = [(place, next(steps[place])) for place in self.trainer.stack.active]
+            for place, step in parts:
+                self.trainer.tasks[place].tokens += sum(map(_tokens, step))
+            yield {"micros": self.trainer.combine(parts)}
+
+
+def _tokens(batch: dict[str, torch.Tensor]) -> int:
+    """Tokens of a batch without padding; where rows lie in one sequence, there is none."""
+    return int(batch["attention_mask"].sum()) if "attention_mask" in batch else batch["input_ids"].numel()
 
 
 def _joined(tensors: list[torch.Tensor], length: int, filler: int) -> torch.Tensor:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from transformers import TrainerCallback
 
 from lora_hub.training.alone import TELL_SECONDS
+from lora_hub.training.meter import Meter, norm_told
 from lora_hub.training.task_training import TaskTraining
 from lora_hub.training.trainer_settings import MAX_GRAD_NORM, no_number, tell_loss_every
 
@@ -21,9 +22,11 @@ class Watch(TrainerCallback):
         self.trainer = trainer
         self.began = time.monotonic()
         self.done = 0
+        self.meters: list[Meter] = []
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self.began = time.monotonic()
+        self.meters = [Meter(args.device) for _task in self.trainer.tasks]
         for place in list(self.trainer.stack.active):
             task = self.trainer.tasks[place]
             task.report(
@@ -35,6 +38,10 @@ class Watch(TrainerCallback):
             task = self.trainer.tasks[place]
             task.report("progress", phase="training", step=task.step, total=task.steps, eta=None)
 
+    def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        for meter in self.meters:
+            meter.begin()
+
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if args.fp16:
             self.trainer.accelerator.unscale_gradients()
@@ -43,18 +50,20 @@ class Watch(TrainerCallback):
             if not math.isfinite(task.losses[-1]):
                 self._fail(place, task.losses[-1], task.step + 1)
             else:
-                self.trainer.stack.clip(place, MAX_GRAD_NORM)
+                task.grad_norm = self.trainer.stack.clip(place, MAX_GRAD_NORM)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         stack = self.trainer.stack
         stack.zero_grad()
+        for meter in self.meters:
+            meter.end()
         self.done += 1
         seconds_step = (time.monotonic() - self.began) / self.done
         rates = self.trainer.lr_scheduler.get_last_lr()
         for place in list(stack.active):
             task = self.trainer.tasks[place]
             task.step += 1
-            self._report(task, seconds_step, rates[place])
+            self._report(task, seconds_step, rates[place], self.meters[place])
             if task.is_look(task.step):
                 self._look(place)
                 if task.error:
@@ -68,7 +77,7 @@ class Watch(TrainerCallback):
         if not stack.active:
             control.should_training_stop = True
 
-    def _report(self, task: TaskTraining, seconds_step: float, rate: float) -> None:
+    def _report(self, task: TaskTraining, seconds_step: float, rate: float, meter: Meter) -> None:
         now = time.monotonic()
         if now - task.reported >= TELL_SECONDS or task.step == task.steps:
             task.reported, task.reported_step = now, task.step
@@ -80,7 +89,9 @@ class Watch(TrainerCallback):
                 eta=round(seconds_step * (task.steps - task.step), 1),
             )
         if task.step == 1 or task.step % tell_loss_every(task.steps) == 0:
-            task.report("metric", step=task.step, loss=round(sum(task.losses) / len(task.losses), 5), lr=rate)
+            told = {**norm_told(task.grad_norm), **meter.read(task.tokens)}
+            loss = round(sum(task.losses) / len(task.losses), 5)
+            task.report("metric", step=task.step, loss=loss, lr=rate, **told)
             task.losses.clear()
 
     def _look(self, place: int) -> None:

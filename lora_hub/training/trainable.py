@@ -102,9 +102,10 @@ class TrainableStack:
             layer.a_grad.zero_()
             layer.b_grad.zero_()
 
-    def clip(self, adapter: int, most: float) -> None:
-        """Scales the adapter's gradients so that their norm is at most `most`, as clip_grad_norm_ does for a model."""
-        nn.utils.clip_grad_norm_(self.parameters(adapter), most)
+    def clip(self, adapter: int, most: float) -> torch.Tensor:
+        """Scales the adapter's gradients so that their norm is at most `most`, as clip_grad_norm_ does for a model,
+        and returns what it was."""
+        return nn.utils.clip_grad_norm_(self.parameters(adapter), most)
 
     def retire(self, adapter: int) -> None:
         """Takes an adapter that has ended out of the batch; its parameters keep their values and get no gradient any

@@ -61,6 +61,7 @@ from lora_hub.use_cases.own_data import (
 from lora_hub.use_cases.promoting import look_at_production, promote, roll_back
 from lora_hub.use_cases.publishing import plan_publication, publish_run, publishing_trouble
 from lora_hub.use_cases.routing import route
+from lora_hub.use_cases.run_care import compare_runs, export_run, find_runs, rename_run, tag_run
 from lora_hub.use_cases.testing import (
     TestReport,
     cancel_test,
@@ -127,6 +128,7 @@ __all__ = [
     "choose_adapter",
     "clean_disk",
     "collect_unused",
+    "compare_runs",
     "compose",
     "delete_adapter",
     "delete_comparison",
@@ -135,12 +137,14 @@ __all__ = [
     "delete_run",
     "delete_test",
     "export_comparison",
+    "export_run",
     "export_votes",
     "fetch_dataset",
     "filter_adapters",
     "fill_matrix",
     "find_base",
     "find_dependents",
+    "find_runs",
     "get_adapter",
     "hire",
     "inspect_dataset",
@@ -184,6 +188,7 @@ __all__ = [
     "refresh_run",
     "refresh_test",
     "remove_from_collection",
+    "rename_run",
     "resolve",
     "resume_run",
     "resume_test",
@@ -201,6 +206,7 @@ __all__ = [
     "start_run",
     "start_runs",
     "start_test",
+    "tag_run",
     "take_up_hired",
     "take_up_waiting",
     "unpublish_adapter",

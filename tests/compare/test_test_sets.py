@@ -25,7 +25,6 @@ from lora_hub.cli import main
 from lora_hub.compare import Comparer, test_sets
 from lora_hub.compare.panes import Pane
 from lora_hub.compare.test_sets import ask_panes, reading
-from lora_hub.compare.test_sets.exporting import safe_cell
 from lora_hub.compare.test_sets.fitting import fit_test
 from lora_hub.compare.test_sets.panes_asked import AskedPanes
 from lora_hub.core import events, growing_file, run_lock, settings, store
@@ -35,6 +34,7 @@ from lora_hub.data.prompts.prepare import Example
 from lora_hub.hub.record import make_record
 from lora_hub.people import LOCAL, policy
 from lora_hub.people.person import Person
+from lora_hub.runs.spreadsheet import safe_cell
 from lora_hub.ui.render.test_sets import render_tests
 from lora_hub.use_cases import filling
 

@@ -68,8 +68,9 @@ def test_a_whole_run_folds(spec: TrainSpec, tmp_path: Path) -> None:
         ("state", {"state": "queued", "handle": {"pid": 1}}),
         ("state", {"state": "running"}),
         ("progress", {"phase": "training", "step": 3, "total": 10, "eta": 4.0}),
-        ("metric", {"step": 3, "loss": 1.5}),
-        ("metric", {"step": 3, "eval_loss": 1.25}),
+        ("metric", {"step": 1, "loss": 1.75, "lr": None, "memory": float("inf")}),
+        ("metric", {"step": 3, "loss": 1.5, "lr": 0.01, "grad_norm": 2.0, "tokens_second": 640.5, "memory": 10**8}),
+        ("metric", {"step": 3, "eval_loss": 1.25, "lr": 7.0}),
         ("exam", {"train_rows": 80, "eval_rows": 20, "note": "2 rows left out", "note_fa": "2 سطر کنار رفت"}),
         ("exam", {"note": "said before notes had their Persian"}),
         ("exam", {"metrics": {"base": {"accuracy": score}, "adapter": {"accuracy": score}}}),
@@ -83,7 +84,13 @@ def test_a_whole_run_folds(spec: TrainSpec, tmp_path: Path) -> None:
         10,
         {"pid": 1},
     )
-    assert run.train_losses == ((3, 1.5),) and run.eval_losses == ((3, 1.25),)
+    assert run.train_losses == ((1, 1.75), (3, 1.5)) and run.eval_losses == ((3, 1.25),)
+    assert run.measures == {
+        "lr": ((3, 0.01),),
+        "grad_norm": ((3, 2.0),),
+        "tokens_second": ((3, 640.5),),
+        "memory": ((3, 1e8),),
+    }
     assert run.comparison is None  # a run from before there were paired tests
     assert run.metrics["adapter"]["accuracy"].high == 95.0 and tuple(map(str, run.notes)) == (
         "2 rows left out",

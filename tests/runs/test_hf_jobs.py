@@ -561,6 +561,9 @@ def test_an_event_says_only_what_is_a_job_s_to_tell(spec: TrainSpec) -> None:
     assert read.data == {"best_step": 5}
     _run, read = job_wire.read_line(event("metric", 4, step=5, loss=0.5, owner="ada"), {"mine": spec})
     assert read.data == {"step": 5, "loss": 0.5} and read.seq == 4
+    whole = {"step": 5, "loss": 0.5, "lr": 0.01, "grad_norm": 1.5, "tokens_second": 900.0, "memory": 10**9}
+    assert job_wire.read_line(event("metric", 4, **whole), {"mine": spec})[1].data == whole
+    assert job_wire.read_line(event("metric", 4, step=5, loss=0.5, memory="much"), {"mine": spec}) is None
     _run, long = job_wire.read_line(event("error", 5, message="no " * 5000), {"mine": spec})
     assert len(str(long.data["message"]["values"]["text"])) == job_wire.MOST_WORDS
     known = Event(source="worker-1", seq=0, at=1.0, kind="progress", data={"phase": "training", "step": 1, "total": 4})

@@ -236,7 +236,9 @@ def test_patience_ends_a_task_and_progress_is_told_by_task(tmp_path: Path) -> No
     ] == pytest.approx(first.best_loss, abs=1e-4)
     progress = [data for kind, data in told if kind == "progress"]
     assert progress[0]["step"] == 0 and progress[-1]["total"] == 60
-    assert [data["lr"] for kind, data in told if kind == "metric" and "lr" in data][0] > 0
+    beside = [data for kind, data in told if kind == "metric" and "loss" in data]
+    assert all(data["lr"] >= 0 and data["memory"] > 10**7 for data in beside)
+    assert all(data["grad_norm"] > 0 and data["tokens_second"] > 0 for data in beside)
 
 
 def test_it_goes_on_where_it_stopped(tmp_path: Path) -> None:

@@ -77,6 +77,9 @@ def test_the_base_comes_back_bit_for_bit(tmp_path: Path) -> None:
     assert not made.model.training and not any(value.requires_grad for value in made.model.parameters())
     assert done.steps == 4 and (done.folder / "adapter_model.safetensors").is_file()
     assert [data["eval_loss"] for kind, data in told if kind == "metric" and "eval_loss" in data]
+    beside = [data for kind, data in told if kind == "metric" and "loss" in data]
+    assert all({"lr", "grad_norm", "tokens_second", "memory"} <= data.keys() for data in beside) and len(beside) == 4
+    assert all(data["grad_norm"] > 0 and data["tokens_second"] > 0 and data["memory"] > 10**8 for data in beside)
 
 
 def test_flat_and_padded_batches_train_the_same_weights(tmp_path: Path) -> None:

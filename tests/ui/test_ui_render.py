@@ -34,7 +34,7 @@ from lora_hub.data.mending.mends import Done
 from lora_hub.data.tables.table import Table
 from lora_hub.evaluation import metrics
 from lora_hub.ui.frame import early, page
-from lora_hub.ui.render import render, render_data, render_plan, render_problems, render_table, text
+from lora_hub.ui.render import drawing, render, render_data, render_plan, render_problems, render_table, text
 from lora_hub.ui.render.compare import render_panes
 from lora_hub.ui.render.runs import plot, render_held_out, render_runs
 from lora_hub.ui.render.shelf import render_adapters, render_card, render_shelf
@@ -472,7 +472,7 @@ def test_the_plot_keeps_its_shape_with_few_points():
         and "best, kept" in shown
         and len(shown) < 20_000
     )
-    assert plot.ticks(0, 6.7) == [0, 2, 4, 6]
+    assert drawing.ticks(0, 6.7) == [0, 2, 4, 6]
     assert "The curve begins" in plot.loss_plot([], []) and "lh-dot-train" in plot.loss_plot([(1, 2.0)], [])
     assert "nan" not in plot.loss_plot([(1, float("nan")), (2, 1.0)], [])
 

@@ -79,6 +79,15 @@ def get_task(name: str) -> Task:
     raise SpecError(_("There is no task {name!r}."), hint, name=name)
 
 
+def has_task(task: Task) -> bool:
+    """Whether the catalogue's task of this id is this one, in any language; labels that come from the data come from it
+    again."""
+    if task.id not in ORDER:
+        return False
+    known = in_language(get_task(task.id), task.prompt_language)
+    return known == task.model_copy(update={"labels": known.labels}) and known.labels in ((), task.labels)
+
+
 def task_from_dict(data: dict[str, Any]) -> Task:
     """A task from plain data, such as the page's form or a YAML file, with missing parts filled in.
 

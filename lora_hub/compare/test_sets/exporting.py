@@ -1,8 +1,6 @@
 """A test's rows as CSV that no spreadsheet takes for formulas, and all of it as JSON; where a test stands, for
 programs."""
 
-import csv
-import io
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,47 +9,13 @@ from lora_hub.compare.test_sets.nouns import TestRow, TestSpec, TestState
 from lora_hub.compare.test_sets.results import describe_pair
 from lora_hub.core.messages import read_message
 from lora_hub.core.schema import RunState
-
-# A cell that begins with one of these is a formula to Excel, LibreOffice and Google Sheets (OWASP, CSV injection).
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-
-
-def safe_cell(text: str) -> str:
-    """The text, as a text to a spreadsheet: with an apostrophe before what would be a formula."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
+from lora_hub.runs import answers_csv
 
 
 def to_csv(rows: Sequence[TestRow]) -> str:
     """A line for each row: its number, inputs, other columns and reference, then every model's answer, how sure it was
     and what the answer is worth (0 to 100). Numbers stand as they are."""
-    panes = list(rows[0].answers) if rows else []
-    roles = list(dict.fromkeys(role for row in rows for role in row.inputs))
-    others = list(dict.fromkeys(name for row in rows for name in row.columns))
-    made = io.StringIO(newline="")
-    out = csv.writer(made)
-    titles = [*roles, *others, "reference"]
-    titles += [title for pane in panes for title in (pane, f"{pane}: confidence", f"{pane}: score")]
-    out.writerow(["row", *map(safe_cell, titles)])
-    for row in rows:
-        cells = [_text(row.inputs.get(role, "")) for role in roles]
-        cells += [row.columns.get(name, "") for name in others] + [_text(row.reference)]
-        line: list[Any] = [row.row, *map(safe_cell, cells)]
-        for pane in panes:
-            answer = row.answers[pane]
-            sure = round(answer.confidence, 4) if answer.probabilities else ""
-            line += [safe_cell(answer.text), sure, round(row.judgements[pane].score, 2)]
-        out.writerow(line)
-    return made.getvalue()
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, tuple):
-        return " | ".join(value)
-    import orjson
-
-    return orjson.dumps(value).decode()
+    return answers_csv(rows)
 
 
 def to_json(spec: TestSpec, result: dict[str, Any], rows: Sequence[TestRow]) -> dict[str, Any]:

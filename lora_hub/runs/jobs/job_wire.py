@@ -24,7 +24,7 @@ MOST_LINE = 60_000
 TOLD: dict[str, tuple[str, ...]] = {
     "state": ("state",),
     "progress": ("phase", "step", "total", "eta"),
-    "metric": ("step", "loss", "eval_loss", "lr"),
+    "metric": ("step", "loss", "eval_loss", *events.MEASURES),
     "exam": ("note", *COUNTS, "metrics", "comparison", "mode"),
     "error": ("message", "hint"),
     "adapter": ("best_step", "stopped"),

@@ -4,10 +4,12 @@ colours.
 loss_plot([(1, 3.2), ...], [(10, 2.9), ...], best_step=10, language="en")
 """
 
+import itertools
 import math
 from collections.abc import Sequence
 
 from lora_hub.core.messages import _
+from lora_hub.ui.render.drawing import ticks
 from lora_hub.ui.render.render import escape
 from lora_hub.ui.render.text import number, t
 
@@ -33,24 +35,23 @@ def thin(pairs: Pairs, most: int = MOST_POINTS) -> list[tuple[int, float]]:
     return [*thinned, kept[-1]]
 
 
-def ticks(low: float, high: float, count: int = 4) -> list[float]:
-    """Round numbers that cover low to high: steps of 1, 2 or 5 times a power of ten."""
-    span = max(high - low, 1e-9)
-    raw = span / count
-    power = 10 ** math.floor(math.log10(raw))
-    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= raw)
-    first = math.ceil(low / step - 1e-9) * step
-    return [first + i * step for i in range(int((high - first) / step + 1e-9) + 1)]
+def decimals_of(values: Sequence[float]) -> int:
+    """Decimal places with which ticks can be told apart."""
+    step = min((later - earlier for earlier, later in itertools.pairwise(values)), default=1.0)
+    return min(9, max(0, -math.floor(math.log10(step) + 1e-9)))
 
 
 class Plane:
-    """The plane that curves of losses are drawn in: its scales, its grid and the words beside it. last: the last
-    step."""
+    """The plane that curves are drawn in: its scales, its grid and the words beside it. values: all that are drawn.
+    last: the last step. count: ticks of the upright axis. is_small: without the words of the lower axis."""
 
-    def __init__(self, losses: Sequence[float], last: int, language: str) -> None:
-        low, high = min(losses), max(losses)
-        margin = max((high - low) * 0.08, 0.01)
-        self.low, self.high, self.last, self.language = max(0.0, low - margin), high + margin, last, language
+    def __init__(
+        self, values: Sequence[float], last: int, language: str, *, count: int = 4, is_small: bool = False
+    ) -> None:
+        low, high = min(values), max(values)
+        margin = max((high - low) * 0.08, min(0.01, 0.1 * high))
+        self.low, self.high, self.last, self.language = max(0.0, low - margin), high + (margin or 0.01), last, language
+        self.ticks, self.is_small = ticks(self.low, self.high, count), is_small
 
     def x(self, step: float) -> float:
         return round(WIDTH * step / self.last, 1)
@@ -60,26 +61,24 @@ class Plane:
 
     @property
     def grid(self) -> list[str]:
-        return [f'<path class="lh-grid" d="M0 {self.y(value)}H{WIDTH}"/>' for value in ticks(self.low, self.high)]
+        return [f'<path class="lh-grid" d="M0 {self.y(value)}H{WIDTH}"/>' for value in self.ticks]
 
     def drawn(self, parts: Sequence[str]) -> str:
         """The plane as HTML. Time runs left to right in every language; only the text follows the page's direction."""
-        span, words = self.high - self.low, []
-        decimals = 0 if span > 8 else 1 if span > 0.8 else 2 if span > 0.08 else 3
-        for value in ticks(self.low, self.high):
+        words, decimals = [], decimals_of(self.ticks)
+        for value in self.ticks:
             place = f"top:{100 * self.y(value) / HEIGHT:.1f}%"
             words.append(
                 f'<span class="lh-tick lh-tick-y" style="{place}">{number(value, self.language, decimals)}</span>'
             )
-        for value in ticks(0, self.last, 5):
+        for value in ticks(0, self.last, 2 if self.is_small else 5):
             place = f"left:{100 * self.x(value) / WIDTH:.1f}%"
             words.append(f'<span class="lh-tick lh-tick-x" style="{place}">{number(value, self.language)}</span>')
         svg = (
             f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" aria-hidden="true">{"".join(parts)}</svg>'
         )
-        return (
-            f'<div class="lh-plane">{svg}{"".join(words)}</div>'
-            f'<span class="lh-axis">{escape(t(_("training steps"), self.language))}</span>'
+        return f'<div class="lh-plane">{svg}{"".join(words)}</div>' + (
+            "" if self.is_small else f'<span class="lh-axis">{escape(t(_("training steps"), self.language))}</span>'
         )
 
 

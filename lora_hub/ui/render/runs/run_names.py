@@ -22,7 +22,7 @@ class RunName:
     number: int = 0
 
     def title(self, language: str) -> str:
-        title = self.run.spec.name or text_in(self.run.spec.task.title, language)
+        title = self.run.name or self.run.spec.name or text_in(self.run.spec.task.title, language)
         return (
             t(_("{title} #{number}"), language, title=title, number=number(self.number, language))
             if self.number
@@ -32,7 +32,7 @@ class RunName:
     def facts(self, language: str) -> list[str]:
         """Base, data and start time on the machine's clock; for a named run preceded by its task."""
         spec = self.run.spec
-        task = [text_in(spec.task.title, language)] if spec.name else []
+        task = [text_in(spec.task.title, language)] if self.run.name or spec.name else []
         return [
             *task,
             spec.base.title or spec.base.id,
@@ -49,7 +49,8 @@ def name_runs(runs: Sequence[Run]) -> dict[str, RunName]:
     """runs: all runs. Runs share a title if they have the same name or, without a name, the same task."""
     of_title: dict[tuple[str, str], list[Run]] = {}
     for run in runs:
-        of_title.setdefault((run.spec.name, "" if run.spec.name else run.spec.task.id), []).append(run)
+        name = run.name or run.spec.name
+        of_title.setdefault((name, "" if name else run.spec.task.id), []).append(run)
     found = {}
     for same in of_title.values():
         for place, run in enumerate(sorted(same, key=lambda run: (run.created or run.started, run.id)), start=1):

@@ -19,6 +19,7 @@ from lora_hub.ui.frame.asking import asked_by
 from lora_hub.ui.frame.page import Page, asks_again, inform, not_pressed
 from lora_hub.ui.render import render, render_data
 from lora_hub.ui.render.runs import render_groups, render_held_out, render_publication, render_runs
+from lora_hub.ui.render.runs.measure_plots import measure_plots
 from lora_hub.ui.render.runs.plot import loss_plot
 from lora_hub.ui.render.runs.run_names import name_runs
 from lora_hub.ui.render.runs.sweep_plot import sweep_plot
@@ -220,7 +221,8 @@ def draw(
         sweep_plot(run.sweep, run.total_steps, language)
         + loss_plot(
             run.train_losses, run.eval_losses, best_step=run.best_step, total=run.total_steps, language=language
-        ),
+        )
+        + measure_plots(run.measures, run.total_steps, language),
         gr.Column(visible=bool(run.metrics)),
         render_held_out.held_out_rows(
             found.rows,

@@ -20,6 +20,7 @@ from lora_hub.people.rules import Action
 from lora_hub.ui.frame.asking import asked_by, has_sent
 from lora_hub.ui.frame.page import Page, asks_again, inform, not_pressed
 from lora_hub.ui.render import render
+from lora_hub.ui.render.drawing import figure
 from lora_hub.ui.render.render_data import metric_title
 from lora_hub.ui.render.runs.run_names import name_runs
 from lora_hub.ui.render.test_sets import render_tests, test_plots
@@ -221,7 +222,7 @@ class Testing:
             svg = test_plots.dots(marks, title, language, names=list(panes.values()))
         if plot in ("confusion", "calibration"):
             title = f"{title}: {panes[pane]}"
-        return test_plots.figure(svg, title, f"{report.state.id}-{plot}".replace(" ", "-"), language)
+        return figure(svg, title, f"{report.state.id}-{plot}".replace(" ", "-"), language)
 
     def _group_name(self, group: Any, plot: str, language: str) -> str:
         """With how many rows it has. Lengths are ours to write; other names are the file's."""

@@ -1,0 +1,100 @@
+"""A run's settings as a pipeline of one task (pipeline.py), so that the shell trains the same again.
+
+    python -m lora_hub runs export RUN --what settings > again.yaml; python -m lora_hub pipeline again.yaml
+
+What the recipe derives is written as well: a later version may derive other values.
+"""
+
+from typing import Any
+
+from lora_hub.catalogue.tasks import catalogue
+from lora_hub.core import spec_fields, store
+from lora_hub.core.errors import LoraHubError
+from lora_hub.core.schema import DatasetInfo, Run, TrainSpec
+from lora_hub.training import recipe
+
+# Values that are kept as they are; others are written as `--set` takes them.
+PLAIN = (bool, int, float, str)
+
+
+def to_yaml(run: Run, *, shows_places: bool) -> str:
+    """The file. shows_places: data is named by its place on this machine, where it still is; else by its name alone,
+    to be laid beside the file."""
+    import yaml
+
+    missing = [info.name for info in data_of(run.spec) if find_data(info) is None]
+    lines = [f"# Settings of the run {run.id}. Train again: python -m lora_hub pipeline THIS_FILE"]
+    lines += [f"# {name!r} is not on this machine any more: lay it beside this file." for name in missing]
+    told = yaml.safe_dump(to_pipeline(run.spec, shows_places), allow_unicode=True, sort_keys=False, width=120)
+    return "\n".join(lines) + "\n" + told
+
+
+def to_pipeline(spec: TrainSpec, shows_places: bool) -> dict[str, Any]:
+    """As `pipeline.make_pipeline` reads it."""
+    from lora_hub.data.mending.mend_arguments import mend_argument  # polars
+
+    def place(info: DatasetInfo) -> str:
+        found = find_data(info) if shows_places else None
+        return str(found) if found else info.name
+
+    entry: dict[str, Any] = {
+        "task": spec.task.id if catalogue.has_task(spec.task) else spec.task.model_dump(mode="json"),
+        "data": place(spec.dataset),
+        # an optional role that was left without a column would be given one again
+        "map": {**dict.fromkeys(spec.task.optional_inputs, ""), **spec.mapping},
+    }
+    if spec.test_dataset:
+        entry["test"] = place(spec.test_dataset)
+    if spec.name:
+        entry["name"] = spec.name
+    entry["set"] = {key: _plain(value) for key, value in told_settings(spec).items()}
+    if spec.dataset.mends:
+        entry["mend"] = [mend_argument(mend) for mend in spec.dataset.mends]
+    entry |= reading_of(spec.dataset)
+    if spec.minimum:
+        entry["min"] = dict(spec.minimum)
+    if spec.publish_private:
+        entry["private"] = True
+    base = spec.base.id
+    if not shows_places and base.startswith(("/", ".", "~")):  # a folder
+        base = base.rstrip("/").rpartition("/")[2]
+    return {"base": base, "effort": spec.effort, "tasks": [entry]}
+
+
+def told_settings(spec: TrainSpec) -> dict[str, Any]:
+    """What the recipe derives, and all that is not the default, by key."""
+    derived = recipe.derive(spec.task, spec.base, spec.dataset.rows, spec.effort)
+    found = {}
+    for field in spec_fields.FIELDS:
+        value = spec_fields.value_of(spec, field.key)
+        if field.key in derived or value != spec_fields.value_of_default(field.key):
+            found[field.key] = value
+    return found
+
+
+def reading_of(info: DatasetInfo) -> dict[str, Any]:
+    """How a file is read, where that may be guessed otherwise."""
+    found: dict[str, Any] = {}
+    if info.encoding and info.encoding.lower() not in ("utf-8", "ascii"):
+        found["encoding"] = info.encoding
+    if info.delimiter and info.delimiter != ",":
+        found["delimiter"] = info.delimiter
+    if len(info.sheets) > 1 and info.sheet:
+        found["sheet"] = info.sheet
+    return found | ({"skip_broken": True} if info.skip_broken else {})
+
+
+def data_of(spec: TrainSpec) -> list[DatasetInfo]:
+    return [spec.dataset, *([spec.test_dataset] if spec.test_dataset else [])]
+
+
+def find_data(info: DatasetInfo) -> Any:
+    """The file's place on this machine; None if it is gone."""
+    try:
+        return store.dataset_file(info)
+    except LoraHubError:
+        return None
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, PLAIN) else ",".join(map(str, value))

@@ -1,0 +1,98 @@
+"""An SVG that stands alone: it is a picture on the page, and the file that is saved.
+
+    drawing = Drawing("fa", 300)
+    drawing.line(0, 10, 100, 10, 'stroke="currentColor"')
+    figure(drawing.svg("What it shows"), "Accuracy", "my-test", "fa")
+
+Text is drawn by the browser, which joins and orders Persian letters. Colours and shapes differ, so that a plot can be
+read without colours. The browser turns the SVG into a PNG.
+"""
+
+import math
+
+from lora_hub.core.languages import direction
+from lora_hub.core.messages import _
+from lora_hub.ui.render.render import escape
+from lora_hub.ui.render.text import t
+
+# Units of the drawing. Names are cut where they would leave no room.
+WIDTH, LINE, NAMES, EDGE = 720, 24, 190, 24
+MOST_NAME = 26
+# One for each model, in turn; each is at least 3:1 against white and against the dark page.
+COLOURS = ("#0d9488", "#b45309", "#7c3aed", "#db2777", "#2563eb", "#65a30d", "#dc2626", "#64748b")
+SHAPES = ("circle", "square", "diamond", "triangle")
+FONT = "system-ui, 'Segoe UI', Vazirmatn, 'Noto Sans', 'Noto Sans Arabic', Tahoma, sans-serif"
+
+
+def ticks(low: float, high: float, count: int = 4) -> list[float]:
+    """Round numbers that cover low to high: steps of 1, 2 or 5 times a power of ten."""
+    span = max(high - low, 1e-9)
+    raw = span / count
+    power = 10 ** math.floor(math.log10(raw))
+    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= raw)
+    first = math.ceil(low / step - 1e-9) * step
+    return [first + i * step for i in range(int((high - first) / step + 1e-9) + 1)]
+
+
+class Drawing:
+    """An SVG in the making. Everything is placed from where the language begins to read."""
+
+    def __init__(self, language: str, height: float) -> None:
+        self.language, self.height = language, height
+        self.mirrored = direction(language) == "rtl"
+        self.parts: list[str] = []
+
+    def x(self, value: float) -> float:
+        return round(WIDTH - value if self.mirrored else value, 1)
+
+    def text(
+        self, x: float, y: float, said: str, *, end: bool = False, middle: bool = False, small: bool = False
+    ) -> None:
+        """end: the text ends there instead of beginning."""
+        anchor = "middle" if middle else "end" if end != self.mirrored else "start"
+        size = 11 if small else 13
+        self.parts.append(
+            f'<text x="{self.x(x)}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size}" '
+            f'style="unicode-bidi:plaintext">{escape(said)}</text>'
+        )
+
+    def line(self, x1: float, y1: float, x2: float, y2: float, style: str) -> None:
+        self.parts.append(f'<path d="M{self.x(x1)} {y1:.1f}L{self.x(x2)} {y2:.1f}" fill="none" {style}/>')
+
+    def mark(self, x: float, y: float, which: int, said: str) -> None:
+        x, r = self.x(x), 5
+        shape = {
+            "circle": f"M{x - r} {y}a{r} {r} 0 1 0 {2 * r} 0a{r} {r} 0 1 0 {-2 * r} 0Z",
+            "square": f"M{x - r} {y - r}h{2 * r}v{2 * r}h{-2 * r}Z",
+            "diamond": f"M{x} {y - r - 1}l{r + 1} {r + 1}l{-r - 1} {r + 1}l{-r - 1} {-r - 1}Z",
+            "triangle": f"M{x} {y - r - 1}l{r + 1} {2 * r + 1}h{-2 * r - 2}Z",
+        }[SHAPES[which % len(SHAPES)]]
+        colour = COLOURS[which % len(COLOURS)]
+        self.parts.append(f'<path d="{shape}" fill="{colour}"><title>{escape(said)}</title></path>')
+
+    def svg(self, label: str) -> str:
+        """label: what the picture shows, for whoever cannot see it."""
+        return (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {self.height:.0f}" role="img" '
+            f'direction="ltr" aria-label="{escape(label)}" font-family="{FONT}" fill="currentColor">'
+            f"{''.join(self.parts)}</svg>"
+        )
+
+
+def figure(svg: str, title: str, name: str, language: str) -> str:
+    """The picture with its title and what saves it. name: of the file."""
+    saving = escape(t(_("Save the picture"), language))
+    buttons = "".join(
+        f'<button type="button" class="lh-small" data-save="{kind}" data-name="{escape(name)}">{kind.upper()}</button>'
+        for kind in ("svg", "png")
+    )
+    return (
+        f'<figure class="lh-testplot"><figcaption><b>{escape(title)}</b>'
+        f'<span class="lh-saves" role="group" aria-label="{saving}">{buttons}</span>'
+        f'</figcaption><div class="lh-plotscroll" tabindex="0">{svg}</div></figure>'
+    )
+
+
+def cut(name: str, most: int = MOST_NAME) -> str:
+    """A name that is not longer than so many characters."""
+    return name if len(name) <= most else f"{name[: max(1, most - 1)]}…"
