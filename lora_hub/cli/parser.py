@@ -120,8 +120,14 @@ def make_parser(screen: Screen | None = None) -> argparse.ArgumentParser:
 
     command = add("train", train, show_result, _("train an adapter on a file, score it, publish it"))
     command.add_argument("file", metavar="FILE", help=say(_("a file, or a dataset id on the Hub (owner/name)")))
-    command.add_argument("--task", required=True, help=say(_("task id, or a YAML file of your own")))
-    command.add_argument("--base", default="built-in", help=say(_("base model: id or folder (default: built-in)")))
+    command.add_argument("--task", default="", help=say(_("task id, or a YAML file of your own")))
+    command.add_argument("--base", default="", help=say(_("base model: id or folder (default: built-in)")))
+    about = _(
+        "go on from this adapter, with its task and base: a repo of the Hub (owner/name@version) or a run's id; the "
+        "new "
+        "one is compared with it on the same held-out rows"
+    )
+    command.add_argument("--from", dest="begin", default="", metavar="ADAPTER", help=say(about))
     add_settings(command, say)
     command.add_argument(
         "--test", type=Path, metavar="FILE", help=say(_("score on this file instead of a part of FILE"))

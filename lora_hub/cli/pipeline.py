@@ -15,6 +15,7 @@ from lora_hub.cli.options import (
     read_org,
 )
 from lora_hub.cli.train import CANCELLING, check_ended
+from lora_hub.core import store
 from lora_hub.core.errors import LoraHubError, SpecError
 from lora_hub.core.messages import Message, _, joined, several
 from lora_hub.evaluation.minimum import parse_minimum
@@ -35,7 +36,8 @@ def pipeline(options: argparse.Namespace) -> Result:
     began, screen = time.monotonic(), options.screen
     asked, minimum = pipelines.read_pipeline(options.file), parse_minimum(options.min)
     publish_to = read_org(options.org, asked.org) if options.publish else ""
-    needs_hub = any(is_dataset_id(entry.data) for entry in asked.entries)
+    here = store.list_run_ids()
+    needs_hub = any(is_dataset_id(entry.data) or (entry.begin and entry.begin not in here) for entry in asked.entries)
 
     def hire(work: Any) -> Any:
         hired = use_cases.hire(LOCAL, work, options.hardware, minutes=options.hardware_minutes)

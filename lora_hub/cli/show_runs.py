@@ -54,7 +54,7 @@ def show_runs(result: dict[str, Any]) -> list[Part]:
         parts.append(result["rows_missing"])
     if result["metrics"]:
         parts += [_("adapter: {place}", place=result["adapter"]), score_table(result["metrics"])]
-        parts += verdict(result["comparison"])
+        parts += _verdicts(result)
     return parts
 
 
@@ -140,10 +140,19 @@ def show_result(result: dict[str, Any], *, is_good: bool = True) -> list[Part]:
         *result["notes"],
         score_table(result["metrics"]),
         _("({units})", units=units_of(result["metrics"])),
-        *verdict(result["comparison"]),
+        *_verdicts(result),
     ]
     if is_good and not result["revision"]:
         parts.append(_("publish it: {command}", command=f"python -m lora_hub publish {result['run']}"))
+    return parts
+
+
+def _verdicts(result: dict[str, Any]) -> list[Part]:
+    """What the paired tests say: against the base, and against the adapter that the run goes on from."""
+    parts: list[Part] = [*verdict(result.get("comparison"))]
+    if result.get("parent"):
+        parts.append(_("It goes on from {name}.", name=result["parent"]["name"]))
+        parts += verdict(result["parent_comparison"])
     return parts
 
 
@@ -180,7 +189,7 @@ def show_pipeline(result: dict[str, Any]) -> list[Part]:
         parts += row.get("notes", [])
         parts += [score_table(row["metrics"])] if row["metrics"] else []
         parts += [row["error"]] if row.get("error") else []
-        parts += verdict(row.get("comparison"))
+        parts += _verdicts(row)
     return parts
 
 

@@ -5,11 +5,20 @@ from typing import Any
 from lora_hub.cli.screen import Said, Table
 from lora_hub.core import verdicts
 from lora_hub.core.messages import Message, _, _n
-from lora_hub.core.schema import ADAPTER, BASE, BASE_EXAMPLES, PairedComparison
+from lora_hub.core.schema import ADAPTER, BASE, BASE_EXAMPLES, PARENT, PairedComparison
 
 # What was scored, and what an adapter is compared with, by the keys of a run's metrics.
-SCORED = {BASE: _("base"), BASE_EXAMPLES: _("base with examples"), ADAPTER: _("adapter")}
-AGAINST = {BASE: _("the base"), BASE_EXAMPLES: _("the base with examples in its prompt")}
+SCORED = {
+    BASE: _("base"),
+    BASE_EXAMPLES: _("base with examples"),
+    PARENT: _("adapter before"),
+    ADAPTER: _("adapter"),
+}
+AGAINST = {
+    BASE: _("the base"),
+    BASE_EXAMPLES: _("the base with examples in its prompt"),
+    PARENT: _("the adapter that it goes on from"),
+}
 
 
 def rows_of(count: int) -> Message:

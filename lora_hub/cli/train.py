@@ -1,15 +1,18 @@
 """The shell's commands around training: inspect, train, pipeline, and waiting for a run."""
 
 import argparse
+import contextlib
 import sys
 import time
 from typing import Any
 
+from lora_hub.catalogue.bases import BUILT_IN
 from lora_hub.cli import progress
 from lora_hub.cli.options import (
     Partly,
     Unfinished,
     check_minimum,
+    connected_hub,
     named_base,
     named_dataset,
     read_mapping,
@@ -20,7 +23,8 @@ from lora_hub.cli.options import (
     read_task,
 )
 from lora_hub.cli.text import estimated
-from lora_hub.core.errors import LoraHubError, RunError
+from lora_hub.core import store
+from lora_hub.core.errors import LoraHubError, RunError, SpecError
 from lora_hub.core.messages import _, joined
 from lora_hub.core.schema import Problem
 from lora_hub.evaluation.minimum import check_metrics, parse_minimum
@@ -97,6 +101,23 @@ def _derived(seen: Any, base: Any, effort: str, overrides: dict[str, str]) -> Re
     return {"settings": explained, "estimate": expected.to_json(), **works}
 
 
+def read_beginning(options: argparse.Namespace) -> tuple[Any, Any, Any]:
+    """(base, task, the adapter to go on from or None). Base and task are that adapter's where none is named. Raises
+    SpecError where neither --task nor --from says what is trained."""
+    from lora_hub import use_cases
+
+    if not options.begin:
+        if not options.task:
+            raise SpecError(_("No task is named."), _("Give --task, or --from with the adapter to go on from."))
+        return named_base(options.base or BUILT_IN, options.screen), read_task(options.task), None
+    base = named_base(options.base, options.screen) if options.base else None
+    task = read_task(options.task) if options.task.endswith((".yaml", ".yml")) else options.task
+    is_run = options.begin.strip() in store.list_run_ids()
+    with contextlib.nullcontext() if is_run else connected_hub(options.screen):
+        parent = use_cases.find_parent(LOCAL, options.begin, task=task, base=base)
+    return base or parent.base, parent.task, parent
+
+
 def _sweeping(options: argparse.Namespace) -> dict[str, str]:
     return {"sweep": str(options.sweep)} if options.sweep else {}
 
@@ -105,7 +126,7 @@ def train(options: argparse.Namespace) -> Result:
     from lora_hub import use_cases
     from lora_hub.data.inspector import Inspector
 
-    base, task = named_base(options.base, options.screen), read_task(options.task)
+    base, task, parent = read_beginning(options)
     minimum = parse_minimum(options.min)
     use_cases.check_base(LOCAL, base)
     inspector = Inspector()
@@ -125,11 +146,14 @@ def train(options: argparse.Namespace) -> Result:
             dataset_name=given.name,
             publish_to=read_org(options.org) if options.publish else "",
             minimum=minimum,
+            parent=parent,
             publish_private=options.private,
             reading=read_reading(options),
             inspector=inspector,
         )
     screen = options.screen
+    if parent is not None:
+        screen.say(_("goes on from {name}", name=parent.noun.name))
     progress.say_problems(screen, plan.problems)
     plan.check()
     estimate, hired = plan.estimate, None

@@ -6,9 +6,9 @@ from lora_hub.core.messages import Message
 from lora_hub.core.noun import Noun
 from lora_hub.core.task_nouns import Task
 
-# Who answers: the base with the plain prompt, the base with few-shot examples, or an adapter. The scores, answers and
-# calibrations of a run use these as keys.
-BASE, BASE_EXAMPLES, ADAPTER = "base", "base_examples", "adapter"
+# Who answers: the base with the plain prompt, the base with few-shot examples, the adapter that a run goes on from, or
+# an adapter. The scores, answers and calibrations of a run use these as keys.
+BASE, BASE_EXAMPLES, PARENT, ADAPTER = "base", "base_examples", "parent", "adapter"
 # Stands among the adapters of a question for the one that the router chooses. No run and no repo has this name: a run's
 # id begins with its task, and a repo called auto is owner/auto.
 AUTO = "auto"

@@ -357,6 +357,8 @@ class Folding:
             }
         if data.get("comparison"):
             counts["comparison"] = PairedComparison(**data["comparison"])
+        if data.get("parent_comparison"):
+            counts["parent_comparison"] = PairedComparison(**data["parent_comparison"])
         self._now |= counts
         if data.get("note"):
             said = read_message(data, "note")

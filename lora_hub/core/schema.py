@@ -13,6 +13,7 @@ from lora_hub.core.answer_nouns import (
     AUTO,
     BASE,
     BASE_EXAMPLES,
+    PARENT,
     Answer,
     Calibration,
     Divergence,
@@ -35,6 +36,7 @@ from lora_hub.core.finding_nouns import Mend, Problem
 from lora_hub.core.kept_nouns import COMPARISON_ID, Comparison, Vote
 from lora_hub.core.messages import NOTHING, Message
 from lora_hub.core.noun import Noun, Text2
+from lora_hub.core.parent_noun import Parent
 from lora_hub.core.score_nouns import PairedComparison, Score, Scores
 from lora_hub.core.setting import Setting
 from lora_hub.core.sweep_nouns import Candidate, Sweep
@@ -66,8 +68,10 @@ __all__ = [
     "Mend",
     "Noun",
     "Origin",
+    "PARENT",
     "PairedComparison",
     "PaneAnswer",
+    "Parent",
     "Problem",
     "Question",
     "SPEC_VERSION",
@@ -233,6 +237,7 @@ class Run(Noun):
     is queued behind others. cancelling: a person cancelled it, at cancel_asked (UTC seconds), and it has not
     confirmed that yet. stopped: why it ended before its last step: "patience", "learnt", or "". comparison: adapter
     against base on the same rows; None before the evaluation, and for runs from before comparisons existed.
+    parent_comparison: the same against the adapter that it goes on from.
     file_rows = train_rows + validation_rows + eval_rows + left_out, if no test file is scored. logs: the runs whose
     folders hold its log ("": its own). last_event: time of the last event, UTC seconds. most_seconds: the limit of
     training time in an attempt; 0: none. end_unread: the last line of its history cannot be read. is_newer: damaged
@@ -278,6 +283,7 @@ class Run(Noun):
     left_out: int = 0
     metrics: dict[str, Scores] = {}
     comparison: PairedComparison | None = None
+    parent_comparison: PairedComparison | None = None
     best_step: int = 0
     notes: tuple[Message, ...] = ()
     mode: str = ""

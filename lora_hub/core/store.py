@@ -34,6 +34,8 @@ from lora_hub.core.schema import DatasetInfo, Run, TrainSpec
 ADAPTER, CHECKPOINTS = "adapter", "checkpoints"
 # The checkpoint of a run that is trained together with others; those of one alone are folders.
 TOGETHER = "together.pt"
+# The weights of the adapter that a run goes on from.
+PARENT = "parent"
 # Of a dataset: what an id of ours begins with, and the folder of its file is called (`dataset_fingerprint`).
 FINGERPRINT = re.compile(r"[0-9a-f]{16}")
 # Beside a stored file that could not be read.
@@ -249,7 +251,8 @@ def remove_run(run_id: str) -> None:
 
 def remove_checkpoints(run_id: str) -> None:
     """Removes what only a resume needs. For a run that has succeeded, by whoever holds its lock."""
-    shutil.rmtree(run_folder(run_id) / CHECKPOINTS, ignore_errors=True)
+    for name in (CHECKPOINTS, PARENT):
+        shutil.rmtree(run_folder(run_id) / name, ignore_errors=True)
 
 
 def run_folder(run_id: str) -> Path:

@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Field
 
 from lora_hub.core.messages import _
 from lora_hub.core.noun import Noun
+from lora_hub.core.parent_noun import Parent
 from lora_hub.core.setting import Setting
 from lora_hub.core.task_nouns import BaseModel, DatasetInfo, Task
 
@@ -84,7 +85,8 @@ class TrainSpec(Noun):
     whole batch. max_length: tokens a row, prompt and answer together. steps: 0 means `epochs` decide. patience:
     evaluations without a better loss before the run stops; 0 never stops. packing "auto": on if it is exact and saves
     time. precision "auto": fp32 on CPU, bf16 on a GPU that supports it, else fp16. minimum: {metric, or metric +
-    ".low": per cent} that the adapter must reach to be published.
+    ".low": per cent} that the adapter must reach to be published. parent: the adapter that the training goes on from,
+    with its weights, shape and task; None: from the beginning.
     """
 
     model_config = ConfigDict(allow_inf_nan=False)
@@ -197,6 +199,7 @@ class TrainSpec(Noun):
             _("Trains 2 to 8 settings at once on the same rows and keeps the best by validation loss; 0: off."),
         ),
     ] = 0
+    parent: Parent | None = None
     share_rows: bool = False
     publish_to: str = ""
     publish_private: bool = False

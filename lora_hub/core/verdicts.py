@@ -6,13 +6,18 @@ stronger_base(metrics, "accuracy")         "base" or "base_examples"
 """
 
 from lora_hub.core.messages import Message, _, _n
-from lora_hub.core.schema import ADAPTER, BASE, BASE_EXAMPLES, PairedComparison, Scores
+from lora_hub.core.schema import ADAPTER, BASE, BASE_EXAMPLES, PARENT, PairedComparison, Scores
 
 # How the base is prompted, by the keys of a run's metrics.
 BASE_WAYS = (BASE, BASE_EXAMPLES)
 SMALLEST_P = 0.0001
 # Who answered, as the card and the shell name them, in column order.
-WHO = {BASE: "base", BASE_EXAMPLES: "base with examples in its prompt", ADAPTER: "adapter"}
+WHO = {
+    BASE: "base",
+    BASE_EXAMPLES: "base with examples in its prompt",
+    PARENT: "adapter it goes on from",
+    ADAPTER: "adapter",
+}
 
 
 def stronger_base(metrics: dict[str, Scores], metric: str) -> str:

@@ -21,6 +21,7 @@ from lora_hub.core.schema import (
     ADAPTER,
     BASE,
     BASE_EXAMPLES,
+    PARENT,
     Answer,
     Calibration,
     HeldOutRow,
@@ -41,12 +42,14 @@ CALIBRATION_ERROR = "calibration_error"
 
 @dataclass
 class Exam:
-    """What came out, by who answered. shown: the examples that stood before each question of "base_examples"."""
+    """What came out, by who answered. over_parent: against the adapter that it goes on from, if it does. shown: the
+    examples that stood before each question of "base_examples"."""
 
     answers: dict[str, list[Answer]] = field(default_factory=dict)
     scores: dict[str, Scores] = field(default_factory=dict)
     calibrations: dict[str, Calibration] = field(default_factory=dict)
     comparison: PairedComparison | None = None
+    over_parent: PairedComparison | None = None
     shown: tuple[tuple[dict[str, Any], str], ...] = ()
 
 
@@ -59,6 +62,7 @@ def hold_exam(
     *,
     trained: list[Example],
     unscored: list[Example],
+    parent: str = "",
     seed: int = 0,
     begin: Callable[[str], None] = lambda who: None,
     progress: Callable[[int, int], None] | None = None,
@@ -67,7 +71,8 @@ def hold_exam(
     """Base and adapter (an attached one's name) on the rows of `scored`; None where it was cancelled.
 
     trained: where the base's examples and the labels' shares come from. unscored: validation rows, on which the base is
-    calibrated, with some of the training rows where they are few. begin: told who answers next. progress: rows done,
+    calibrated, with some of the training rows where they are few. parent: the name of the attached adapter that this
+    one goes on from; it answers the same rows. begin: told who answers next. progress: rows done,
     rows in all, of who answers.
     """
     exam = Exam()
@@ -85,10 +90,13 @@ def hold_exam(
     exam.shown = shown
     # An example that stands before the question is no question itself.
     joining = [example for example in joining if (example.inputs, example.answer) not in shown][:wanted]
-    for who in (BASE, BASE_EXAMPLES, ADAPTER) if shown else (BASE, ADAPTER):
+    asked = {BASE: BASE, BASE_EXAMPLES: BASE, PARENT: parent, ADAPTER: adapter}
+    for who in asked:
+        if (who == BASE_EXAMPLES and not shown) or not asked[who]:
+            continue
         begin(who)
         before = shown if who == BASE_EXAMPLES else ()
-        if who != ADAPTER and questions.labels_of(task):
+        if asked[who] == BASE and questions.labels_of(task):
             fitted = calibrate(
                 stack, tokenizer, task, [*unscored, *joining], trained, shown=before, cancelled=cancelled
             )
@@ -99,7 +107,7 @@ def hold_exam(
             tokenizer,
             task,
             scored,
-            adapter if who == ADAPTER else BASE,
+            asked[who],
             calibration=exam.calibrations.get(who),
             shown=before,
             progress=progress,
@@ -109,6 +117,15 @@ def hold_exam(
             return None
         exam.scores[who] = score_answers(task, exam.answers[who], scored, clusters)
     exam.comparison = compare_answers(task, exam.answers, scored, exam.scores, clusters)
+    if PARENT in exam.answers:
+        exam.over_parent = metrics.compare_answers(
+            task.metrics[0],
+            _texts(exam.answers[ADAPTER]),
+            _texts(exam.answers[PARENT]),
+            [example.answer for example in scored],
+            clusters=clusters,
+            against=PARENT,
+        )
     return exam
 
 

@@ -14,6 +14,7 @@ from lora_hub.runs.finding import Wanted, find_runs
 from lora_hub.runs.hiring import hire, tell_price, tell_spent, together
 from lora_hub.runs.looking import held_out_of, list_runs, read_held_out, read_log, refresh_run, wait_for_run
 from lora_hub.runs.machine import check_base, gpu_flops, gpu_name, machine_memory
+from lora_hub.runs.parents import ParentAdapter, find_parent
 from lora_hub.runs.planning import Plan, plan_inspected, plan_run, tokens_per_row
 from lora_hub.runs.publication import Difference, Publication, plan_publication
 from lora_hub.runs.publishing import publish_run, publishing_trouble
@@ -30,6 +31,7 @@ __all__ = [
     "HERE",
     "LEAST_BESIDE",
     "MOST_BESIDE",
+    "ParentAdapter",
     "Plan",
     "Publication",
     "RESUMABLE",
@@ -44,6 +46,7 @@ __all__ = [
     "delete_run",
     "find_differing",
     "find_runs",
+    "find_parent",
     "get_runner",
     "gpu_flops",
     "gpu_name",

@@ -14,7 +14,7 @@ from lora_hub.core.errors import LoraHubError, RunError, SpecError
 from lora_hub.core.messages import _
 from lora_hub.core.run_reader import RunReader
 from lora_hub.core.schema import Hired, Run, RunState, TrainSpec
-from lora_hub.runs import run_history, run_states
+from lora_hub.runs import parents, run_history, run_states
 from lora_hub.runs.looking import list_runs, refresh_run
 from lora_hub.runs.machine import check_base, check_fits
 from lora_hub.runs.publishing import check_publishing
@@ -41,7 +41,8 @@ def start_runs(
     check: Callable[[], None] | None = None,
 ) -> list[Run]:
     """Makes the folders of runs on one base and starts their process, which trains them together where that is faster.
-    Raises BaseError where the base is not to be had or can't fit, HubError where an adapter could not be published,
+    Raises BaseError where the base is not to be had or can't fit, AdapterError where the adapter to go on from is not,
+    HubError where an adapter could not be published,
     LoraHubError on a full disk.
 
     environment: for the child alone (tokens); it is written nowhere. runner: who starts it, a module of runners/;
@@ -74,7 +75,9 @@ def start_runs(
         try:
             for spec in specs:
                 run_ids.append(store.create_run(spec, hold))
-            for run_id in run_ids:
+            for run_id, spec in zip(run_ids, specs, strict=True):
+                if spec.parent is not None:
+                    parents.bring(spec.parent, store.run_folder(run_id))
                 with store.disk_errors(store.run_folder(run_id)):
                     log = events.app_log(store.events_file(run_id))
                     log.append("submitted", owner=owner, runner=runner, most_seconds=most_seconds)

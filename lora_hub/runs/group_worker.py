@@ -145,7 +145,14 @@ def _train(members: Sequence[Member]) -> None:
     if alone := [one for one in open_members if not one.spec.sweep]:
         tasks = [
             TaskTraining(
-                one.spec, one.prepared.train, one.prepared.validation, one.folder, one.report, one.cancelled, one.lose
+                one.spec,
+                one.prepared.train,
+                one.prepared.validation,
+                one.folder,
+                one.report,
+                one.cancelled,
+                one.lose,
+                one.parent,
             )
             for one in alone
         ]

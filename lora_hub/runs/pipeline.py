@@ -15,6 +15,7 @@ A pipeline is a YAML file, or the same as a dict:
         mend: [duplicates]
         encoding: cp1252      # and delimiter, sheet, skip_broken: how the file is read, where the guess is wrong
         min: {accuracy: 90}   # below it the adapter is not published
+        from: lora-hub/spam@v1  # go on from this adapter, or from a run's
         private: true         # only the organization's members see what is published
 
 A task whose data cannot be trained on fails alone; the others go on.
@@ -39,23 +40,25 @@ from lora_hub.evaluation.minimum import parse_minimum
 from lora_hub.runs.control import start_runs
 from lora_hub.runs.looking import refresh_run, wait_for_run
 from lora_hub.runs.machine import check_base
+from lora_hub.runs.parents import find_parent
 from lora_hub.runs.planning import Plan, plan_run
 from lora_hub.runs.publishing import check_publishing
 
 KEYS = {"base", "org", "effort", "tasks"}
 READING_KEYS = ("encoding", "delimiter", "sheet", "skip_broken")
-TASK_KEYS = {"task", "data", "map", "test", "name", "set", "mend", "min", "private", *READING_KEYS}
+TASK_KEYS = {"task", "data", "from", "map", "test", "name", "set", "mend", "min", "private", *READING_KEYS}
 
 
 @dataclass(frozen=True)
 class Entry:
     """One task of a pipeline. own: a task that stands in the pipeline's file; None: `task` names it. data: a path, or a
-    dataset id."""
+    dataset id. begin: the adapter that it goes on from, whose task it then is."""
 
     task: str
     data: str
     map: dict[str, str] = field(default_factory=dict)
     test: Path | None = None
+    begin: str = ""
     name: str = ""
     set: dict[str, str] = field(default_factory=dict)
     mend: tuple[str, ...] = ()
@@ -185,7 +188,13 @@ def _plan(
     from lora_hub.data.mending.mend_arguments import parse_mends
 
     try:
-        task, inspector = entry.own or catalogue.get_task(entry.task), Inspector()
+        inspector = Inspector()
+        if entry.begin:
+            named = entry.own or ("" if entry.task == entry.begin else entry.task)
+            parent = find_parent(entry.begin, task=named, base=pipeline.base)
+            task = parent.task
+        else:
+            parent, task = None, entry.own or catalogue.get_task(entry.task)
         given = fetch(entry.data) if fetch else Path(entry.data)
         file = store.add_dataset(given)  # read once, for the mends and for the plan
         plan = plan_run(
@@ -204,6 +213,7 @@ def _plan(
             publish_to=publish_to,
             publish_private=private or entry.private,
             minimum={**minimum, **entry.minimum},
+            parent=parent,
             reading=entry.reading,
             inspector=inspector,
         )
@@ -220,7 +230,7 @@ def _make_entry(data: Any, where: Message, folder: Path) -> Entry:
 
     _check_keys(data, TASK_KEYS, where)
     for key in ("task", "data"):
-        if not _text(data, key):
+        if not _text(data, key) and not (key == "task" and _text(data, "from")):
             raise SpecError(
                 _("{where} has no {key}."), _("Each task needs at least task and data."), where=where, key=key
             )
@@ -263,12 +273,13 @@ def _make_entry(data: Any, where: Message, folder: Path) -> Entry:
         )
     here = folder / _text(data, "data")
     test = folder / _text(data, "test") if _text(data, "test") else None
-    own = catalogue.task_from_dict(data["task"]) if isinstance(data["task"], dict) else None
+    own = catalogue.task_from_dict(data["task"]) if isinstance(data.get("task"), dict) else None
     named = own.id if own else _text(data, "task")
     file = folder / named
     return Entry(
-        task=str(file) if own is None and file.suffix in (".yaml", ".yml") else named,
+        task=str(file) if own is None and file.suffix in (".yaml", ".yml") else named or _text(data, "from"),
         own=own,
+        begin=_text(data, "from"),
         data=str(here) if os.path.exists(here) else _text(data, "data"),
         map={str(role): str(column) for role, column in mapping.items()},
         test=test,

@@ -10,6 +10,8 @@ from lora_hub.core.errors import LoraHubError
 from lora_hub.core.schema import BaseModel, Mend, Problem, Task, TrainSpec
 from lora_hub.evaluation.minimum import check_metrics
 from lora_hub.runs.machine import gpu_flops
+from lora_hub.runs.parents import ParentAdapter, check_labels, go_on
+from lora_hub.runs.parents import check_fits as check_parent
 from lora_hub.runs.run_data import split_rows
 from lora_hub.training import recipe
 from lora_hub.training.few_steps import find_few_steps
@@ -53,12 +55,14 @@ def plan_run(
     publish_private: bool = False,
     share_rows: bool = False,
     minimum: dict[str, float] | None = None,
+    parent: ParentAdapter | None = None,
     reading: dict[str, Any] | None = None,
     inspector: Any = None,
 ) -> Plan:
     """Reads and checks the data, and plans a run on it (`plan_inspected`, which has the other arguments). mapping: the
     roles that the person chose. mends: done after reading. reading: encoding, delimiter, sheet, skip_broken. inspector:
-    one that may have read the file already. Raises DataError or SpecError for what can't be trained on at all."""
+    one that may have read the file already. parent: the adapter that it goes on from, whose task the file is read for.
+    Raises DataError or SpecError for what can't be trained on at all."""
     from lora_hub.data.inspector import Inspector
 
     inspector = inspector or Inspector()
@@ -77,6 +81,7 @@ def plan_run(
         publish_private=publish_private,
         share_rows=share_rows,
         minimum=minimum,
+        parent=parent,
         inspector=inspector,
     )
 
@@ -94,11 +99,13 @@ def plan_inspected(
     publish_private: bool = False,
     share_rows: bool = False,
     minimum: dict[str, float] | None = None,
+    parent: ParentAdapter | None = None,
     inspector: Any,
 ) -> Plan:
     """Derives the spec of a run on a kept file; nothing is started. seen: its Inspection, by this inspector. mapping:
     the roles that the person chose, for a test file too. minimum: what the adapter has to reach to be published
-    (minimum.py). Raises DataError or SpecError for what can't be trained on at all; lesser problems are in the plan."""
+    (minimum.py). parent: the adapter that it goes on from, whose task the inspection is for. Raises DataError or
+    SpecError for what can't be trained on at all; lesser problems are in the plan."""
     from lora_hub.data.checks import check_held_out, checks
     from lora_hub.data.columns import columns
     from lora_hub.data.mending import check_mends
@@ -147,6 +154,10 @@ def plan_inspected(
         minimum=minimum,
     )
     check_metrics(spec.minimum, task)
+    if parent is not None:
+        check_parent(parent, task, base)
+        check_labels(parent, task, {example.answer for example in examples})
+        spec = go_on(spec, parent, {recipe.find_key(key): value for key, value in (overrides or {}).items()})
     # The split is tried here, so that too few rows are told before anything is started.
     split, _leaked = split_rows(spec, task, examples, tested.all_examples() if tested is not None else None)
     scored = len(split.test)

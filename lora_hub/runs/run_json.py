@@ -83,9 +83,22 @@ def run_result(run: Run) -> dict[str, Any]:
         "left_out": run.left_out,
         "metrics": {who: {name: score.model_dump() for name, score in of.items()} for who, of in run.metrics.items()},
         "comparison": run.comparison.model_dump(mode="json") if run.comparison else None,
+        **_parent_json(run),
         "notes": list(run.notes),
         "stopped": run.stopped,
         **hired_json(run),
+    }
+
+
+def _parent_json(run: Run) -> dict[str, Any]:
+    """parent: the adapter that it goes on from; parent_comparison: the paired test against it, None before the exam. No
+    key for a run that goes on from none."""
+    if run.spec.parent is None:
+        return {}
+    found = run.parent_comparison
+    return {
+        "parent": {"name": run.spec.parent.name, **run.spec.parent.model_dump(mode="json")},
+        "parent_comparison": found.model_dump(mode="json") if found else None,
     }
 
 

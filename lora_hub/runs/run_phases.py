@@ -125,6 +125,10 @@ PHASES = {
             ),
         ),
         Phase(
+            _("scoring the adapter before"),
+            _("It is trained. The adapter that it goes on from answers the same rows; then the new one does."),
+        ),
+        Phase(
             _("scoring the adapter"),
             _("It is trained. The adapter answers the rows that the base has answered; then the result stands here."),
         ),

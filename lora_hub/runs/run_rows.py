@@ -40,6 +40,7 @@ class _Line(Pydantic):
     base: str
     adapter: str
     base_examples: str | None = None
+    parent: str | None = None
     prompt: str = ""
     metric: str = ""
     scores: dict[str, _Number] = {}

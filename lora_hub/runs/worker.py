@@ -20,7 +20,7 @@ from lora_hub.core import run_lock, store
 from lora_hub.core.errors import LoraHubError
 from lora_hub.core.messages import _
 from lora_hub.core.processes import set_environment
-from lora_hub.core.schema import ADAPTER, BASE, BASE_EXAMPLES, RunState, Task
+from lora_hub.core.schema import ADAPTER, BASE, BASE_EXAMPLES, PARENT, RunState, Task
 from lora_hub.evaluation.minimum import below_minimum
 from lora_hub.hub import adapter_config, endpoint, make_record
 from lora_hub.runs import run_rows, run_states
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from lora_hub.data.prompts.prepare import Encoded
 
 # What the phase says of who is scored.
-SCORED = {BASE: "base", BASE_EXAMPLES: "base with examples", ADAPTER: "adapter"}
+SCORED = {BASE: "base", BASE_EXAMPLES: "base with examples", PARENT: "adapter before", ADAPTER: "adapter"}
 # So many rows become tokens between two words about it.
 ENCODED_ROWS = 500
 
@@ -111,6 +111,11 @@ class Worker(Owner):
         trained = self.train(model, tokenizer, prepared)
         self.examine(AdapterStack(model, self.spec.base), tokenizer, prepared, trained)
 
+    @property
+    def parent(self) -> Path | None:
+        """The folder of the adapter that the run goes on from."""
+        return None if self.spec.parent is None else self.folder / store.PARENT
+
     def train(self, model: Any, tokenizer: Any, prepared: Prepared) -> Any:
         """Returns what came of it; `spec` is the one that the adapter was trained with. Raises LoraHubError."""
         from lora_hub.training import sweep, together
@@ -126,9 +131,18 @@ class Worker(Owner):
                 self.folder,
                 report=self.report,
                 cancelled=self.cancelled,
+                parent=self.parent,
             )
             return trained
-        task = TaskTraining(self.spec, prepared.train, prepared.validation, self.folder, self.report, self.cancelled)
+        task = TaskTraining(
+            self.spec,
+            prepared.train,
+            prepared.validation,
+            self.folder,
+            self.report,
+            self.cancelled,
+            parent=self.parent,
+        )
         # One that was begun together with others goes on from the checkpoint that was written there.
         mode = "together" if task.checkpoint.is_file() else "in turn"
         trained = together.train_tasks([task], model, tokenizer, mode=mode).results[0]
@@ -198,6 +212,9 @@ class Worker(Owner):
         )
         self.say_how_it_ended(trained)
         stack.attach(trained.folder, self.run_id)
+        before = f"{self.run_id} {PARENT}" if self.parent is not None else ""
+        if before:
+            stack.attach(self.parent, before)
         task, scored = prepared.task, prepared.held_out.examples
         who = ""
 
@@ -215,13 +232,15 @@ class Worker(Owner):
                 self.run_id,
                 trained=prepared.train.examples,
                 unscored=prepared.validation.examples,
+                parent=before,
                 seed=self.spec.seed,
                 begin=begin,
                 progress=lambda done, total: self.part(who, done, total),
                 cancelled=self.cancelled,
             )
         finally:
-            stack.detach(self.run_id)  # the next of several finds the base alone
+            for name in (self.run_id, before) if before else (self.run_id,):
+                stack.detach(name)  # the next of several finds the base alone
         self.check_cancelled()
         self.describe_questions(stack, tokenizer, prepared, trained.folder)
         run_rows.write_held_out(self.folder, exam.held_out_rows(task, scored, found.answers))
@@ -238,9 +257,13 @@ class Worker(Owner):
             exam.asking(stack, tokenizer),
             calibrations=found.calibrations,
             examples_shown=len(found.shown),
+            parent_comparison=found.over_parent,
         )
         store.write_json(trained.folder / adapter_config.RECORD_FILE, made)
-        self.report("exam", **prepared.counts, metrics=metrics, comparison=found.comparison.model_dump(mode="json"))
+        compared = {"comparison": found.comparison.model_dump(mode="json")}
+        if found.over_parent is not None:
+            compared["parent_comparison"] = found.over_parent.model_dump(mode="json")
+        self.report("exam", **prepared.counts, metrics=metrics, **compared)
         self.report("adapter", folder=store.ADAPTER, best_step=trained.best_step, stopped=trained.stopped)
 
     def describe_questions(self, stack: Any, tokenizer: Any, prepared: Prepared, folder: Path) -> None:

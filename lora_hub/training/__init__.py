@@ -4,6 +4,7 @@ __all__ = [
     "candidates",
     "even_labels",
     "few_steps",
+    "going_on",
     "recipe",
     "sweep",
     "task_training",

@@ -20,6 +20,7 @@ from lora_hub.core.schema import TrainSpec
 from lora_hub.data.prompts.prepare import Encoded
 from lora_hub.training import checkpoints
 from lora_hub.training.even_labels import even_labels
+from lora_hub.training.going_on import begin_with
 from lora_hub.training.meter import Meter, norm_told
 from lora_hub.training.patience import Patience
 from lora_hub.training.trainer_settings import (
@@ -66,13 +67,15 @@ def train_adapter(
     *,
     report: Report,
     cancelled: Callable[[], bool] = lambda: False,
+    parent: Path | None = None,
 ) -> Trained:
     """Trains the adapter of a run and saves its best checkpoint in `folder`/adapter.
 
     model: the loaded, frozen base; it comes back as it was, also where this raises. folder: the run's; checkpoints lie
     in `folder`/checkpoints, and where there are some from before, training goes on from the last. Where that one is the
-    end, nothing more is trained. Raises BaseError where memory runs out, SpecError where the targets don't fit the base
-    or the loss is not a number.
+    end, nothing more is trained. parent: the folder of the adapter that it goes on from. Raises BaseError where memory
+    runs out, SpecError where the targets don't fit the base or the loss is not a number, AdapterError where the parent
+    is of another shape.
     """
     import torch
     from datasets import Dataset
@@ -126,6 +129,8 @@ def train_adapter(
                 peft_config=make_lora_config(spec),
                 callbacks=[watch],
             )
+            if parent is not None and last is None:
+                begin_with(trainer.model, parent, spec.lora.scale)
             with ExitStack() as held:
                 held.enter_context(head_on_trained_tokens())
                 held.enter_context(fast_layers(trainer.model))

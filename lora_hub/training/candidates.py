@@ -13,9 +13,10 @@ _LEAST_RANK, _MOST_RANK, _MOST_RATE = 1, 1024, 1.0
 
 def make_candidates(spec: TrainSpec) -> list[TrainSpec]:
     """The specs that `spec.sweep` candidates are trained with, the spec's own first. alpha goes with the rank, so that
-    the adapter's scale stays."""
+    the adapter's scale stays. An adapter that a run goes on from has its rank already."""
+    tried = [one for one in TRIED if spec.parent is None or one[1] == 1]
     made = []
-    for rate, rank in TRIED[: spec.sweep]:
+    for rate, rank in tried[: spec.sweep]:
         r = min(_MOST_RANK, max(_LEAST_RANK, round(spec.lora.r * rank)))
         lora = spec.lora.model_copy(update={"r": r, "alpha": spec.lora.alpha * r / spec.lora.r})
         made.append(spec.model_copy(update={"lr": min(_MOST_RATE, spec.lr * rate), "lora": lora, "sweep": 0}))

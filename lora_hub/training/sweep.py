@@ -71,12 +71,13 @@ def train_sweep(
     *,
     report: Report,
     cancelled: Callable[[], bool] = lambda: False,
+    parent: Path | None = None,
 ) -> tuple[Trained, TrainSpec]:
     """Trains the candidates and makes the best one's adapter the run's, in `folder`/adapter. Returns what came of it,
     and the spec that it was trained with. A candidate that fails is left out; raises LoraHubError where all do.
 
-    report: is told "sweep" with the candidates, with their validation losses as they come, and with the one chosen;
-    then the losses of that one, as of any training.
+    parent: the folder of the adapter that all of them go on from. report: is told "sweep" with the candidates, with
+    their validation losses as they come, and with the one chosen; then the losses of that one, as of any training.
     """
     if spec.quantization != "none":
         raise SpecError(
@@ -134,6 +135,7 @@ def train_sweep(
                 places[number],
                 teller(number),
                 asker(number),
+                parent=parent,
                 early_looks=looks,
                 first_look=number == 0,  # before the first step every adapter answers as the base
             )

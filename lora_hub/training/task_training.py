@@ -14,12 +14,12 @@ from lora_hub.core.errors import LoraHubError
 from lora_hub.core.schema import TrainSpec
 from lora_hub.data.prompts.prepare import Encoded
 from lora_hub.hub import adapter_config
+from lora_hub.training.going_on import as_pairs, as_tensors, parent_pairs
 from lora_hub.training.patience import Patience
 from lora_hub.training.trainable import Pairs, Start
 from lora_hub.training.trainer_settings import make_lora_config, missing_layers_told
 
 Report = Callable[..., Any]
-PREFIX, A, B = "base_model.model.", ".lora_A.weight", ".lora_B.weight"  # PEFT's keys
 
 
 @dataclass
@@ -27,9 +27,10 @@ class TaskTraining:
     """One task on its way. folder: its run's. report, cancelled: as in train.train_adapter. on_loss: told when it
     fails or is cancelled while the others go on. The rest is its state.
 
-    early_looks: steps after which the validation rows are looked at beside the spec's. first_look: whether they are
-    before the first step. config: PEFT's. best: the matrices of the best look at the validation rows. grad_norm: of the
-    last step, before it was clipped. tokens: read in this process, without padding.
+    parent: the folder of the adapter that it goes on from. early_looks: steps after which the validation rows are
+    looked at beside the spec's. first_look: whether they are before the first step. config: PEFT's. best: the matrices
+    of the best look at the validation rows. grad_norm: of the last step, before it was clipped. tokens: read in this
+    process, without padding.
     """
 
     spec: TrainSpec
@@ -39,6 +40,7 @@ class TaskTraining:
     report: Report
     cancelled: Callable[[], bool] = lambda: False
     on_loss: Callable[["TaskTraining"], None] = lambda task: None
+    parent: Path | None = None
     early_looks: tuple[int, ...] = ()
     first_look: bool = True
     config: Any = None
@@ -79,8 +81,9 @@ class TaskTraining:
 
 
 def start_of(task: TaskTraining, model: Any) -> Start:
-    """The adapter before its first step, drawn by PEFT from the spec's seed as when it is trained alone. Raises
-    SpecError where the targets don't fit the base."""
+    """The adapter before its first step, drawn by PEFT from the spec's seed as when it is trained alone, or the one
+    that it goes on from. Raises SpecError where the targets don't fit the base, AdapterError where the parent
+    doesn't."""
     from peft import get_peft_model, get_peft_model_state_dict
     from transformers import set_seed
 
@@ -88,15 +91,11 @@ def start_of(task: TaskTraining, model: Any) -> Start:
     with missing_layers_told(task.spec):
         made = get_peft_model(model, make_lora_config(task.spec))
     task.config = made.peft_config["default"]
-    tensors = {
-        key.removeprefix(PREFIX): value.detach().float().clone()
-        for key, value in get_peft_model_state_dict(made).items()
-    }
+    pairs = as_pairs(get_peft_model_state_dict(made))
     made.unload()
-    names = [key.removesuffix(A) for key in tensors if key.endswith(A)]
-    return Start(
-        {name: (tensors[name + A], tensors[name + B]) for name in names}, task.spec.lora.scale, task.spec.lora.dropout
-    )
+    if task.parent is not None:
+        pairs = parent_pairs(task.parent, pairs, task.spec.lora.scale)
+    return Start(pairs, task.spec.lora.scale, task.spec.lora.dropout)
 
 
 def save_adapter(task: TaskTraining) -> None:
@@ -107,9 +106,4 @@ def save_adapter(task: TaskTraining) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     task.config.inference_mode = True
     task.config.save_pretrained(folder)
-    tensors = {
-        f"{PREFIX}{name}{end}": matrix
-        for name, pair in task.best.items()
-        for end, matrix in zip((A, B), pair, strict=True)
-    }
-    save_file(tensors, folder / adapter_config.WEIGHTS_FILE, metadata={"format": "pt"})
+    save_file(as_tensors(task.best), folder / adapter_config.WEIGHTS_FILE, metadata={"format": "pt"})

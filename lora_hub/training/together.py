@@ -148,6 +148,7 @@ def _train_alone(task: TaskTraining, model: Any, tokenizer: Any) -> Result:
             task.folder,
             report=task.report,
             cancelled=task.cancelled,
+            parent=task.parent,
         )
     except Exception as error:
         if not isinstance(error, LoraHubError):

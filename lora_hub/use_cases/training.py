@@ -21,7 +21,7 @@ from lora_hub.runs import pipeline as pipelines
 from lora_hub.use_cases import datasets
 from lora_hub.use_cases.case import use_case
 from lora_hub.use_cases.publishing import asked_as, token_of
-from lora_hub.use_cases.watching import owned, seen
+from lora_hub.use_cases.watching import check_sees, owned, seen
 
 # A repository's name with a revision is shorter, and no file system has longer file names.
 MOST_NAME_BYTES = 250
@@ -44,6 +44,18 @@ def find_base(person: Person, name: str) -> BaseModel:
     base = bases.get_base(name)
     check_allowed(person, base)
     return base
+
+
+@use_case(Action.TRAIN, counted=True)
+def find_parent(person: Person, name: str, **named: Any) -> runs.ParentAdapter:
+    """As `runs.find_parent`: an adapter of the Hub as this person sees it, or of a run that they may see. Raises like
+    it, and RunError."""
+    name = name.strip()
+    if name in store.list_run_ids():
+        check_sees(person, name)
+    found = runs.find_parent(name, **named)
+    check_allowed(person, found.base)
+    return found
 
 
 def is_place(name: str) -> bool:
@@ -120,6 +132,9 @@ def start_runs(
 ) -> list[Run]:
     """Starts runs on one base as this person's; arguments as `runs.start_runs`. Raises like it, and AccessError if
     there are too many."""
+    for spec in specs:
+        if spec.parent is not None and spec.parent.run in store.list_run_ids():
+            check_sees(person, spec.parent.run)
     for base in {spec.base.id: spec.base for spec in specs}.values():
         check_allowed(person, base)
         if not person.is_local:

@@ -74,6 +74,7 @@ MAY = {
     "find_base": MEMBERS,
     "find_dependents": MEMBERS,
     "find_runs": MEMBERS,
+    "find_parent": THOSE_WHO_TRAIN,
     "get_adapter": MEMBERS,
     "hire": THOSE_WHO_TRAIN,
     "inspect_dataset": THOSE_WHO_TRAIN,

@@ -121,7 +121,19 @@ def _first_line(facts: Facts, tell: Words) -> str:
     line = tell(
         _("A LoRA adapter for **{task}** on {base}, made with LoRA Hub."), task=raw(task), base=raw(_base(facts, tell))
     )
-    return " ".join(filter(None, [line, results_part.headline(facts, tell)]))
+    return " ".join(filter(None, [line, _parent(facts, tell), results_part.headline(facts, tell)]))
+
+
+def _parent(facts: Facts, tell: Words) -> str:
+    """Which adapter the training goes on from, to the commit; empty where it began anew."""
+    before = facts.spec.parent
+    if before is None:
+        return ""
+    if not before.repo_id:
+        return tell(_("Its training goes on from the adapter of the run {run}."), run=raw(f"`{escape(before.run)}`"))
+    name = " ".join(filter(None, [f"`{escape(before.repo_id, 200)}`", escape(before.version, 60)]))
+    commit = raw(f"`{escape(before.revision, 64)}`")
+    return tell(_("Its training goes on from {adapter} (commit {commit})."), adapter=raw(name), commit=commit)
 
 
 def _base(facts: Facts, tell: Words) -> str:

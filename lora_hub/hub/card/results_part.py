@@ -65,7 +65,7 @@ def results(facts: Facts, tell: Words) -> str:
     for name in adapter:
         cells = [_cell(scores.get(name), tell) for scores in asked.values()]
         lines.append(f"| {tell.title(metrics.title_of(name))} | {' | '.join(cells)} |")
-    parts = ["\n".join(lines), _verdict(facts, tell), _picture(facts, tell), _forgotten(facts, tell)]
+    parts = ["\n".join(lines), _verdict(facts, tell), _verdict(facts, tell, "parent_comparison"), _picture(facts, tell), _forgotten(facts, tell)]
     return "\n\n".join(filter(None, parts))
 
 
@@ -75,11 +75,11 @@ def _cell(score: Score | None, tell: Words) -> str:
     return tell(_("{value:.1f} ({low:.1f} to {high:.1f})", value=score.value, low=score.low, high=score.high))
 
 
-def _verdict(facts: Facts, tell: Words) -> str:
-    """What the paired test says; nothing in a record from before there was one."""
-    if not facts.record.get("comparison"):
+def _verdict(facts: Facts, tell: Words, key: str = "comparison") -> str:
+    """What a paired test says; nothing in a record that has none."""
+    if not facts.record.get(key):
         return ""
-    found = PairedComparison(**facts.record["comparison"])
+    found = PairedComparison(**facts.record[key])
     return tell(
         _("{metric}, adapter against {against} ({p}): {found}"),
         metric=tell.title(metrics.title_of(found.metric)),

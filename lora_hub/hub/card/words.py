@@ -8,11 +8,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from lora_hub.core.messages import Message, _, as_message
-from lora_hub.core.schema import ADAPTER, BASE, BASE_EXAMPLES
+from lora_hub.core.schema import ADAPTER, BASE, BASE_EXAMPLES, PARENT
 from lora_hub.hub.card.markdown import escape
 
 # Who answered, in the order of a table's columns.
-WHO = {BASE: _("base"), BASE_EXAMPLES: _("base with examples in its prompt"), ADAPTER: _("adapter")}
+WHO = {
+    BASE: _("base"),
+    BASE_EXAMPLES: _("base with examples in its prompt"),
+    PARENT: _("adapter before"),
+    ADAPTER: _("adapter"),
+}
 
 
 @dataclass(frozen=True)

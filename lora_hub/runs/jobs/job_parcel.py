@@ -78,7 +78,8 @@ def pack_program(specs: Sequence[TrainSpec]) -> dict[str, Path | bytes]:
 
 
 def pack_run(run: Run) -> dict[str, Path | bytes]:
-    """A run, its rows and its checkpoints. Raises DataError where a dataset is gone."""
+    """A run, its rows, its checkpoints and the adapter that it goes on from. Raises DataError where a dataset is
+    gone."""
     folder = store.run_folder(run.id)
     # Publishing is done from here: what a job may write to is not where others fetch adapters from.
     spec = run.spec.model_copy(update={"publish_to": "", "minimum": {}})
@@ -92,6 +93,8 @@ def pack_run(run: Run) -> dict[str, Path | bytes]:
     checkpoints = folder / store.CHECKPOINTS
     for file in (*checkpoints.glob("checkpoint-*/*"), *checkpoints.glob(store.TOGETHER)):
         files[f"{store.CHECKPOINTS}/{file.relative_to(checkpoints)}"] = file
+    for file in (folder / store.PARENT).glob("*"):
+        files[f"{store.PARENT}/{file.name}"] = file
     return {f"{folder_of(run.id)}/{path}": file for path, file in files.items()}
 
 
@@ -129,8 +132,9 @@ def unpack(folder: Path, run_id: str) -> Path:
     made.mkdir(parents=True)
     for file in (folder / RUN).iterdir():
         file.rename(made / file.name)
-    if (folder / store.CHECKPOINTS).is_dir():
-        (folder / store.CHECKPOINTS).rename(made / store.CHECKPOINTS)
+    for name in (store.CHECKPOINTS, store.PARENT):
+        if (folder / name).is_dir():
+            (folder / name).rename(made / name)
     spec = store.read_spec(run_id)
     kept: list[tuple[str, DatasetInfo | None]] = [(ROWS, spec.dataset), (TEST, spec.test_dataset)]
     for path, info in kept:

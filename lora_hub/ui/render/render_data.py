@@ -5,7 +5,7 @@ from typing import Any
 
 from lora_hub.core.languages import isolated
 from lora_hub.core.messages import _, _n
-from lora_hub.core.schema import ADAPTER, BASE, BASE_EXAMPLES, AdapterRef, Task, TrainSpec
+from lora_hub.core.schema import ADAPTER, BASE, BASE_EXAMPLES, PARENT, AdapterRef, Task, TrainSpec
 from lora_hub.evaluation import metrics
 from lora_hub.ui.render.render import card, empty, escape, link
 from lora_hub.ui.render.render_table import role_name
@@ -13,7 +13,12 @@ from lora_hub.ui.render.text import between, digits, number, t
 
 SHOWN_ROWS = 5
 # Who answered, by the keys of a run's metrics.
-WHO = {BASE: _("Base"), BASE_EXAMPLES: _("Base with examples"), ADAPTER: _("Adapter")}
+WHO = {
+    BASE: _("Base"),
+    BASE_EXAMPLES: _("Base with examples"),
+    PARENT: _("Adapter before"),
+    ADAPTER: _("Adapter"),
+}
 EFFORT_TITLES = {"quick": _("Quick"), "balanced": _("Balanced"), "thorough": _("Thorough")}
 
 

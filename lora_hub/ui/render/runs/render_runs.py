@@ -34,7 +34,12 @@ SHARED = {"organization": _("shared with the organization"), "public": _("public
 # Older runs are folded, because on a phone the selected run stands below the list.
 SHOWN_RUNS = 8
 # The phases after the last training step, in order.
-SCORING = ("scoring the base", "scoring the base with examples", "scoring the adapter")
+SCORING = (
+    "scoring the base",
+    "scoring the base with examples",
+    "scoring the adapter before",
+    "scoring the adapter",
+)
 _KIND = {
     RunState.QUEUED: "plain",
     RunState.RUNNING: "live",

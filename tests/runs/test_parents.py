@@ -1,0 +1,143 @@
+"""The adapter that a run goes on from: found, checked, brought into the run's folder; what does not fit is refused."""
+
+import json
+from pathlib import Path
+
+import numpy
+import pytest
+from safetensors.numpy import save_file
+from test_run_folders import make_run, make_spec, started
+
+from lora_hub import runs, use_cases
+from lora_hub.catalogue.tasks import catalogue
+from lora_hub.core import store
+from lora_hub.core.errors import AdapterError, LoraHubError, SpecError
+from lora_hub.core.schema import LoraSpec, PairedComparison, Parent, Score, TrainSpec
+from lora_hub.data.prompts import template
+from lora_hub.hub.card.card import render_card
+from lora_hub.hub.record import make_record
+from lora_hub.people import LOCAL
+from lora_hub.runs import parents, run_json
+from lora_hub.runs.jobs import job_parcel
+
+TASK = template.freeze_labels(catalogue.get_task("spam"), ["ham", "spam"])
+
+
+def finished_run(spec: TrainSpec | None = None, r: int = 4, **config: object) -> str:
+    """A run with an adapter of two layers' random numbers."""
+    spec = spec or make_spec(task=TASK, lora=LoraSpec(r=r, alpha=8))
+    run_id = make_run(
+        started(), ("worker-7-1", "adapter", {"folder": "adapter"}), ("worker-7-1", "state", {"state": "succeeded"})
+    )
+    folder, random = store.run_folder(run_id) / "adapter", numpy.random.default_rng(1)
+    folder.mkdir()
+    shapes = {f"base_model.model.{name}.lora_A.weight": (r, 8) for name in ("a.q_proj", "b.q_proj")}
+    shapes |= {name.replace("lora_A", "lora_B"): (8, r) for name in shapes}
+    save_file(
+        {name: random.random(shape, dtype=numpy.float32) for name, shape in shapes.items()},
+        folder / "adapter_model.safetensors",
+    )
+    config = {"peft_type": "LORA", "r": r, "lora_alpha": 8, "target_modules": ["q_proj"], **config}
+    (folder / "adapter_config.json").write_text(json.dumps(config))
+    record = make_record(spec, spec.task, run_id, {"adapter": {}}, {}, 1)
+    (folder / "lora_hub.json").write_text(json.dumps(record))
+    return run_id
+
+
+def rows(tmp_path: Path, labels: tuple[str, ...] = ("ham", "spam")) -> Path:
+    lines = [f"message number {place} of them,{labels[place % len(labels)]}" for place in range(60)]
+    file = tmp_path / "rows.csv"
+    file.write_text("\n".join(["text,label", *lines]))
+    return file
+
+
+def plan(tmp_path: Path, parent: runs.ParentAdapter, labels: tuple[str, ...] = ("ham", "spam"), **named: object):
+    return runs.plan_run(rows(tmp_path, labels), parent.task, parent.base, parent=parent, **named)
+
+
+def test_a_run_takes_over_task_shape_and_base_and_gets_the_weights(home: Path, tmp_path: Path) -> None:
+    run_id = finished_run()
+    parent = use_cases.find_parent(LOCAL, run_id)
+    spec = plan(tmp_path, parent, overrides={"lora.dropout": "0.1", "lora.r": "4"}).spec
+    assert spec.parent == Parent(run=run_id) and spec.task == parent.task
+    assert spec.lora == LoraSpec(r=4, alpha=8, dropout=0.1)
+    made = make_run(parent=spec.parent)
+    parents.bring(spec.parent, store.run_folder(made))
+    weights = store.run_folder(made) / store.PARENT / "adapter_model.safetensors"
+    assert weights.read_bytes() == (store.run_folder(run_id) / "adapter" / weights.name).read_bytes()
+    store.add_dataset(rows(tmp_path))
+    assert TrainSpec.model_validate_json(spec.model_dump_json()) == spec
+    store.remove_checkpoints(made)
+    assert not weights.exists()
+    assert run_json.run_result(store.read_run(made))["parent"]["name"] == run_id
+
+
+def test_what_does_not_fit_is_refused_before_anything_starts(home: Path, tmp_path: Path) -> None:
+    parent = parents.find_parent(finished_run())
+    with pytest.raises(AdapterError, match="does not know: 'eggs'"):
+        plan(tmp_path, parent, ("ham", "eggs"))
+    with pytest.raises(SpecError, match=r"lora.r = 8 is not what .* has: 4"):
+        plan(tmp_path, parent, overrides={"rank": "8"})
+    other = parent.base.model_copy(update={"fingerprint": "ab" * 32})
+    with pytest.raises(AdapterError, match="was trained on the base built-in"):
+        runs.plan_run(rows(tmp_path), parent.task, other, parent=parent)
+    with pytest.raises(AdapterError, match="other words"):
+        parents.check_fits(parent, parent.task.model_copy(update={"template": "{text}?"}), parent.base)
+    with pytest.raises(AdapterError, match="it is Spam"):
+        parents.find_parent(parent.noun.run, task="sentiment")
+    with pytest.raises(AdapterError, match="different ranks"):
+        parents.find_parent(finished_run(alpha_pattern={"a.q_proj": 2}))
+    with pytest.raises(LoraHubError):
+        parents.find_parent(finished_run(lora_alpha="much"))
+    with pytest.raises(AdapterError, match="no adapter to go on from"):
+        parents.find_parent(make_run(started()))
+    with pytest.raises(AdapterError, match="is not here any more"):
+        parents.bring(Parent(run="gone-1"), tmp_path)
+
+
+def test_a_strangers_record_is_bounded_and_an_adapter_from_elsewhere_is_refused(home: Path) -> None:
+    run_id = finished_run()
+    record = store.run_folder(run_id) / "adapter" / "lora_hub.json"
+    whole = json.loads(record.read_text())
+    record.write_text(json.dumps({**whole, "spec": {**whole["spec"], "lora": {"r": "x" * 99}}}))
+    with pytest.raises(AdapterError, match="is damaged"):
+        parents.find_parent(run_id)
+    record.unlink()
+    with pytest.raises(AdapterError, match="not made with LoRA Hub"):
+        parents.find_parent(run_id)
+
+
+def test_it_becomes_a_version_of_the_repo_that_it_goes_on_from(home: Path) -> None:
+    found = parents.find_parent(finished_run())
+    spec = make_spec(task=TASK)
+    for repo, name in {"lora-hub/spam-built-in": "", "lora-hub/mine": "mine", "else/where": "", "": ""}.items():
+        noun = Parent(repo_id=repo, revision="c" * 40)
+        parent = runs.ParentAdapter(noun, found.folder, found.task, found.base, found.lora)
+        assert parents.go_on(spec, parent, {}).name == name, repo
+        assert parents.go_on(spec.model_copy(update={"name": "own"}), parent, {}).name == "own"
+
+
+def test_card_and_json_tell_of_it(home: Path) -> None:
+    parent = Parent(repo_id="lora-hub/spam", revision="c" * 40, version="v2", run="spam-1")
+    found = PairedComparison(
+        metric="accuracy", against="parent", rows=40, clusters=40, changed=9, better=8, worse=1, base=70, adapter=87.5,
+        difference=17.5, low=5, high=30, p=0.039, test="McNemar", verdict="better",
+    )  # fmt: skip
+    spec = make_spec(task=TASK, parent=parent)
+    scores = {who: {"accuracy": Score(value=70, low=60, high=80, rows=40)} for who in ("base", "parent", "adapter")}
+    card = render_card(make_record(spec, TASK, "r", scores, {}, 1, parent_comparison=found), "lora-hub/spam")
+    assert f"goes on from `lora-hub/spam` v2 (commit `{'c' * 40}`)" in card
+    assert "| metric | base | adapter before | adapter |" in card
+    assert "adapter against adapter before (p = 0.039): 9 of 40 rows changed" in card
+    run_id = make_run(
+        ("worker-7-1", "exam", {"parent_comparison": found.model_dump(), "metrics": {}}), parent=parent, task=TASK
+    )
+    run = store.read_run(run_id)
+    assert run_json.run_result(run)["parent_comparison"]["verdict"] == "better"
+    # it travels to hired hardware with the run
+    files = {"parent/adapter_config.json": "{}", f"../../datasets/{run.spec.dataset.fingerprint}/x.csv": "text,answer"}
+    for name, text in files.items():
+        file = store.run_folder(run_id) / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    assert f"{job_parcel.folder_of(run_id)}/parent/adapter_config.json" in job_parcel.pack_run(run)
