@@ -31,11 +31,9 @@ from lora_hub.core.privacy import keep_private as keep_private
 from lora_hub.core.schema import DatasetInfo, Run, TrainSpec
 
 # Folders inside a run's folder.
-ADAPTER, CHECKPOINTS = "adapter", "checkpoints"
+ADAPTER, CHECKPOINTS, PARENT = "adapter", "checkpoints", "parent"  # the last: the adapter that it goes on from
 # The checkpoint of a run that is trained together with others; those of one alone are folders.
 TOGETHER = "together.pt"
-# The weights of the adapter that a run goes on from.
-PARENT = "parent"
 # Of a dataset: what an id of ours begins with, and the folder of its file is called (`dataset_fingerprint`).
 FINGERPRINT = re.compile(r"[0-9a-f]{16}")
 # Beside a stored file that could not be read.
