@@ -65,7 +65,13 @@ def results(facts: Facts, tell: Words) -> str:
     for name in adapter:
         cells = [_cell(scores.get(name), tell) for scores in asked.values()]
         lines.append(f"| {tell.title(metrics.title_of(name))} | {' | '.join(cells)} |")
-    parts = ["\n".join(lines), _verdict(facts, tell), _verdict(facts, tell, "parent_comparison"), _picture(facts, tell), _forgotten(facts, tell)]
+    parts = [
+        "\n".join(lines),
+        _verdict(facts, tell),
+        _verdict(facts, tell, "parent_comparison"),
+        _picture(facts, tell),
+        _forgotten(facts, tell),
+    ]
     return "\n\n".join(filter(None, parts))
 
 
