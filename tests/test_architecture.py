@@ -76,6 +76,7 @@ DOORS_OF_NAMES = {
         "matrix": "matrix.Cell, matrix.Matrix: names of its own",
         "routing": "routing.route and its use case have one name",
         "promoting": "promoting.promote and its use case have one name",
+        "reproducing": "reproducing.compare_again and its use case have one name",
         "test_sets": "rows that many models answer, beside one question",
         "votes": "voting's names: votes.reveal",
     },

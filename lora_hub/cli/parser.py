@@ -15,6 +15,7 @@ from lora_hub.cli.matrix import add_matrix, show_matrix, show_or_fill
 from lora_hub.cli.options import add_hardware, add_minimum, add_reading, add_settings, seconds
 from lora_hub.cli.pipeline import pipeline
 from lora_hub.cli.promote import add_promoting, promote, show_promoted
+from lora_hub.cli.reproduce import add_reproducing, reproduce, show_reproduced
 from lora_hub.cli.route import add_routing, route, show_route
 from lora_hub.cli.runs import add_runs, manage_runs
 from lora_hub.cli.screen import Part, Screen
@@ -170,6 +171,10 @@ def make_parser(screen: Screen | None = None) -> argparse.ArgumentParser:
         say,
     )
     add_promoting(add("promote", promote, show_promoted, _("put a version of an adapter into production")), say)
+
+    add_reproducing(
+        add("reproduce", reproduce, show_reproduced, _("train a published adapter again, and compare the two")), say
+    )
 
     command = add("compare", compare, show_comparison, _("put one question, or a file, to a base and its adapters"))
     command.add_argument(

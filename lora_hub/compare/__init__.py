@@ -15,6 +15,7 @@ __all__ = [
     "kept",
     "matrix",
     "promoting",
+    "reproducing",
     "read_typed",
     "routing",
     "test_sets",

@@ -11,6 +11,7 @@ reads facts, `fetch` brings files here. Tokens come from the environment of this
 """
 
 from lora_hub.hub.accounts import look_up
+from lora_hub.hub.card.card_metadata import spec_of
 from lora_hub.hub.card.markdown import escape as escape_markdown
 from lora_hub.hub.card.markdown import fence
 from lora_hub.hub.client import acting_as, hub_kind, hub_url, reaches_hub
@@ -158,6 +159,7 @@ __all__ = [
     "remove_votes",
     "repo_name",
     "send_files",
+    "spec_of",
     "start_job",
     "unpublish_adapter",
     "version_number",

@@ -92,7 +92,7 @@ def publish_adapter(
             second=card.second_language(spec, examples or []),
             examples=examples,
             has_figure=bool(figures.draw(spec.task, examples or [], scores)),
-            works_in=marks(config, spec.base, quantization=spec.quantization),
+            works_in=marks(config, spec.base, quantization=spec.quantization, on_hub=bool(base_repo)),
             earlier=_earlier(api, repo_id, record) if claim.info is not None else (),
         )
         readme = card.render(facts)

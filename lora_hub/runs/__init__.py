@@ -1,5 +1,6 @@
 """The use cases around a run: plan, start, list, refresh, cancel, resume, publish. What the page and the shell call."""
 
+from lora_hub.runs.again import Again, plan_again, recorded_spec, settings_of
 from lora_hub.runs.beside import LEAST_BESIDE, MOST_BESIDE, find_differing
 from lora_hub.runs.control import (
     RESUMABLE,
@@ -26,6 +27,7 @@ from lora_hub.runs.spreadsheet import answers_csv
 from lora_hub.runs.waiting import WaitingRoom
 
 __all__ = [
+    "Again",
     "Difference",
     "FILES",
     "HERE",
@@ -57,6 +59,7 @@ __all__ = [
     "metrics_csv",
     "metrics_rows",
     "pipeline",
+    "plan_again",
     "plan_inspected",
     "plan_publication",
     "plan_run",
@@ -64,7 +67,9 @@ __all__ = [
     "publishing_trouble",
     "read_held_out",
     "read_log",
+    "recorded_spec",
     "refresh_run",
+    "settings_of",
     "resume_run",
     "run_json",
     "run_phases",

@@ -60,6 +60,7 @@ from lora_hub.use_cases.own_data import (
 )
 from lora_hub.use_cases.promoting import look_at_production, promote, roll_back
 from lora_hub.use_cases.publishing import plan_publication, publish_run, publishing_trouble
+from lora_hub.use_cases.reproducing import compare_again, plan_again
 from lora_hub.use_cases.routing import route
 from lora_hub.use_cases.run_care import compare_runs, export_run, find_runs, rename_run, tag_run
 from lora_hub.use_cases.testing import (
@@ -130,6 +131,7 @@ __all__ = [
     "clean_disk",
     "collect_unused",
     "compare_runs",
+    "compare_again",
     "compose",
     "delete_adapter",
     "delete_comparison",
@@ -170,6 +172,7 @@ __all__ = [
     "measure_disk",
     "open_comparison",
     "open_dataset",
+    "plan_again",
     "plan_deletion",
     "plan_inspected",
     "plan_publication",

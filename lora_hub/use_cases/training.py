@@ -97,7 +97,7 @@ def check_allowed(person: Person, base: BaseModel) -> None:
 def plan_run(person: Person, file: Path, task: Task, base: BaseModel, **named: Any) -> runs.Plan:
     """As `runs.plan_run`, for this person's files. Raises AccessError if it exceeds their limits."""
     _check_parts(person, base, file, named.get("test_file"))
-    return _within_limits(person, runs.plan_run(file, task, base, **named))
+    return within_limits(person, runs.plan_run(file, task, base, **named))
 
 
 @use_case(Action.TRAIN)
@@ -105,7 +105,7 @@ def plan_inspected(person: Person, seen: Any, base: BaseModel, **named: Any) -> 
     """As `runs.plan_inspected`, for this person's files. Raises AccessError if it exceeds their limits."""
     file = None if person.is_local else store.dataset_file(seen.info)
     _check_parts(person, base, file, named.get("test_file"))
-    return _within_limits(person, runs.plan_inspected(seen, base, **named))
+    return within_limits(person, runs.plan_inspected(seen, base, **named))
 
 
 def _check_parts(person: Person, base: BaseModel, *files: Path | None) -> None:
@@ -115,7 +115,7 @@ def _check_parts(person: Person, base: BaseModel, *files: Path | None) -> None:
             datasets.check_own(person, file)
 
 
-def _within_limits(person: Person, plan: runs.Plan) -> runs.Plan:
+def within_limits(person: Person, plan: runs.Plan) -> runs.Plan:
     limits.check_spec(person, plan.spec, plan.inspection.info.rows, plan.estimate.steps)
     return plan
 

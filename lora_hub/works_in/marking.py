@@ -4,6 +4,7 @@ marks({"peft_type": "LORA", "r": 64, ...}, bases.get_base("HuggingFaceTB/SmolLM2
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from lora_hub.core.messages import Message, _, joined
@@ -16,10 +17,14 @@ from lora_hub.works_in.rules import RULES, facts
 STRENGTHS = ("no", "unknown", "if")
 
 
-def marks(config: dict[str, Any], base: BaseModel | None, *, quantization: str = "none") -> tuple[Mark, ...]:
+def marks(
+    config: dict[str, Any], base: BaseModel | None, *, quantization: str = "none", on_hub: bool = False
+) -> tuple[Mark, ...]:
     """Where an adapter works. config: its `adapter_config.json`, whoever wrote it; base: None if nobody knows it;
-    quantization: what the base was held in while training, where a record says so. Reads files of this machine only."""
-    told = facts(config, base_facts(base), quantization)
+    quantization: what the base was held in while training, where a record says so; on_hub: the base is published, too,
+    though it lies in a folder here. Reads files of this machine only."""
+    known = base_facts(base)
+    told = facts(config, replace(known, is_local=False) if on_hub else known, quantization)
     made = []
     for place in PLACES:
         hit = [rule for rule in RULES if rule.place == place and rule.applies(told)]

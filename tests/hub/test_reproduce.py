@@ -12,15 +12,18 @@ from small_data import sentiment_rows
 from lora_hub import hub, runs, use_cases
 from lora_hub.catalogue import bases
 from lora_hub.catalogue.tasks.catalogue import get_task
+from lora_hub.cli import main
 from lora_hub.cli.parser import make_parser
 from lora_hub.cli.screen import Screen
 from lora_hub.cli.signals import Signals
-from lora_hub.core.schema import Mend, TrainSpec
+from lora_hub.core import store
+from lora_hub.core.schema import AdapterRef, Mend, Run, TrainSpec
 from lora_hub.data.inspector import Inspector
 from lora_hub.data.mending.mend_arguments import parse_mends
 from lora_hub.hub.card import reproduce
 from lora_hub.people import Person
 
+WEIGHTS = "adapter_model.safetensors"
 ROOT = Path(__file__).parents[2]
 OWN_TASK = """
 title: 'Tone of a "review", with: signs'
@@ -144,9 +147,12 @@ def _spec(task):
     )
 
 
-def test_a_published_cards_command_trains_again(home: Path, tmp_path: Path) -> None:
+def test_a_published_cards_command_trains_again(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """The block as it stands on the card, in a shell: `hf` fetches the task, and the second run has the first one's
-    spec."""
+    spec. `reproduce` plans that run from the record, and holds the two adapters against each other."""
+    import json
     import re
 
     file = tmp_path / "reviews.csv"
@@ -170,6 +176,31 @@ def test_a_published_cards_command_trains_again(home: Path, tmp_path: Path) -> N
     again = next(one for one in runs.list_runs() if one.id != run.id)
     assert again.spec.mapping == made.mapping and again.spec.steps == 2 and again.spec.dataset == made.dataset
     assert again.train_losses == run.train_losses
+    started: list[TrainSpec] = []
+    monkeypatch.setattr(use_cases, "start_run", lambda person, spec: started.append(spec) or again)
+    assert main(["reproduce", f"{ref.repo_id}@v1", "--data", str(file), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert told["reproduced"] and told["same_weights"] and told["same_data"] and told["difference"] == 0
+    assert told["recorded"] == told["published"] == told["again"] and told["rows"] == again.eval_rows
+    assert started[0].task.labels == again.spec.task.labels and started[0].dataset == made.dataset
+    # against an adapter of other weights it is not reproduced, as far as the rows can tell
+    other = publish_other_weights(run, tmp_path)
+    status = main(["reproduce", other.repo_id, "--data", str(file), "--json"])
+    told = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert not told["same_weights"] and status == (0 if told["reproduced"] else 4)
+    assert told["published"] != told["recorded"], "the published adapter is asked, its record is not believed"
+
+
+def publish_other_weights(run: Run, tmp_path: Path) -> AdapterRef:
+    """The run's adapter with the signs of its matrices turned, with the record as it is."""
+    import shutil
+
+    from safetensors.numpy import load_file, save_file
+
+    folder = shutil.copytree(store.run_folder(run.id) / "adapter", tmp_path / "turned")
+    weights = {name: -40 * value if "lora_B" in name else value for name, value in load_file(folder / WEIGHTS).items()}
+    save_file(weights, folder / WEIGHTS)
+    return hub.publish_adapter(folder, spec=run.spec, scores=run.metrics, run_id=run.id, name="card-command-turned")
 
 
 def test_a_mend_as_json_is_checked() -> None:

@@ -98,6 +98,8 @@ MAY = {
     "plan_deletion": THOSE_WHO_TRAIN,
     "plan_inspected": THOSE_WHO_TRAIN,
     "plan_publication": THOSE_WHO_TRAIN,
+    "plan_again": THOSE_WHO_TRAIN,
+    "compare_again": THOSE_WHO_TRAIN,
     "plan_run": THOSE_WHO_TRAIN,
     "promote": THOSE_WHO_TRAIN,
     "publish_run": THOSE_WHO_TRAIN,

@@ -1,0 +1,119 @@
+"""The shell's `reproduce`: a published adapter and its data -> the same training again, and how far both are apart."""
+
+import argparse
+import functools
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from lora_hub.cli import progress
+from lora_hub.cli.options import Unfinished, connected_hub, named_dataset
+from lora_hub.cli.screen import Part
+from lora_hub.cli.text import estimated
+from lora_hub.cli.train import CANCELLING, check_ended
+from lora_hub.core.errors import RunError
+from lora_hub.core.messages import Message, _, several
+from lora_hub.people import LOCAL
+from lora_hub.runs.run_json import run_result
+
+Result = dict[str, Any]
+
+
+class NotReproduced(Unfinished):
+    """Everything happened, and the two are surely apart."""
+
+    status = 4
+
+
+def reproduce(options: argparse.Namespace) -> Result:
+    """Raises NotReproduced with what was found, where the scores are apart beyond their interval."""
+    from lora_hub import use_cases
+    from lora_hub.compare import Comparer
+    from lora_hub.data.inspector import Inspector
+
+    screen = options.screen
+    with connected_hub(screen):
+        with named_dataset(options.data, screen) as given:
+            again = use_cases.plan_again(
+                LOCAL,
+                options.repo,
+                given,
+                test_file=options.test,
+                base=options.base,
+                other_data=options.other_data,
+                inspector=Inspector(),
+            )
+        if again.differences:
+            screen.say(
+                _(
+                    "note: it is other data: {differences}. Its held-out rows may be among those that {name} was "
+                    "trained on.",
+                    differences=several(again.differences, ";"),
+                    name=options.repo,
+                )
+            )
+        plan = again.plan
+        progress.say_problems(screen, plan.problems)
+        plan.check()
+        screen.say(estimated(plan.estimate.steps, plan.estimate.seconds, plan.estimate.memory_bytes))
+        run = _train(options, plan.spec)
+        result = run_result(run)
+        check_ended(run, result)
+        found = use_cases.compare_again(
+            LOCAL,
+            Comparer(),
+            options.repo,
+            run.id,
+            base=options.base,
+            progress=functools.partial(progress.show_scoring, screen),
+        )
+    told = {**found.to_json(), "adapter": result["adapter"], "said": found.said}
+    if not found.is_reproduced:
+        raise NotReproduced(found.said, also=told)
+    return told
+
+
+def _train(options: argparse.Namespace, spec: Any) -> Any:
+    from lora_hub import use_cases
+
+    started = None
+    try:
+        with options.signals.held():  # so that no started run is forgotten
+            started = use_cases.start_run(LOCAL, spec)
+            options.screen.say(_("run {run_id}", run_id=started.id))
+        with progress.ProgressBar(options.screen) as bar:
+            return use_cases.wait_for_run(LOCAL, started.id, bar.show)
+    except KeyboardInterrupt as ended:
+        if started is not None:
+            print(file=sys.stderr)
+            options.screen.say(CANCELLING)
+            try:
+                run = use_cases.cancel_run(LOCAL, started.id)
+            except RunError:  # it has ended in the meantime
+                run = use_cases.refresh_run(LOCAL, started.id)
+            ended.also = {"run": started.id, "state": run.state.value}
+        raise
+
+
+def show_reproduced(result: Result) -> list[Part]:
+    parts: list[Part] = [result["said"]]
+    if result["same_weights"]:
+        parts.append(_("The weights are the same, byte for byte."))
+    return parts
+
+
+def add_reproducing(command: argparse.ArgumentParser, say: Callable[[Message], str]) -> None:
+    command.add_argument("repo", metavar="REPO", help=say(_("an adapter of the Hub, REPO@v2 for a version")))
+    command.add_argument(
+        "--data", required=True, metavar="FILE", help=say(_("the file that it was trained on, or a dataset of the Hub"))
+    )
+    command.add_argument(
+        "--test", type=Path, metavar="FILE", help=say(_("the test file that it was scored on, if it was"))
+    )
+    command.add_argument(
+        "--base", default="", metavar="BASE", help=say(_("where its base lies, if the record's is a folder"))
+    )
+    command.add_argument(
+        "--other-data", action="store_true", help=say(_("train on this file although it is not the record's"))
+    )

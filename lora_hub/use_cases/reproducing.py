@@ -1,0 +1,42 @@
+"""Trains a published adapter again from its record, and says how far the two are apart."""
+
+from pathlib import Path
+from typing import Any
+
+from lora_hub import hub, runs
+from lora_hub.catalogue import bases
+from lora_hub.compare import Comparer, reproducing
+from lora_hub.people import Person
+from lora_hub.people.rules import Action
+from lora_hub.use_cases import datasets
+from lora_hub.use_cases.case import use_case
+from lora_hub.use_cases.training import check_allowed, find_base, within_limits
+from lora_hub.use_cases.watching import owned
+
+
+@use_case(Action.TRAIN, counted=True)
+def plan_again(
+    person: Person, name: str, file: Path, *, test_file: Path | None = None, base: str = "", **named: Any
+) -> runs.Again:
+    """As `runs.plan_again`, of the adapter of this name. base: where its base lies, if elsewhere than the record says;
+    a record never names a folder of this machine. Raises HubError, too, and AccessError if it exceeds a limit."""
+    for one in (file, test_file):
+        if one is not None:
+            datasets.check_own(person, one)
+    repo, _at, revision = name.partition("@")
+    record = hub.fetch_record(repo, revision)
+    told = runs.recorded_spec(record, name).base
+    public = f"{told.id}@{told.revision}" if told.revision else told.id
+    found = find_base(person, base) if base else bases.get_base(public, folders=False)
+    check_allowed(person, found)
+    again = runs.plan_again(record, file, found, name=name, test_file=test_file, **named)
+    within_limits(person, again.plan)
+    return again
+
+
+@use_case(Action.TRAIN, counted=True)
+def compare_again(person: Person, comparer: Comparer, name: str, run_id: str, **named: Any) -> reproducing.Reproduction:
+    """As `reproducing.compare_again`, of this person's run. Raises AccessError for another's."""
+    run = owned(person, run_id)
+    check_allowed(person, run.spec.base)
+    return reproducing.compare_again(comparer.bases, name, run_id, owner="" if person.is_local else person.id, **named)

@@ -1,0 +1,125 @@
+"""A published adapter's training once more: what is planned from its record, and what is refused."""
+
+import json
+from pathlib import Path
+
+import pytest
+from small_data import sentiment_rows
+
+from lora_hub import hub, runs, use_cases
+from lora_hub.catalogue import bases
+from lora_hub.compare.reproducing import Reproduction
+from lora_hub.core.errors import AdapterError, BaseError, DataError
+from lora_hub.core.schema import PairedComparison, TrainSpec
+from lora_hub.hub.record import make_record
+from lora_hub.people import LOCAL
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "reviews.csv"
+    path.write_text("review;label;n\n" + "\n".join(f"{text};{label};1" for text, label in sentiment_rows(80)))
+    return path
+
+
+def plan(file: Path) -> TrainSpec:
+    from lora_hub.catalogue.tasks.catalogue import get_task
+
+    mapping = {"text": "review", "answer": "label"}
+    wanted = {"lora.r": "4", "lr": "0.003", "lora.targets": "q_proj,v_proj", "seed": "7", "sweep": "0"}
+    return runs.plan_run(
+        file,
+        get_task("sentiment"),
+        bases.get_base("built-in"),
+        mapping=mapping,
+        overrides=wanted,
+        dataset_name=file.name,
+        publish_to="somewhere",
+        minimum={"accuracy": 99.0},
+    ).spec
+
+
+def record_of(spec: TrainSpec, changed: dict | None = None) -> dict:
+    task = spec.task.model_copy(update={"labels": ("good", "bad")})
+    return json.loads(json.dumps(make_record(spec, task, "run-1", {"base": {}, "adapter": {}}, {}, 1))) | (
+        changed or {}
+    )
+
+
+def test_the_record_and_the_file_make_the_same_run(file: Path) -> None:
+    spec = plan(file)
+    again = runs.plan_again(record_of(spec), file, spec.base, name="o/n")
+    assert not again.differences and again.plan.spec.task.labels == ("good", "bad")
+    for name in set(TrainSpec.model_fields) - {"task", "publish_to", "minimum"}:
+        assert getattr(again.plan.spec, name) == getattr(spec, name), name
+    assert again.plan.spec.publish_to == "" and again.plan.spec.minimum == {}, "it is no publication"
+
+
+def test_another_file_is_named_and_goes_on_only_where_it_is_wanted(file: Path, tmp_path: Path) -> None:
+    record = record_of(plan(file))
+    other = tmp_path / "other.csv"
+    other.write_text(file.read_text() + "\nmore;good;1")
+    with pytest.raises(DataError, match="other.csv.*has the fingerprint .*reviews.csv") as refused:
+        runs.plan_again(record, other, bases.get_base("built-in"), name="o/n")
+    assert "--other-data" in str(refused.value.advice)
+    again = runs.plan_again(record, other, bases.get_base("built-in"), name="o/n", other_data=True)
+    assert len(again.differences) == 1 and again.plan.spec.dataset.rows == 81
+
+
+def test_other_weights_and_adapters_without_a_training_are_refused(file: Path) -> None:
+    spec = plan(file)
+    base = spec.base.model_copy(update={"fingerprint": "ab" * 32})
+    with pytest.raises(BaseError, match="abababababababab"):
+        runs.plan_again(record_of(spec), file, base, name="o/n")
+    for record, said in (
+        (None, "made elsewhere"),
+        (record_of(spec, {"composition": {"parts": []}}), "sum of other adapters"),
+        (record_of(spec, {"spec": {"lr": "much"}}), "damaged"),
+        (record_of(spec, {"task": 3}), "damaged"),
+    ):
+        with pytest.raises(AdapterError, match=said):
+            runs.plan_again(record, file, spec.base, name="o/n")
+
+
+def test_a_strangers_record_names_no_folder_of_this_machine(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lora_hub.catalogue import bases as known
+
+    folder = known.built_in_folder()
+    spec = plan(file)
+    record = record_of(spec)
+    record["base"] |= {"id": str(folder), "folder": str(folder)}
+    monkeypatch.setattr(hub, "fetch_record", lambda *named: record)
+    with pytest.raises(BaseError):
+        use_cases.plan_again(LOCAL, "o/n", file)
+    assert use_cases.plan_again(LOCAL, "o/n", file, base="built-in").plan.spec.base.id == "built-in"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict", "reproduced"),
+    [(-3.0, 4.0, "chance", True), (0.0, 0.0, "same", True), (0.4, 6.0, "better", False), (-6.0, -0.4, "worse", False)],
+)
+def test_it_is_reproduced_where_the_interval_holds_zero(
+    low: float, high: float, verdict: str, reproduced: bool
+) -> None:
+    found = PairedComparison(
+        metric="accuracy",
+        against="published",
+        rows=80,
+        clusters=80,
+        changed=3,
+        better=2,
+        worse=1,
+        base=90.0,
+        adapter=90.0 + (low + high) / 2,
+        difference=(low + high) / 2,
+        low=low,
+        high=high,
+        p=0.5,
+        test="mcnemar",
+        verdict=verdict,
+    )
+    told = Reproduction("o/n@v1", "run", found).to_json()
+    assert told["reproduced"] is reproduced and told["published"] == 90.0
+    assert ("was reproduced" in told["said"]) is reproduced and "on 80 rows" in told["said"]
