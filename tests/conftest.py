@@ -17,6 +17,7 @@ _SESSION = Path(tempfile.mkdtemp(prefix="lora-hub-tests-"))
 for _name in ("HF_ENDPOINT", "HF_TOKEN", "HF_HOME", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "SPACE_ID", "LORA_HUB_ORG"):
     os.environ.pop(_name, None)
 os.environ |= {"LORA_HUB_HOME": str(_SESSION / "home"), "LORA_HUB_HUB": "embedded", "LORA_HUB_UPSTREAM": "off"}
+os.environ["LORA_HUB_SPEED"] = "off"  # each test's own folder would have it measured again
 os.environ["LORA_HUB_IDLE_MINUTES"] = "0.5"  # what a test's own process started does not stay long
 # As the app does it: else the first command that a process runs would tell of the files that tests have left open.
 os.umask(0o077)

@@ -5,5 +5,6 @@ __all__ = [
     "cached",
     "hardware",
     "kept_bases",
+    "machine_speed",
     "tasks",
 ]

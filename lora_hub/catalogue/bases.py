@@ -12,6 +12,7 @@ little-endian length, then a JSON header, then the tensors; https://github.com/h
 """
 
 import difflib
+import functools
 import math
 import os
 import re
@@ -19,7 +20,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from lora_hub.catalogue import kept_bases
+from lora_hub.catalogue import kept_bases, memory
 from lora_hub.catalogue.shapes import Shape, shape_of_config
 from lora_hub.catalogue.weights_files import fingerprint, read_json, read_safetensors_header, weights_files
 from lora_hub.core.errors import BaseError
@@ -28,13 +29,8 @@ from lora_hub.core.schema import BaseModel
 
 BUILT_IN = "built-in"
 CATALOGUE = Path(__file__).with_name("bases.yaml")
+BYTES = memory.BYTES
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
-# Bytes a weight in nf4: 4 bits, an 8-bit absmax for every 64 weights, and a 32-bit constant for every 256 of those
-# (QLoRA, Dettmers et al. 2023, section 3, double quantization).
-NF4_BYTES = (4 + 8 / 64 + 32 / (64 * 256)) / 8
-BYTES = {"fp32": 4, "bf16": 2, "fp16": 2}
-# TRL's fused head computes log-probabilities on tiles of this many tokens by this many entries of the vocabulary.
-LOGIT_TILE = (4096, 32768)
 
 
 def built_in_folder() -> Path:
@@ -163,47 +159,26 @@ def memory_bytes(
     precision: str = "bf16",
     quantization: str = "none",
     gradient_checkpointing: bool = False,
+    trained: int = 0,
+    with_process: bool = False,
 ) -> int:
-    """Bytes of device memory the base needs for training an adapter or for answering; 0 if its size is unknown.
-
-    batch rows of length tokens are in memory at once. Not counted: the framework itself (on CUDA about half a GiB).
-
-    - weights: parameters x 4 (fp32) or 2 (bf16, fp16) bytes; in nf4 the linear maps take 0.516 bytes each (QLoRA), the
-      rest 2.
-    - adapter: r x (in + out) for each linear map, kept in fp32 (PEFT): training 16 bytes each (weight, gradient, two
-      moments of AdamW), answering 4.
-    - activations per token and layer, with h hidden, q the width of the queries, k of the keys, i intermediate, in
-      numbers of the compute precision: 4h + 2q + 2k + 4i + 7r in fp32, 9h + 3q + 2k + 4i + 7r in 16 bit, where norms
-      and LoRA inputs keep an fp32 copy. This is what autograd keeps for a Llama layer with frozen weights and SDPA,
-      counted by saved-tensor hooks (tests/catalogue/test_bases.py counts again). With gradient checkpointing: h per
-      layer, and one complete layer.
-    - logits: one tile of TRL's fused head, in 12 bytes a number (16- and 32-bit values and the gradient).
-    - answering: keys and values of every layer for each token (2k), and one row of logits for each sequence.
-    """
-    shape = _shape_of(base)
+    """Bytes of device memory the base needs for training an adapter or for answering; 0 if its size is unknown. batch
+    rows of length tokens are in memory at once, of which trained are learnt (0: all). with_process: all that a run's
+    process on a CPU takes (memory.py); without it the framework itself is not counted (on CUDA about half a GiB)."""
+    shape = shape_of(base)
     if shape is None:
         return 0
-    width = BYTES[precision]
+    of = {"rows": batch, "tokens": length, "r": r, "precision": precision, "quantization": quantization}
     parameters = base.parameters or shape.parameters
-    weights = parameters * width
-    if quantization == "nf4":
-        linear = min(shape.linear_parameters, parameters)
-        weights = linear * NF4_BYTES + (parameters - linear) * 2
-    tokens = batch * length
-    query, kv = shape.heads * shape.head, shape.kv_heads * shape.head
-    adapter = shape.lora_parameters(r)
-    if not train:
-        cache = 2 * kv * shape.layers * tokens * width
-        return int(weights + adapter * 4 + cache + batch * shape.vocab * 4)
-    norms, copies = (4, 2) if width == 4 else (9, 3)
-    layer = (norms * shape.hidden + copies * query + 2 * kv + 4 * shape.intermediate + 7 * r) * width * tokens
-    activations = shape.layers * layer
-    if gradient_checkpointing:
-        activations = shape.layers * shape.hidden * width * tokens + layer
-    logits = min(tokens, LOGIT_TILE[0]) * min(shape.vocab, LOGIT_TILE[1]) * 12
-    return int(weights + adapter * 16 + activations + logits)
+    need = (
+        memory.need_to_train(shape, parameters, checkpointing=gradient_checkpointing, trained=trained, **of)
+        if train
+        else memory.need_to_answer(shape, parameters, **of)
+    )
+    return need.in_a_process if with_process else need.total
 
 
+@functools.cache
 def _catalogue() -> list[dict[str, Any]]:
     import yaml
 
@@ -247,7 +222,8 @@ def _is_packaged(folder: Path) -> bool:
     return kept is not None and kept.origin.sha256 in {one.sha256 for one in kept_bases.list_packages()}
 
 
-def _shape_of(base: BaseModel) -> Shape | None:
+def shape_of(base: BaseModel) -> Shape | None:
+    """The sizes of its decoder; None where nobody here knows them."""
     if (folder := folder_of(base)) is not None:
         return shape_of_config(read_json(folder / "config.json"))
     for entry in _catalogue():

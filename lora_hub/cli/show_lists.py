@@ -25,14 +25,17 @@ def show_tasks(result: dict[str, Any]) -> list[Part]:
 
 
 def show_bases(result: dict[str, Any]) -> list[Part]:
+    marks = {one["id"]: one for one in result["marks"]}
     rows = []
     for base in result["bases"]:
         size = _("{count:,.1f} M", count=base["parameters"] / 1e6) if base["parameters"] else "?"
         note = _("gated") if base["gated"] else ""
         if base["origin"]:
             note = _("read from {file}, {quantization}", **base["origin"])
-        rows.append([base["id"], size, base["context"], base["licence"], note])
-    shown: list[Part] = [Table([_("base"), _("parameters"), _("context"), _("licence"), ""], rows)]
+        taken = _taken(marks[base["id"]]) if base["id"] in marks else ["", "", ""]
+        rows.append([base["id"], size, base["context"], base["licence"], *taken, note])
+    heads = [_("base"), _("parameters"), _("context"), _("licence"), _("trains in"), _("memory"), _("answers in"), ""]
+    shown: list[Part] = [Table(heads, rows), *_suited(result)]
     for package in result["packages"]:
         shown.append(
             _(
@@ -48,6 +51,45 @@ def show_bases(result: dict[str, Any]) -> list[Part]:
             _("{base} is here. Train on it: {command}", base=result["added"], command=_command(result["added"]))
         )
     return shown
+
+
+def _taken(mark: dict[str, Any]) -> list[Message | str]:
+    """How long a base trains here, what memory that takes, and how long an answer takes."""
+    if mark["verdict"] == "large":
+        training: Message | str = _("does not fit")
+    elif mark["verdict"] == "slow":
+        training = _("{time} (slow)", time=_about(mark["seconds"]))
+    else:
+        training = _about(mark["seconds"]) if mark["seconds"] else "?"
+    memory = _("{count:,.1f} GB", count=mark["memory_bytes"] / 1e9) if mark["memory_bytes"] else "?"
+    return [training, memory, _about(mark["answer_seconds"]) if mark["answer_seconds"] else "?"]
+
+
+def _suited(result: dict[str, Any]) -> list[Part]:
+    """What the times are for, and which base suits."""
+    if not result["is_measured"]:
+        return [_("This machine has not been measured, so that no times are told.")]
+    said: list[Part] = [
+        _(
+            "Times are estimates for training on {rows:,} short rows with effort {effort} on this machine, which has "
+            "{memory:.1f} GB of memory; an answer is 40 tokens, from base and adapter.",
+            rows=result["rows"],
+            effort=result["effort"],
+            memory=result["memory_bytes"] / 1e9,
+        )
+    ]
+    if result["proposed"]:
+        said.append(_("Suited: {base}", base=result["proposed"]))
+    return said
+
+
+def _about(seconds: float) -> Message:
+    """An estimated time, no finer than it is known."""
+    if seconds < 90:
+        return _("{count:,.0f} s", count=max(1.0, seconds))
+    if seconds < 90 * 60:
+        return _("{count:,.0f} min", count=seconds / 60)
+    return _("{count:,.0f} h", count=seconds / 3600)
 
 
 def _command(base: str) -> str:

@@ -96,7 +96,7 @@ def _derived(seen: Any, base: Any, effort: str, overrides: dict[str, str]) -> Re
     except DataError:  # reported among the problems
         return {"settings": explained, "estimate": None, **works}
     expected = recipe.estimate(
-        spec, tokens_row=runs.tokens_per_row(seen, examples, seen.task), gpu_flops=runs.gpu_flops()
+        spec, tokens_row=runs.tokens_per_row(seen, examples, seen.task), **runs.what_is_known(base)
     )
     return {"settings": explained, "estimate": expected.to_json(), **works}
 

@@ -19,6 +19,7 @@ Functions that read the environment when called, so that a test isolates everyth
 | LORA_HUB_HUB | `embedded` or `public`; unset: public if there is a token or this is a Space | |
 | LORA_HUB_UPSTREAM | Hub from which the embedded one reads what it does not hold, or `off` | https://huggingface.co |
 | LORA_HUB_IDLE_MINUTES | the embedded Hub stops after so many minutes without use; 0: never | 10 |
+| LORA_HUB_SPEED | `off`: how fast this machine is is not measured | |
 | LORA_HUB_LOCALE | folder of the languages besides English (languages.py reads it) | the package's own |
 | HF_ENDPOINT | address of another Hub, such as a team's | |
 | HF_TOKEN | the token for the Hub in use; never written anywhere | |
@@ -84,6 +85,7 @@ def check() -> None:
         root_path,
         log_level,
         has_mcp,
+        measures_speed,
         state_repo,
     ):
         ask()
@@ -277,6 +279,20 @@ def has_mcp() -> bool:
             text=asked[:100],
         )
     return asked == "1"
+
+
+def measures_speed() -> bool:
+    """Whether this machine's speed is measured, once and in the background, to say what a training will take. Raises
+    SpecError."""
+    asked = os.environ.get("LORA_HUB_SPEED", "").strip()
+    if asked not in ("", "off"):
+        raise SpecError(
+            _("The environment variable {name} is {text!r}."),
+            _("It is `off` or unset."),
+            name="LORA_HUB_SPEED",
+            text=asked[:100],
+        )
+    return not asked
 
 
 def bind() -> str:

@@ -1,6 +1,13 @@
-"""What this machine can take: its GPU's speed, its memory."""
+"""What this machine can take: its speed, measured once in the background, and its memory."""
 
-from lora_hub.catalogue import bases, hardware
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from lora_hub.catalogue import bases, hardware, machine_speed
 from lora_hub.core import settings
 from lora_hub.core.errors import BaseError
 from lora_hub.core.messages import _
@@ -19,6 +26,53 @@ def gpu_flops() -> float:
     return hardware.card_flops(named[0]) if named else 0.0
 
 
+# Processes that this one has started to measure, one for each folder.
+_measuring: dict[str, Any] = {}
+
+
+def what_is_known(base: BaseModel) -> dict[str, Any]:
+    """What an estimate of a run on this machine rests on: gpu_flops, speed and pace, as `recipe.estimate` takes them.
+    Where nothing was measured yet, that is begun in the background."""
+    if flops := gpu_flops():
+        return {"gpu_flops": flops}
+    speed = machine_speed.read_speed()
+    if speed is None:
+        begin_measuring()
+        return {}
+    return {"speed": speed, "pace": machine_speed.read_pace(base)}
+
+
+def begin_measuring() -> None:
+    """Measures this machine in a process of its own, unless that is going on, has failed or is not wanted."""
+    place = str(machine_speed.speed_file())
+    if settings.measures_speed() and place not in _measuring:
+        said = [sys.executable, "-m", "lora_hub.training.measure_speed"]
+        _measuring[place] = subprocess.Popen(
+            said, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=_plain()
+        )
+    elif place in _measuring:
+        _measuring[place].poll()  # or it stays a zombie
+
+
+def measured_speed(seconds: float) -> machine_speed.Speed | None:
+    """This machine's speed, for which it is waited so long; None where it is not known by then."""
+    until = time.monotonic() + seconds
+    while (speed := machine_speed.read_speed()) is None:
+        begin_measuring()
+        going = _measuring.get(str(machine_speed.speed_file()))
+        if going is None or going.poll() is not None or time.monotonic() > until:
+            return machine_speed.read_speed()
+        time.sleep(0.05)
+    return speed
+
+
+def _plain() -> dict[str, str]:
+    """The package is found from any working folder."""
+    folder = str(Path(__file__).parents[2])
+    paths = [folder, *filter(None, [os.environ.get("PYTHONPATH")])]
+    return settings.without_secrets() | {"PYTHONPATH": os.pathsep.join(paths)}
+
+
 def machine_memory() -> int:
     """Bytes that a base may take: the largest GPU's where there is one, else the machine's."""
     import psutil
@@ -30,7 +84,6 @@ def machine_memory() -> int:
 def _ask_driver(what: str) -> list[str]:
     """A fact of each of the machine's GPUs, by the driver's own tool, so that torch can stay out."""
     import shutil
-    import subprocess
 
     if settings.has_zero_gpu() or not shutil.which("nvidia-smi"):  # a borrowed GPU is no run's
         return []
@@ -57,7 +110,14 @@ def check_fits(spec: TrainSpec) -> None:
     if not spec.base.parameters or gpu_flops():
         return
     needed = bases.memory_bytes(
-        spec.base, train=True, batch=1, length=64, r=spec.lora.r, precision="fp32", quantization=spec.quantization
+        spec.base,
+        train=True,
+        batch=1,
+        length=64,
+        r=spec.lora.r,
+        precision="fp32",
+        quantization=spec.quantization,
+        with_process=True,
     )
     needed = needed or 4 * spec.base.parameters  # a shape that is not known: at least its weights in fp32
     total = psutil.virtual_memory().total

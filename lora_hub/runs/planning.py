@@ -9,7 +9,7 @@ from lora_hub.core import store
 from lora_hub.core.errors import LoraHubError
 from lora_hub.core.schema import BaseModel, Mend, Problem, Task, TrainSpec
 from lora_hub.evaluation.minimum import check_metrics
-from lora_hub.runs.machine import gpu_flops
+from lora_hub.runs.machine import what_is_known
 from lora_hub.runs.parents import ParentAdapter, check_labels, go_on
 from lora_hub.runs.parents import check_fits as check_parent
 from lora_hub.runs.run_data import split_rows
@@ -173,7 +173,7 @@ def plan_inspected(
         update={"dataset": seen.info.model_copy(update={"problems": tuple(problems), "test_rows": own_test})}
     )
     tokens_row = tokens_per_row(seen, examples, task)
-    estimate = recipe.estimate(spec, tokens_row=tokens_row, gpu_flops=gpu_flops())
+    estimate = recipe.estimate(spec, tokens_row=tokens_row, **what_is_known(base))
     short = find_few_steps(spec, estimate.steps)
     costs = tuple(recipe.estimate_costs([(spec, tokens_row)]))
     return Plan(

@@ -9,6 +9,7 @@ import argparse
 import contextlib
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from lora_hub.runs import run_rows, run_states
 from lora_hub.runs.owner import Owner, write_log
 from lora_hub.runs.publishing import publish_adapter
 from lora_hub.runs.run_data import count_rows, read_split, too_long_note
+from lora_hub.runs.run_pace import learn_pace
 from lora_hub.runs.turns import Ticket, take_turn
 
 if TYPE_CHECKING:
@@ -108,8 +110,12 @@ class Worker(Owner):
         prepared = self.prepare(tokenizer)
         self.phase("loading the base")
         model = loading.load_base(self.spec.base, precision=self.spec.precision, quantization=self.spec.quantization)
+        goes_on = any((self.folder / store.CHECKPOINTS).glob("*"))
         trained = self.train(model, tokenizer, prepared)
+        began = time.monotonic()
         self.examine(AdapterStack(model, self.spec.base), tokenizer, prepared, trained)
+        if not goes_on and model.device.type == "cpu":
+            learn_pace(self.spec, prepared, trained, time.monotonic() - began)
 
     @property
     def parent(self) -> Path | None:

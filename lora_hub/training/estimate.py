@@ -1,10 +1,12 @@
 """What a run will take before it is started: steps, seconds and memory here, and dollars on rented hardware.
 
-    estimate(spec, tokens_row=60, gpu_flops=0)     this machine
+    estimate(spec, tokens_row=60, speed=read_speed(), pace=read_pace(spec.base))     this machine
+    estimate(spec, tokens_row=60, gpu_flops=1e14)  a machine with a GPU
     estimate_costs([(spec, 60)])                   each rented flavor (hardware.yaml), the cheapest first
+    answer_seconds(base, speed=read_speed())       a question to the base and an adapter
 
-Figures to choose by. On two cores they were within one and a half times of what runs took; GPUs have only been
-calculated.
+Figures to choose by. Where the machine was measured (catalogue/machine_speed.py) they follow from that, and from what
+runs of the base took; else from what two cores did once. GPUs have only been calculated.
 """
 
 import math
@@ -14,7 +16,8 @@ from dataclasses import dataclass
 from lora_hub.answering.exam_work import plan_exam
 from lora_hub.catalogue import bases
 from lora_hub.catalogue.hardware import Hardware, list_hardware
-from lora_hub.core.schema import TrainSpec
+from lora_hub.catalogue.machine_speed import Pace, Speed
+from lora_hub.core.schema import BaseModel, TrainSpec
 from lora_hub.data.prompts.split import held_out_sizes, validation_beside_test
 
 # What estimates rest on. CPU: FLOP/s that two cores reach on a base of `SMALL` parameters (wider ones make better use
@@ -22,23 +25,32 @@ from lora_hub.data.prompts.split import held_out_sizes, validation_beside_test
 # share of the peak that LoRA reaches, and the same two.
 CPU_FLOPS, SMALL, CPU_STEP, CPU_START = 2.5e10, 1.26e6, 0.03, 14.0
 GPU_SHARE, GPU_STEP, GPU_START = 0.3, 0.02, 25.0
+# Of a machine that was measured: the share of its products' rate that those with an adapter's narrow matrices reach,
+# and what a step costs beside (within a tenth for 960 to 12,800 tokens a step on the built-in base and 400 to 2,400 on
+# SmolLM2-135M: tests/bench/bench_memory.py prints the seconds).
+ADAPTER_SHARE, MEASURED_STEP = 0.1, 0.01
+# A question as it is asked to compare: tokens that are read and written, and rows written at once in an evaluation.
+ASKED, ANSWER, AT_ONCE = 60, 40, 8
 # Seconds that an answer and a token of its text cost beside their FLOPs.
 ANSWERED, WRITTEN = 0.008, 0.002
 # A rented machine: seconds until it runs, bytes a second that a base comes down with, cores beyond which a CPU gains
 # nothing.
 BOOT, DOWNLOAD, CPU_CORES = 180.0, 100e6, 16
-# What Python with its libraries takes beside the base, what CUDA does, and how full memory may be.
-CPU_BYTES, CUDA_BYTES, FILLED = 700 * 2**20, 600 * 2**20, 0.92
+# What CUDA takes beside the base, and how full memory may be.
+CUDA_BYTES, FILLED = 600 * 2**20, 0.92
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a run will take. tokens_row: mean tokens a row; seconds: wall time, start and scoring included."""
+    """What a run will take. tokens_row: mean tokens a row; seconds: wall time, start and scoring included; training,
+    scoring: what of it grows with the work."""
 
     steps: int
     tokens_row: float
     seconds: float
     memory_bytes: int
+    training: float = 0.0
+    scoring: float = 0.0
 
     def to_json(self) -> dict[str, float]:
         """For programs."""
@@ -63,15 +75,45 @@ class CostEstimate:
     setup_seconds: float = 0.0
 
 
-def estimate(spec: TrainSpec, *, tokens_row: float, gpu_flops: float = 0.0) -> Estimate:
+@dataclass(frozen=True)
+class _Rates:
+    """FLOP/s that are reached, counted on all of a base's parameters: in training, in reading prompts and in writing
+    answers. step: seconds a step beside."""
+
+    training: float
+    reading: float
+    writing: float
+    step: float
+
+
+def estimate(
+    spec: TrainSpec, *, tokens_row: float, gpu_flops: float = 0.0, speed: Speed | None = None, pace: Pace | None = None
+) -> Estimate:
     """What the run will take on this machine. tokens_row: mean tokens a row; gpu_flops: peak FLOP/s of a GPU, 0 where
-    it is a CPU."""
-    flops, step_seconds, start = (
-        (GPU_SHARE * gpu_flops, GPU_STEP, GPU_START) if gpu_flops else (_cpu_flops(spec), CPU_STEP, CPU_START)
+    it is a CPU; speed: of that CPU, where it was measured; pace: what runs of the base took of such estimates."""
+    rates, start = (_gpu_rates(gpu_flops), GPU_START) if gpu_flops else (_cpu_rates(spec, speed), CPU_START)
+    training, scoring = _training_seconds(spec, tokens_row, rates), _scoring_seconds(spec, tokens_row, rates)
+    if pace is not None:
+        training, scoring = training * pace.training, scoring * pace.scoring
+    return Estimate(
+        steps=_steps(spec),
+        tokens_row=tokens_row,
+        seconds=start + training + scoring,
+        memory_bytes=_memory(spec, tokens_row, "bf16" if gpu_flops else "fp32"),
+        training=training,
+        scoring=scoring,
     )
-    seconds = start + _work_seconds(spec, tokens_row, flops, step_seconds)
-    memory = _memory(spec, tokens_row, "bf16" if gpu_flops else "fp32")
-    return Estimate(steps=_steps(spec), tokens_row=tokens_row, seconds=seconds, memory_bytes=memory)
+
+
+def answer_seconds(base: BaseModel, *, gpu_flops: float = 0.0, speed: Speed | None = None) -> float:
+    """Seconds until a question of `ASKED` tokens has `ANSWER` tokens from the base and from an adapter, once the base
+    is loaded. 0 where nobody knows: the machine was not measured, or the base's size is unknown."""
+    if not base.parameters or not (speed or gpu_flops):
+        return 0.0
+    flops = GPU_SHARE * gpu_flops if gpu_flops else speed.flops_at(base.hidden_size)
+    # All weights are read for each token, whoever is asked: both answers are in one batch.
+    token = 4 * base.parameters / speed.bytes_second if speed and not gpu_flops else 0.0
+    return 2 * ASKED * 2 * base.parameters / flops + ANSWER * (WRITTEN + max(token, 4 * base.parameters / flops))
 
 
 def estimate_costs(
@@ -118,11 +160,33 @@ def _cost_of_one(spec: TrainSpec, tokens_row: float, hardware: Hardware) -> tupl
         )
         memory = plain if plain <= FILLED * hardware.memory_bytes else spared
         recomputes = checkpointing or memory < plain
-        flops, step_seconds = GPU_SHARE * hardware.flops * (3 / 4 if recomputes else 1), GPU_STEP
+        rates = _gpu_rates(hardware.flops * (3 / 4 if recomputes else 1))
     else:
-        memory = _memory(spec, tokens_row, "fp32", checkpointing=checkpointing) + CPU_BYTES
-        flops, step_seconds = _cpu_flops(spec) / 2 * min(hardware.vcpu, CPU_CORES), CPU_STEP
-    return _work_seconds(spec, tokens_row, flops, step_seconds), memory
+        memory = _memory(spec, tokens_row, "fp32", checkpointing=checkpointing)
+        rates = _cpu_rates(spec, None, min(hardware.vcpu, CPU_CORES))
+    return _training_seconds(spec, tokens_row, rates) + _scoring_seconds(spec, tokens_row, rates), memory
+
+
+def _gpu_rates(flops: float) -> _Rates:
+    """flops: of the card, at its peak."""
+    reached = GPU_SHARE * flops
+    return _Rates(reached, reached, reached, GPU_STEP)
+
+
+def _cpu_rates(spec: TrainSpec, speed: Speed | None, cores: int = 2) -> _Rates:
+    """Of this machine where it was measured, else of so many cores like those that were measured once."""
+    if speed is None:
+        flops = _cpu_flops(spec) / 2 * cores
+        return _Rates(flops, flops, flops, CPU_STEP)
+    shape, parameters = bases.shape_of(spec.base), _parameters(spec)
+    flops = speed.flops_at(spec.base.hidden_size or (shape.hidden if shape else 1024))
+    linear = shape.linear_parameters if shape else parameters
+    # The embeddings are only looked up, and a frozen map costs 4 FLOPs a weight and token: forward, and back through
+    # the activations. An adapter's maps cost 6, at a lower rate.
+    adapter = shape.lora_parameters(spec.lora.r) / ADAPTER_SHARE if shape else 0.0
+    training = flops * 4 * parameters / (4 * linear + 6 * adapter)
+    writing = min(flops * parameters / linear, AT_ONCE * speed.bytes_second / 2)
+    return _Rates(training, flops * parameters / linear, writing, MEASURED_STEP)
 
 
 def _cpu_flops(spec: TrainSpec) -> float:
@@ -150,18 +214,19 @@ def _held_out(spec: TrainSpec) -> tuple[int, int]:
     return held_out_sizes(spec.dataset.rows, spec.held_out, spec.max_held_out)
 
 
-def _work_seconds(spec: TrainSpec, tokens_row: float, flops: float, step_seconds: float) -> float:
-    """Seconds of training and scoring. flops: those that are reached, not the peak.
-
-    Training costs 4 FLOPs a parameter and token with a frozen base (2 forward, 2 back through the activations), scoring
-    2. A small base is bound by the cost of a step rather than by its FLOPs, hence `step_seconds`.
-    """
-    parameters = _parameters(spec)
+def _training_seconds(spec: TrainSpec, tokens_row: float, rates: _Rates) -> float:
+    """Training costs 4 FLOPs a parameter and token with a frozen base (2 forward, 2 back through the activations),
+    looking at the validation rows 2. A small base is bound by the cost of a step rather than by its FLOPs."""
     work = _swept(spec.sweep)  # each candidate takes its FLOPs, and all share a step
-    training = _steps(spec) * (step_seconds + work * 4 * parameters * spec.batch * tokens_row / flops)
+    tokens = _parameters(spec) * tokens_row * work
+    _scored, validation = _held_out(spec)
+    training = _steps(spec) * (rates.step + 4 * tokens * spec.batch / rates.training)
+    return training + (spec.evaluations + 1) * validation * 2 * tokens / rates.reading
+
+
+def _scoring_seconds(spec: TrainSpec, tokens_row: float, rates: _Rates) -> float:
+    """The exam of the base, the base with examples and the adapter, at 2 FLOPs a parameter and token."""
     scored, validation = _held_out(spec)
-    looked_at = (spec.evaluations + 1) * validation * work
-    training += looked_at * 2 * parameters * tokens_row / flops
     exam = plan_exam(
         spec.task,
         scored=scored,
@@ -170,9 +235,8 @@ def _work_seconds(spec: TrainSpec, tokens_row: float, flops: float, step_seconds
         tokens_row=tokens_row,
         context=spec.base.context,
     )
-    return (
-        training + 2 * parameters * (exam.read + exam.written) / flops + ANSWERED * exam.rows + WRITTEN * exam.written
-    )
+    through = exam.read / rates.reading + exam.written / rates.writing
+    return 2 * _parameters(spec) * through + ANSWERED * exam.rows + WRITTEN * exam.written
 
 
 def _swept(settings: int) -> float:
@@ -184,7 +248,8 @@ def _swept(settings: int) -> float:
 
 def _memory(spec: TrainSpec, tokens_row: float, precision: str, *, checkpointing: bool = False) -> int:
     """Bytes at the peak: a batch whose rows are as long as the longest that the run keeps, where that was measured."""
-    longest = spec.dataset.lengths.total[-1] if spec.dataset.lengths else tokens_row * 2
+    lengths = spec.dataset.lengths
+    longest = lengths.total[-1] if lengths else tokens_row * 2
     return bases.memory_bytes(
         spec.base,
         train=True,
@@ -194,4 +259,6 @@ def _memory(spec: TrainSpec, tokens_row: float, precision: str, *, checkpointing
         precision=precision,
         quantization=spec.quantization,
         gradient_checkpointing=checkpointing,
+        trained=min(lengths.answer[-1], int(longest)) if lengths else 0,
+        with_process=precision == "fp32",
     )

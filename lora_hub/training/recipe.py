@@ -25,8 +25,10 @@ from lora_hub.core.spec_fields import FIELDS, SYNONYMS, shown, value_of, value_o
 from lora_hub.data.prompts.split import held_out_share
 
 # estimates are asked for where specs are made
+from lora_hub.training.estimate import FILLED as FILLED
 from lora_hub.training.estimate import CostEstimate as CostEstimate
 from lora_hub.training.estimate import Estimate as Estimate
+from lora_hub.training.estimate import answer_seconds as answer_seconds
 from lora_hub.training.estimate import estimate as estimate
 from lora_hub.training.estimate import estimate_costs as estimate_costs
 from lora_hub.works_in import marks_of_spec, note

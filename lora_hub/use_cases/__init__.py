@@ -24,6 +24,7 @@ from lora_hub.use_cases.adapters import (
     remove_from_collection,
     unpublish_adapter,
 )
+from lora_hub.use_cases.base_choice import BaseChoice, mark_bases
 from lora_hub.use_cases.bringing import add_base, list_packages
 from lora_hub.use_cases.collecting import collect_unused, keep_clean
 from lora_hub.use_cases.comparing import Chosen, ask, choose_adapter, resolve, score_file
@@ -104,6 +105,7 @@ from lora_hub.use_cases.voting import (
 from lora_hub.use_cases.watching import list_runs, read_held_out, read_log, refresh_run, share_run, wait_for_run
 
 __all__ = [
+    "BaseChoice",
     "Boards",
     "Composition",
     "Chosen",
@@ -169,6 +171,7 @@ __all__ = [
     "look_at_production",
     "look_at_standing",
     "look_for_base",
+    "mark_bases",
     "measure_disk",
     "open_comparison",
     "open_dataset",

@@ -49,7 +49,7 @@ def test_the_built_in_base_comes_first_and_is_true():
     assert base.id == "built-in"
     assert base.context == config["max_position_embeddings"]
     assert base.hidden_size == config["hidden_size"]
-    assert base.parameters == bases._shape_of(base).parameters
+    assert base.parameters == bases.shape_of(base).parameters
     assert 0 < base.parameters <= sum(x["data_offsets"][1] - x["data_offsets"][0] for x in header.values()) / 2
     assert base.has_chat_template
     assert base.languages == ("en", "fa")
@@ -204,7 +204,8 @@ def test_memory_in_the_order_that_it_should_be():
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_activations_are_what_autograd_keeps(precision):
-    """Counts the bytes that a forward pass of a small Llama with LoRA really saves for the backward pass."""
+    """Counts the bytes that a forward pass of a small Llama with LoRA really saves for the backward pass, on rows of
+    which one is padded."""
     import torch
     from peft import LoraConfig, get_peft_model
     from transformers import LlamaConfig, LlamaForCausalLM
@@ -235,15 +236,16 @@ def test_activations_are_what_autograd_keeps(precision):
         return tensor
 
     batch, length = 4, 256
-    ids = torch.zeros(batch, length, dtype=torch.long)
+    ids, mask = torch.zeros(batch, length, dtype=torch.long), torch.ones(batch, length, dtype=torch.long)
+    mask[0, :5] = 0
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         with torch.autocast("cpu", torch.bfloat16, enabled=half):
-            model.base_model.model.model(ids)
+            model.base_model.model.model(ids, attention_mask=mask)
     seen = sum(size for size, _ in kept.values())
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bases, "_shape_of", lambda base: shape)
+        patch.setattr(bases, "shape_of", lambda base: shape)
         base = bases.BaseModel(id="x/y", parameters=1)
         counted = bases.memory_bytes(base, train=True, batch=batch, length=length, r=8, precision=precision)
     counted -= shape.lora_parameters(8) * 16 + batch * length * 64 * 12
-    assert counted == pytest.approx(seen, rel=0.1)
+    assert counted == pytest.approx(seen, rel=0.05)

@@ -15,6 +15,7 @@ import pytest
 from small_data import sentiment_rows, write_csv
 from test_privacy import open_to_others
 
+from lora_hub.catalogue import machine_speed
 from lora_hub.cli import main
 from lora_hub.hub.endpoint import find_server
 
@@ -72,8 +73,15 @@ def data(tmp_path: Path) -> Path:
 def test_tasks_and_bases(home: Path) -> None:
     tasks = call("tasks", "--json", home=home)["tasks"]
     assert {"spam", "sentiment", "translation", "question-answering", "chat"} <= {task["id"] for task in tasks}
-    found = call("bases", "--json", home=home)["bases"]
+    told = call("bases", "--json", home=home)
+    found = told["bases"]
     assert found[0]["id"] == "built-in" and found[0]["parameters"] > 100_000
+    assert not told["is_measured"] and "has not been measured" in call("bases", home=home)
+    machine_speed.keep_speed(machine_speed.Speed({128: 1e11, 2048: 1e11}, 3e10))
+    short, long = (call("bases", "--json", "--rows", rows, home=home)["marks"] for rows in ("400", "40000"))
+    assert short[0]["verdict"] == "fits" and 0 < short[0]["seconds"] < long[0]["seconds"]
+    shown = call("bases", "--data-language", "fa", "--effort", "quick", home=home)
+    assert "Suited: built-in" in shown and "(slow)" in shown
     assert "spam" in call("tasks", home=home)
 
 

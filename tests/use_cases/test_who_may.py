@@ -92,6 +92,7 @@ MAY = {
     "look_at_production": MEMBERS,
     "look_at_standing": EVERYBODY,
     "look_for_base": MEMBERS,
+    "mark_bases": MEMBERS,
     "measure_disk": ("admin", "local"),
     "open_comparison": MEMBERS,
     "open_dataset": THOSE_WHO_TRAIN,

@@ -1,0 +1,132 @@
+"""What a training is told to need beside what it takes: `python tests/bench/bench_memory.py [CASE ...]`
+
+A case is BASE:ROWS:TOKENS, so many rows of so many tokens at once; without any: the built-in base and SmolLM2-135M
+(where it is among the bases of LORA_HUB_HOME) with short and long rows. Each is a process of its own that loads the
+base and trains a few steps as a run does; its peak is the kernel's (VmHWM of /proc: getrusage's also counts what the
+process was before it was Python). Seconds are the process's own CPU time, a step, so that a busy machine changes
+little."""
+
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+CASES = (
+    "built-in:16:60",
+    "built-in:32:400",
+    "SmolLM2-135M-Instruct:16:100",
+    "SmolLM2-135M-Instruct:4:100",
+    "SmolLM2-135M-Instruct:16:300",
+    "SmolLM2-135M-Instruct:32:100",
+)
+ALLOWED = 0.15
+STEPS, ANSWER = 3, 2
+
+
+def random_rows(count: int, tokens: int) -> Any:
+    """So many rows of so many tokens, of which the last are trained on."""
+    from lora_hub.data.prompts.prepare import Encoded
+
+    ids = random.Random(count)
+    mask = [0] * (tokens - ANSWER) + [1] * ANSWER
+    return Encoded(
+        [{"input_ids": [ids.randrange(3, 1000) for _ in mask], "completion_mask": mask} for _ in range(count)], []
+    )
+
+
+def make_spec(base: Any, rows: int, tokens: int) -> Any:
+    """A spec of so many rows at once, with their lengths counted."""
+    from lora_hub.catalogue.tasks import catalogue
+    from lora_hub.core.schema import DatasetInfo, Lengths
+    from lora_hub.training import recipe
+
+    counted = (tokens,) * 8
+    lengths = Lengths(
+        base=base.id,
+        rows=rows,
+        sampled=rows,
+        prompt=counted,
+        answer=counted,
+        total=counted,
+        max_length=tokens,
+        context=base.context,
+        too_long=0,
+        answers_cut=0,
+        over_context=0,
+        trained_share=0.1,
+    )
+    info = DatasetInfo(
+        fingerprint="0" * 16, name="x.csv", rows=4 * rows, columns=("text", "answer"), format="csv", lengths=lengths
+    )
+    overrides = {"steps": STEPS, "batch": rows, "evaluations": 1, "max_length": max(tokens, 64)}
+    task = catalogue.get_task("spam")
+    return recipe.make_spec(task, base, info, {"text": "text", "answer": "answer"}, overrides=overrides)
+
+
+def measure(base_id: str, rows: int, tokens: int) -> dict[str, float]:
+    """Trains here."""
+    from lora_hub.core.processes import set_environment
+
+    set_environment()
+    from lora_hub.answering import loading
+    from lora_hub.catalogue import bases
+    from lora_hub.runs.run_pace import peak_bytes
+    from lora_hub.training import alone, estimate
+
+    base = bases.get_base(base_id)
+    spec = make_spec(base, rows, tokens)
+    tokenizer = loading.load_tokenizer(base)
+    model = loading.load_base(base)
+    loaded = peak_bytes()
+    train, look = random_rows(rows * 2, tokens), random_rows(rows, tokens)
+    marks: list[tuple[int, float]] = []
+
+    def report(kind: str, **data: object) -> None:
+        if kind == "progress" and data.get("phase") == "training":
+            marks.append((int(data["step"]), time.process_time()))
+
+    alone.TELL_SECONDS = 0
+    with tempfile.TemporaryDirectory() as folder:
+        alone.train_adapter(spec, model, tokenizer, train, look, Path(folder), report=report)
+    (first, began), (last, ended) = marks[0], marks[-1]
+    told = estimate.estimate(spec, tokens_row=tokens)
+    return {
+        "told": told.memory_bytes,
+        "took": peak_bytes(),
+        "loaded": loaded,
+        "step": (ended - began) / max(1, last - first),
+        "threads": int(os.environ["OMP_NUM_THREADS"]),
+    }
+
+
+def main() -> int:
+    if sys.argv[1:2] == ["--one"]:
+        base, rows, tokens = sys.argv[2].rsplit(":", 2)
+        print(json.dumps(measure(base, int(rows), int(tokens))))
+        return 0
+    worst = 0.0
+    for case in sys.argv[1:] or CASES:
+        done = subprocess.run([sys.executable, __file__, "--one", case], capture_output=True, text=True, check=False)
+        if done.returncode:
+            print(f"{case}: {done.stderr.strip().splitlines()[-1]}")
+            continue
+        one = json.loads(done.stdout.splitlines()[-1])
+        ratio = one["told"] / one["took"]
+        worst = max(worst, abs(ratio - 1))
+        print(
+            f"{case}: told {one['told'] / 1e6:,.0f} MB, took {one['took'] / 1e6:,.0f} MB ({ratio:.2f}; "
+            f"{one['loaded'] / 1e6:,.0f} MB once the base was loaded), {one['step']:.2f} CPU s a step"
+        )
+    print(f"told within {100 * worst:.0f} % (goal {100 * ALLOWED:.0f})")
+    return 0 if worst <= ALLOWED else 1
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))
+    sys.exit(main())

@@ -1,0 +1,124 @@
+"""What is told of each base before it is chosen: by this machine's measured speed, its memory and the person's
+patience."""
+
+import json
+
+import pytest
+
+from lora_hub import use_cases
+from lora_hub.catalogue import bases, machine_speed
+from lora_hub.catalogue.machine_speed import Speed
+from lora_hub.catalogue.tasks import catalogue
+from lora_hub.core.schema import DatasetInfo
+from lora_hub.people import LOCAL
+from lora_hub.training import measure_speed, recipe
+from lora_hub.use_cases import base_marks
+
+SLOW = Speed({128: 2e10, 576: 2e10, 2048: 2e10}, 1e10)
+FAST = Speed({128: 2e11, 576: 2e11, 2048: 2e11}, 1e11)
+MANY = base_marks.Machine(64 * 10**9, FAST)
+SMOL = "HuggingFaceTB/SmolLM2-135M-Instruct"
+
+
+def job(rows: int = 400, effort: str = "balanced", tokens: float = 60) -> base_marks.Job:
+    info = DatasetInfo(fingerprint="", name="", rows=rows, columns=(), format="")
+    return base_marks.Job(catalogue.get_task("sentiment"), info, effort, tokens)
+
+
+def mark(name: str, machine: base_marks.Machine = MANY, **of: object) -> base_marks.BaseMark:
+    return base_marks.mark_base(bases.get_base(name), job(**of), machine)
+
+
+def test_a_measured_machine_is_kept_and_asked_between_what_was_measured(home) -> None:
+    assert machine_speed.read_speed() is None
+    speed = Speed({128: 1e10, 512: 4e10}, 2e10, {}, 0.5)
+    machine_speed.keep_speed(speed)
+    assert machine_speed.read_speed() == speed
+    assert (speed.flops_at(64), speed.flops_at(256), speed.flops_at(5000)) == (1e10, pytest.approx(2e10), 4e10)
+    machine_speed.speed_file().write_text(json.dumps({"speed": {"flops": {"128": -1}, "bytes_second": "x"}}))
+    assert machine_speed.read_speed() is None
+    machine_speed.speed_file().write_text("[")
+    assert machine_speed.read_speed() is None
+
+
+def test_this_machine_is_measured_in_a_moment(monkeypatch) -> None:
+    monkeypatch.setattr(measure_speed, "SECONDS", 0.02)
+    monkeypatch.setattr(measure_speed, "READ_BYTES", 1 << 20)
+    found = measure_speed.measure()
+    assert set(found.flops) == set(measure_speed.WIDTHS) and min(found.flops.values()) > 1e8
+    assert found.bytes_second > 1e8
+
+
+def test_a_faster_machine_trains_sooner_and_a_known_pace_corrects() -> None:
+    base = bases.get_base(SMOL)
+    spec = recipe.make_spec(job().task, base, job().data, {})
+    slow, fast = (recipe.estimate(spec, tokens_row=60, speed=speed) for speed in (SLOW, FAST))
+    assert slow.training == pytest.approx(10 * fast.training, rel=0.05)
+    machine_speed.keep_pace(base, training=(30.0, 10.0), scoring=(5.0, 10.0))
+    pace = machine_speed.read_pace(base)
+    assert (pace.training, pace.scoring, pace.runs) == (3.0, 0.5, 1)
+    told = recipe.estimate(spec, tokens_row=60, speed=FAST, pace=pace)
+    assert (told.training, told.scoring) == pytest.approx((3 * fast.training, fast.scoring / 2))
+    # One run that was a hundred times slower is believed in part, and another base is another matter.
+    machine_speed.keep_pace(base, training=(1000.0, 10.0))
+    assert machine_speed.read_pace(base).training == pytest.approx((3 * machine_speed.MOST_PACE) ** 0.5)
+    assert machine_speed.read_pace(bases.get_base("built-in")).runs == 0
+
+
+def test_the_memory_that_real_runs_took_is_what_is_told() -> None:
+    """Peaks of processes that trained (tests/bench/bench_memory.py): told within 15 %."""
+    for name, rows, tokens, took in TOOK:
+        told = bases.memory_bytes(
+            bases.get_base(name),
+            train=True,
+            batch=rows,
+            length=tokens,
+            precision="fp32",
+            trained=2,
+            with_process=True,
+        )
+        assert told == pytest.approx(took, rel=0.15), (name, rows, tokens)
+
+
+# (base, rows at once, tokens of each, bytes at the most)
+TOOK = (
+    ("built-in", 16, 60, 0.635e9),
+    ("built-in", 32, 400, 1.59e9),
+    (SMOL, 4, 100, 2.09e9),
+    (SMOL, 16, 100, 4.84e9),
+    (SMOL, 8, 300, 6.67e9),
+)
+
+
+def test_a_mark_says_what_does_not_fit_and_what_takes_too_long() -> None:
+    assert mark("built-in").verdict == "fits"
+    assert mark("Qwen/Qwen3-8B", base_marks.Machine(8 * 10**9, FAST)).verdict == "large"
+    slow = mark("Qwen/Qwen3-8B", base_marks.Machine(64 * 10**9, SLOW))
+    assert slow.verdict == "slow" and slow.seconds > 3600 and slow.answer_seconds > 10
+    unmeasured = mark(SMOL, base_marks.Machine(64 * 10**9))
+    assert (unmeasured.verdict, unmeasured.seconds, unmeasured.answer_seconds) == ("unknown", 0, 0)
+    on_gpu = mark("Qwen/Qwen3-8B", base_marks.Machine(80 * 10**9, None, 1e15))
+    assert on_gpu.verdict == "fits" and on_gpu.seconds < 600
+
+
+def test_the_largest_that_speaks_the_language_within_the_patience_is_proposed() -> None:
+    def proposed(language: str, effort: str, machine: base_marks.Machine, **reach: bool) -> str:
+        marks = [base_marks.mark_base(base, job(effort=effort), machine) for base in bases.list_bases()]
+        found = base_marks.propose(marks, [language] if language else [], **reach)
+        return found.id if found else ""
+
+    two_cores = base_marks.Machine(24 * 10**9, Speed({128: 1e11, 576: 1e11, 2048: 1e11}, 3e10))
+    assert proposed("en", "quick", two_cores) == "built-in"
+    assert proposed("fa", "balanced", two_cores) == "built-in"  # nothing else is in reach
+    assert proposed("fa", "balanced", MANY, hub_in_reach=True).startswith("Qwen/")
+    assert proposed("xx", "balanced", MANY, hub_in_reach=True) == ""
+    assert proposed("en", "balanced", base_marks.Machine(24 * 10**9), hub_in_reach=True) == ""
+
+
+def test_what_a_package_brings_is_proposed_to_whoever_sits_here_and_can_wait(home) -> None:
+    machine_speed.keep_speed(Speed({128: 1e11, 576: 1e11, 2048: 1e11}, 3e10))
+    found = use_cases.mark_bases(LOCAL, rows=400, languages=["en"])
+    brought = next(one for one in found.marks if one.place == "package")
+    assert brought.id == "SmolLM2-135M-Instruct" and brought.verdict == "fits" and found.is_measured
+    assert found.proposed == brought
+    assert use_cases.mark_bases(LOCAL, rows=400, languages=["en"], effort="quick").proposed.id == "built-in"
