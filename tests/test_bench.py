@@ -85,19 +85,10 @@ def test_a_goal_is_told_with_its_verdict(tmp_path, capsys, monkeypatch) -> None:
     assert "8 of 8 rows changed, all for the better" in said and "52 scored  met" in said
 
 
-def test_training_seconds_leave_out_nothing_of_ours() -> None:
-    """From turning to training (before the trainer is made) to what comes after it (after the best checkpoint was taken
-    up)."""
-    phases = [
-        (1.0, "loading the base"),
-        (3.0, "training"),
-        (5.5, "training"),
-        (9.0, "training"),
-        (11.0, "scoring the base"),
-    ]
-    events = [SimpleNamespace(kind="progress", at=at, data={"phase": phase}) for at, phase in phases]
-    events.insert(3, SimpleNamespace(kind="metric", at=6.0, data={"step": 3, "loss": 1.0}))
-    assert load("bench_train").training_seconds(events) == 8.0
+def test_a_process_is_measured_with_what_it_says() -> None:
+    script = 'import sys; print("loading"); print("{" + sys.argv[1] + ": 1.5}"); sum(range(3_000_000))'
+    took = load("bench_train").measure(script, '"train"')
+    assert took["train"] == 1.5 and 0 < took["whole"] < took["wall"] + 1 and 5 < took["peak"] < 1000
 
 
 def quality_line(recipe: str, seed: int, scores: str, task: str = "spam") -> dict:

@@ -60,14 +60,22 @@ def can_pack(model: PreTrainedModel, cache: Any) -> bool:
     return config.model_type in PACKED and config._attn_implementation in ("sdpa", "eager") and can_join(cache)
 
 
-def packed_mask(prompts: torch.Tensor, trees: Sequence[LabelTree], dtype: torch.dtype) -> torch.Tensor:
+def packed_mask(
+    prompts: torch.Tensor, trees: Sequence[LabelTree], dtype: torch.dtype, known: int | None = None
+) -> torch.Tensor:
     """The mask of trees behind their prompts, [rows, 1, nodes, width + nodes], added to attention: 0 where a node may
-    look.
-    prompts: [rows, width], 1 where a token is. A tree is padded with nodes that see themselves."""
+    look. known: columns that were read before; those behind them then come first: [rows, 1, width - known + nodes,
+    width + nodes]. prompts: [rows, width], 1 where a token is. A tree is padded with nodes that see themselves."""
     most = max(len(tree.tokens) for tree in trees)
     sees = torch.eye(most, dtype=torch.bool).repeat(len(trees), 1, 1)
     for row, tree in enumerate(trees):
         sees[row, : len(tree.tokens), : len(tree.tokens)] = tree.sees
     seen = torch.cat([prompts.bool()[:, None, :].expand(-1, most, -1), sees.to(prompts.device)], dim=2)
+    if known is not None:
+        columns = torch.arange(prompts.shape[1] + most, device=prompts.device)
+        asking = columns[known : prompts.shape[1], None]
+        real = torch.nn.functional.pad(prompts.bool(), (0, most))[:, None]
+        # padding sees itself: a softmax over nothing is no number
+        seen = torch.cat([(real & (columns <= asking)) | (columns == asking), seen], dim=1)
     mask = torch.zeros(seen.shape, dtype=dtype, device=prompts.device)
     return mask.masked_fill_(~seen, torch.finfo(dtype).min)[:, None]

@@ -15,6 +15,7 @@ from itertools import pairwise
 
 import torch
 
+from lora_hub.answering.at_once import most_logits, score_at_once
 from lora_hub.answering.exam_work import FIRST_WAVE
 from lora_hub.answering.kv_cache import copy_cache
 from lora_hub.answering.label_tree import LabelTree, can_pack, packed_mask, plant
@@ -37,8 +38,6 @@ from lora_hub.core.errors import DataError
 from lora_hub.core.messages import _
 from lora_hub.core.schema import Calibration
 
-# Bytes of logits at once, by device: little enough to fit beside a base.
-LOGITS_BYTES = {"cpu": 128 << 20, "cuda": 1 << 30}
 # By device: tokens in one forward from which on more of them are hardly faster, and how many times its shortest prompt
 # the longest may be from there on. A CPU is busy early, and padding costs it as much as tokens do.
 _BUSY_TOKENS = {"cpu": (512, 1.2), "cuda": (768, 1.25)}
@@ -117,8 +116,11 @@ def score_labels(
             return None
         batch = batches.pop()
         try:
-            read = read_prompts(stack, plan.select(batch), [rows[i].ids for i in batch], pad, shared=shared)
-            found = _Continued(stack, plan, rows, batch, read, budget, pad).score(all_exact)
+            choices = [rows[i].choices for i in batch]
+            found = score_at_once(stack, plan.select(batch), [rows[i].ids for i in batch], choices, shared, budget, pad)
+            if found is None:
+                read = read_prompts(stack, plan.select(batch), [rows[i].ids for i in batch], pad, shared=shared)
+                found = _Continued(stack, plan, rows, batch, read, budget, pad).score(all_exact)
         except torch.OutOfMemoryError as error:
             torch.cuda.empty_cache()
             if len(batch) == 1:
@@ -155,8 +157,7 @@ class _Continued:
             pad,
         )
         self._rows = [rows[i] for i in batch]
-        config = stack.model.config.get_text_config(decoder=True)
-        self._most_logits = LOGITS_BYTES.get(stack.model.device.type, LOGITS_BYTES["cpu"]) // (4 * config.vocab_size)
+        self._most_logits = most_logits(stack)
         logs = read.logits.log_softmax(-1)
         self._firsts = [logs[i, [ids[0] for ids in row.choices]].double().tolist() for i, row in enumerate(self._rows)]
 

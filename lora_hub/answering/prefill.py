@@ -16,6 +16,7 @@ import torch
 from transformers import PreTrainedModel
 
 from lora_hub.answering.kv_cache import can_join
+from lora_hub.answering.label_tree import LabelTree, packed_mask
 from lora_hub.answering.routing import Plan
 from lora_hub.answering.stack import AdapterStack
 from lora_hub.core.errors import BaseError, DataError
@@ -77,6 +78,39 @@ def read_prompts(
     return ReadPrompts(
         out.logits[:, -1].float(), mask, positions[:, -1:], getattr(out, "past_key_values", None) if use_cache else None
     )
+
+
+def read_with_trees(
+    stack: AdapterStack,
+    plan: Plan,
+    prompts: list[list[int]],
+    trees: list[LabelTree],
+    pad: int,
+    shared: SharedBeginnings,
+) -> torch.Tensor:
+    """One forward over prompts and, behind each, the tree of its labels. Returns logits [rows, 1 + most nodes,
+    vocabulary]: of what comes after the prompt, and after each node."""
+    device = stack.model.device
+    width, most = max(map(len, prompts)), max(len(tree.tokens) for tree in trees)
+    mask = torch.tensor([[0] * (width - len(ids)) + [1] * len(ids) for ids in prompts], device=device)
+    known = _known_columns(plan, prompts, shared)
+    ids = [
+        [*([pad] * (width - len(ids)) + ids)[known:], *tree.tokens, *[pad] * (most - len(tree.tokens))]
+        for ids, tree in zip(prompts, trees, strict=True)
+    ]
+    positions = (mask.cumsum(-1) - 1).clamp_(min=0)
+    depths = torch.tensor([tree.depths + [0] * (most - len(tree.depths)) for tree in trees], device=device)
+    options: dict[str, Any] = {
+        "attention_mask": packed_mask(mask, trees, stack.model.dtype, known),
+        "position_ids": torch.cat([positions[:, known:], positions[:, -1:] + 1 + depths], dim=1).clamp_(
+            max=context_length(stack) - 1
+        ),
+        "past_key_values": _copy_beginnings(shared, plan, prompts, known, device) if known else None,
+        "use_cache": bool(known),
+    }
+    with torch.no_grad(), stack.use(plan):
+        out = stack.model(input_ids=torch.tensor(ids, device=device), **options, **keep_logits(stack.model, 1 + most))
+    return out.logits[:, -1 - most :]
 
 
 def share_beginnings(stack: AdapterStack, plan: Plan, prompts: list[list[int]], pad: int) -> SharedBeginnings | None:

@@ -11,7 +11,7 @@ import transformers
 from persian import refused
 from tiny_bases import BASE, CONFIGS, END, build, load_with_peft, save_adapter
 
-from lora_hub.answering import label_tree, likelihood, loading, questions
+from lora_hub.answering import at_once, label_tree, likelihood, loading, questions
 from lora_hub.answering.calibration import fit_calibration
 from lora_hub.answering.likelihood import LabelRow, label_tokens, score_labels
 from lora_hub.answering.stack import AdapterStack
@@ -176,6 +176,21 @@ def test_what_prompts_have_in_common_is_read_once(llama):
     close(found, rows, models)
 
 
+def test_a_few_labels_are_read_with_their_prompt(llama):
+    """One forward for what prompts have in common, and one for all else; of many labels, those in the race alone."""
+    stack, models = llama
+    begin, of = tokens(20, 9), {count: some_labels(count, 3) for count in (3, 5, 12)}
+    for counts, forwards in (((3, 5), 2), ((3, 12), 4)):
+        rows = [LabelRow(begin + tokens(2 + i % 4, i), NAMES[i % 3], of[counts[i % 2]]) for i in range(9)]
+        seen = []
+        watch = stack.model.register_forward_pre_hook(lambda *_: seen.append(1))
+        found = score_labels(stack, rows, 0)
+        watch.remove()
+        assert len(seen) == forwards
+        if 12 not in counts:
+            close(found, rows, models)
+
+
 def test_of_many_labels_only_those_in_the_race_are_read_to_the_end(llama):
     """84 labels: those that can still win, and whatever chance can be seen, are exact; the rest is at most what was
     left possible."""
@@ -196,7 +211,7 @@ def test_of_many_labels_only_those_in_the_race_are_read_to_the_end(llama):
 
 def test_memory_is_bounded_by_rows_and_by_logits(llama, monkeypatch):
     stack, models = llama
-    monkeypatch.setitem(likelihood.LOGITS_BYTES, "cpu", 4 * tiny_bases.VOCABULARY * 20)
+    monkeypatch.setitem(at_once.LOGITS_BYTES, "cpu", 4 * tiny_bases.VOCABULARY * 20)
     rows = [LabelRow(tokens(6 + i, i), NAMES[i % 3], some_labels(20, 6)) for i in range(4)]
     shapes = []
     watch = stack.model.register_forward_pre_hook(lambda m, a, k: shapes.append(k["input_ids"].shape), with_kwargs=True)
