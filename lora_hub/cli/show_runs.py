@@ -7,6 +7,8 @@ from lora_hub.cli.screen import Part, Said, Table
 from lora_hub.cli.show_answers import show_comparison
 from lora_hub.cli.text import score_table, units_of, verdict
 from lora_hub.core.messages import Message, _, joined
+from lora_hub.core.schema import PairedComparison
+from lora_hub.core.verdicts import told_forgotten
 from lora_hub.runs import run_phases, run_states
 
 CANCELLING, NEWER = _("cancelling"), _("newer version")
@@ -148,11 +150,14 @@ def show_result(result: dict[str, Any], *, is_good: bool = True) -> list[Part]:
 
 
 def _verdicts(result: dict[str, Any]) -> list[Part]:
-    """What the paired tests say: against the base, and against the adapter that the run goes on from."""
+    """What the paired tests say: against the base, against the adapter that the run goes on from, and on general
+    questions."""
     parts: list[Part] = [*verdict(result.get("comparison"))]
     if result.get("parent"):
         parts.append(_("It goes on from {name}.", name=result["parent"]["name"]))
         parts += verdict(result["parent_comparison"])
+    if result.get("general"):
+        parts.append(told_forgotten(PairedComparison(**result["general"])))
     return parts
 
 

@@ -355,10 +355,9 @@ class Folding:
             counts["metrics"] = {
                 who: {name: Score(**score) for name, score in scores.items()} for who, scores in data["metrics"].items()
             }
-        if data.get("comparison"):
-            counts["comparison"] = PairedComparison(**data["comparison"])
-        if data.get("parent_comparison"):
-            counts["parent_comparison"] = PairedComparison(**data["parent_comparison"])
+        for key in ("comparison", "parent_comparison", "general"):
+            if data.get(key):
+                counts[key] = PairedComparison(**data[key])
         self._now |= counts
         if data.get("note"):
             said = read_message(data, "note")

@@ -237,7 +237,8 @@ class Run(Noun):
     is queued behind others. cancelling: a person cancelled it, at cancel_asked (UTC seconds), and it has not
     confirmed that yet. stopped: why it ended before its last step: "patience", "learnt", or "". comparison: adapter
     against base on the same rows; None before the evaluation, and for runs from before comparisons existed.
-    parent_comparison: the same against the adapter that it goes on from.
+    parent_comparison: the same against the adapter that it goes on from. general: adapter against base on
+    the general set, below zero what it forgot.
     file_rows = train_rows + validation_rows + eval_rows + left_out, if no test file is scored. logs: the runs whose
     folders hold its log ("": its own). last_event: time of the last event, UTC seconds. most_seconds: the limit of
     training time in an attempt; 0: none. end_unread: the last line of its history cannot be read. is_newer: damaged
@@ -284,6 +285,7 @@ class Run(Noun):
     metrics: dict[str, Scores] = {}
     comparison: PairedComparison | None = None
     parent_comparison: PairedComparison | None = None
+    general: PairedComparison | None = None
     best_step: int = 0
     notes: tuple[Message, ...] = ()
     mode: str = ""

@@ -12,6 +12,8 @@ from lora_hub.core.setting import Setting
 from lora_hub.core.task_nouns import BaseModel, DatasetInfo, Task
 
 SPEC_VERSION = 1
+# A base with fewer parameters answers the general questions in a second or two on a CPU.
+QUICKLY_ASKED = 20_000_000
 Effort = Literal["quick", "balanced", "thorough"]
 EFFORTS: tuple[Effort, ...] = get_args(Effort)
 
@@ -174,6 +176,21 @@ class TrainSpec(Noun):
             _("Rows of rare labels are trained on more often; auto: where a label is much rarer than the others."),
         ),
     ] = "off"
+    replay: Annotated[
+        int,
+        Field(ge=0, le=100),
+        Setting(
+            _("Keep what it knows"),
+            _("So many of the base's own answers are mixed into the rows, so that it forgets less; 0: none."),
+        ),
+    ] = 0
+    general: Annotated[
+        Literal["auto", "on", "off"],
+        Setting(
+            _("What was forgotten"),
+            _("Base and adapter answer 80 general questions after the training; auto: where that takes seconds."),
+        ),
+    ] = "auto"
     held_out: Annotated[
         float, Field(gt=0, lt=0.9), Setting(_("Held-out share"), _("Share of the rows never trained on."))
     ] = 0.2
@@ -225,6 +242,11 @@ class TrainSpec(Noun):
     def count_steps(self, rows: int) -> int:
         """Steps of a training on that many rows; the last step of an epoch takes the remainder."""
         return self.steps or max(1, round(self.epochs * math.ceil(rows / self.batch)))
+
+    @property
+    def asks_general(self) -> bool:
+        """Whether base and adapter answer the general questions after the training."""
+        return self.general == "on" or (self.general == "auto" and 0 < self.base.parameters < QUICKLY_ASKED)
 
     def look_every(self, steps: int) -> int:
         """Steps between two validations, in a training of that many steps."""

@@ -91,3 +91,25 @@ def _changes(found: PairedComparison) -> Message:
         if found.better
         else _("{changed}, all for the worse", changed=changed)
     )
+
+
+def told_forgotten(found: PairedComparison) -> Message:
+    """What an adapter forgot of what its base knows, on general questions."""
+    figures = _(
+        "general questions: {score:.1f} % against the base's {other:.1f} %, {difference:+.1f} points, 95 % interval "
+        "{low:+.1f} to {high:+.1f}, {rows}",
+        score=found.adapter,
+        other=found.base,
+        difference=found.difference,
+        low=found.low,
+        high=found.high,
+        rows=_n("{count:,} row", "{count:,} rows", count=found.rows),
+    )
+    said = (
+        _("It forgot some of what the base knows ({figures}).")
+        if found.high < 0
+        else _("It knows more than the base ({figures}).")
+        if found.low > 0
+        else _("That it forgot something cannot be told ({figures}).")
+    )
+    return said.filled({"figures": figures})

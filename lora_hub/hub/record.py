@@ -116,12 +116,14 @@ def make_record(
     calibrations: dict[str, Calibration] | None = None,
     examples_shown: int = 0,
     parent_comparison: PairedComparison | None = None,
+    general: PairedComparison | None = None,
 ) -> dict[str, Any]:
     """The record of a run. scores: {"base": ..., "adapter": ...} in per cent. counts: what became of
     every row (`run_data.count_rows`). comparison: adapter against base on the same rows. asking: what `exam.asking`
     says. calibrations: of whom there is one, so that whoever asks again gets the same label. examples_shown: how many
     examples stood before the question of "base_examples". parent_comparison: against the adapter that it goes on
-    from."""
+    from. general: against the base on general
+    questions."""
     record = {
         "version": RECORD_VERSION,
         "run": run_id,
@@ -140,6 +142,7 @@ def make_record(
         "metrics": {who: {name: score.model_dump() for name, score in of.items()} for who, of in scores.items()},
         "comparison": comparison.model_dump(mode="json") if comparison else None,
         **({"parent_comparison": parent_comparison.model_dump(mode="json")} if parent_comparison else {}),
+        **({"forgotten": general.model_dump(mode="json")} if general else {}),
         "calibrations": {who: of.model_dump(mode="json") for who, of in (calibrations or {}).items()},
         "examples_shown": examples_shown,
         "best_step": best_step,

@@ -140,6 +140,11 @@ def _train(members: Sequence[Member]) -> None:
     if not open_members:
         return
     model = loading.load_base(first.base, precision=first.precision, quantization=first.quantization)
+    for one in open_members:
+        one.do(lambda one=one: one.replay(model, tokenizer, one.prepared))
+    open_members = [one for one in open_members if one.goes_on]
+    if not open_members:
+        return
     trained: dict[str, Any] = {}
     # One that tries several settings fills the stack by itself, when its turn to be scored has come.
     if alone := [one for one in open_members if not one.spec.sweep]:

@@ -66,7 +66,8 @@ def run_details(run: Run, missing: Message | None = None) -> dict[str, Any]:
 
 def run_result(run: Run) -> dict[str, Any]:
     """The keys of `train`: run, state, adapter, revision, base, seconds, the rows (file_rows = train_rows +
-    validation_rows + eval_rows + left_out), metrics, comparison, notes, stopped (why before the last step: "patience",
+    validation_rows + eval_rows + left_out), metrics, comparison, general (against the base on general
+    questions: what was forgotten), notes, stopped (why before the last step: "patience",
     "learnt" or "")."""
     folder = str(store.run_folder(run.id) / run.adapter_folder) if run.adapter_folder else ""
     return {
@@ -83,6 +84,7 @@ def run_result(run: Run) -> dict[str, Any]:
         "left_out": run.left_out,
         "metrics": {who: {name: score.model_dump() for name, score in of.items()} for who, of in run.metrics.items()},
         "comparison": run.comparison.model_dump(mode="json") if run.comparison else None,
+        "general": run.general.model_dump(mode="json") if run.general else None,
         **_parent_json(run),
         "notes": list(run.notes),
         "stopped": run.stopped,

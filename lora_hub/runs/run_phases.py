@@ -133,6 +133,17 @@ PHASES = {
             _("It is trained. The adapter answers the rows that the base has answered; then the result stands here."),
         ),
         Phase(
+            _("asking the base what it knows"),
+            _(
+                "Its own answers are mixed into the rows, so that less is forgotten. They are kept for the next "
+                "training."
+            ),
+        ),
+        Phase(
+            _("asking general questions"),
+            _("It is trained and scored. Base and adapter answer general questions, to see what was forgotten."),
+        ),
+        Phase(
             _("publishing"),
             _(
                 "It is trained and scored, and its files go to the Hub. The adapter stays in the run's folder whatever "

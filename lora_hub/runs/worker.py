@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 from lora_hub.catalogue import bases
 from lora_hub.core import run_lock, store
 from lora_hub.core.errors import LoraHubError
-from lora_hub.core.messages import _
+from lora_hub.core.messages import _, _n
 from lora_hub.core.processes import set_environment
-from lora_hub.core.schema import ADAPTER, BASE, BASE_EXAMPLES, PARENT, RunState, Task
+from lora_hub.core.schema import ADAPTER, BASE, BASE_EXAMPLES, PARENT, PairedComparison, RunState, Task
 from lora_hub.evaluation.minimum import below_minimum
 from lora_hub.hub import adapter_config, endpoint, make_record
 from lora_hub.runs import run_rows, run_states
@@ -111,11 +111,55 @@ class Worker(Owner):
         self.phase("loading the base")
         model = loading.load_base(self.spec.base, precision=self.spec.precision, quantization=self.spec.quantization)
         goes_on = any((self.folder / store.CHECKPOINTS).glob("*"))
+        self.replay(model, tokenizer, prepared)
         trained = self.train(model, tokenizer, prepared)
         began = time.monotonic()
         self.examine(AdapterStack(model, self.spec.base), tokenizer, prepared, trained)
         if not goes_on and model.device.type == "cpu":
             learn_pace(self.spec, prepared, trained, time.monotonic() - began)
+
+    def replay(self, model: Any, tokenizer: Any, prepared: Prepared) -> None:
+        """Mixes the base's own answers into the rows to train on, where the spec says so."""
+        if not self.spec.replay:
+            return
+        from lora_hub.training import replay
+
+        self.phase(name := "asking the base what it knows")
+        rows = replay.own_answers(
+            model,
+            tokenizer,
+            self.spec.base,
+            self.spec.replay,
+            max_length=self.spec.max_length,
+            progress=lambda done, total: self.part(name, done, total),
+            cancelled=self.cancelled,
+        )
+        self.check_cancelled()
+        prepared.train = replay.with_replay(prepared.train, rows)
+        self.note(
+            _n(
+                "{count:,} answer of the base itself is trained on beside the rows, so that less is forgotten.",
+                "{count:,} answers of the base itself are trained on beside the rows, so that less is forgotten.",
+                count=len(rows),
+            )
+        )
+
+    def forgotten(self, stack: Any, tokenizer: Any) -> PairedComparison | None:
+        """The adapter against its base on the general questions; None where they are not asked. Raises Cancelled."""
+        if not self.spec.asks_general:
+            return None
+        from lora_hub.evaluation import general
+
+        self.phase(name := "asking general questions")
+        found = general.measure_forgotten(
+            stack,
+            tokenizer,
+            self.run_id,
+            progress=lambda done, total: self.part(name, done, total),
+            cancelled=self.cancelled,
+        )
+        self.check_cancelled()
+        return found
 
     @property
     def parent(self) -> Path | None:
@@ -244,6 +288,7 @@ class Worker(Owner):
                 progress=lambda done, total: self.part(who, done, total),
                 cancelled=self.cancelled,
             )
+            forgotten = None if found is None else self.forgotten(stack, tokenizer)
         finally:
             for name in (self.run_id, before) if before else (self.run_id,):
                 stack.detach(name)  # the next of several finds the base alone
@@ -264,11 +309,11 @@ class Worker(Owner):
             calibrations=found.calibrations,
             examples_shown=len(found.shown),
             parent_comparison=found.over_parent,
+            general=forgotten,
         )
         store.write_json(trained.folder / adapter_config.RECORD_FILE, made)
-        compared = {"comparison": found.comparison.model_dump(mode="json")}
-        if found.over_parent is not None:
-            compared["parent_comparison"] = found.over_parent.model_dump(mode="json")
+        tests = {"comparison": found.comparison, "parent_comparison": found.over_parent, "general": forgotten}
+        compared = {name: one.model_dump(mode="json") for name, one in tests.items() if one is not None}
         self.report("exam", **prepared.counts, metrics=metrics, **compared)
         self.report("adapter", folder=store.ADAPTER, best_step=trained.best_step, stopped=trained.stopped)
 

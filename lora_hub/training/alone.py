@@ -19,9 +19,9 @@ from lora_hub.core.messages import _
 from lora_hub.core.schema import TrainSpec
 from lora_hub.data.prompts.prepare import Encoded
 from lora_hub.training import checkpoints
-from lora_hub.training.even_labels import even_labels
 from lora_hub.training.going_on import begin_with
 from lora_hub.training.meter import Meter, norm_told
+from lora_hub.training.passes import count_rows, rows_of_pass
 from lora_hub.training.patience import Patience
 from lora_hub.training.trainer_settings import (
     MAX_GRAD_NORM,
@@ -85,7 +85,7 @@ def train_adapter(
     from lora_hub.training.fast_layers import fast_layers
     from lora_hub.training.shared_reading import read_together
 
-    total = spec.count_steps(len(train.rows))
+    total = spec.count_steps(count_rows(train))
     last = checkpoints.find_last(folder / store.CHECKPOINTS)
     if last is not None and (over := last.why_over(total, spec.patience)) is not None:
         return _as_it_ended(last, total, over, folder, report, cancelled)
@@ -123,7 +123,7 @@ def train_adapter(
             trainer = SFTTrainer(
                 model=model,
                 args=config,
-                train_dataset=Dataset.from_list(labelled(even_labels(spec, train))),
+                train_dataset=Dataset.from_list(labelled(rows_of_pass(spec, train))),
                 eval_dataset=Dataset.from_list(labelled(validation)),
                 processing_class=tokenizer,
                 peft_config=make_lora_config(spec),

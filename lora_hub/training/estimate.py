@@ -33,6 +33,9 @@ ADAPTER_SHARE, MEASURED_STEP = 0.1, 0.01
 ASKED, ANSWER, AT_ONCE = 60, 40, 8
 # Seconds that an answer and a token of its text cost beside their FLOPs.
 ANSWERED, WRITTEN = 0.008, 0.002
+# Tokens of one of the base's own answers with its prompt, and of the general questions with all their choices, asked
+# twice.
+REPLAYED, GENERAL = 60, 2 * 80 * 35
 # A rented machine: seconds until it runs, bytes a second that a base comes down with, cores beyond which a CPU gains
 # nothing.
 BOOT, DOWNLOAD, CPU_CORES = 180.0, 100e6, 16
@@ -199,7 +202,7 @@ def _parameters(spec: TrainSpec) -> int:
 
 
 def _steps(spec: TrainSpec) -> int:
-    return spec.count_steps(_trained(spec))
+    return spec.count_steps(_trained(spec) + spec.replay)
 
 
 def _trained(spec: TrainSpec) -> int:
@@ -235,8 +238,13 @@ def _scoring_seconds(spec: TrainSpec, tokens_row: float, rates: _Rates) -> float
         tokens_row=tokens_row,
         context=spec.base.context,
     )
-    through = exam.read / rates.reading + exam.written / rates.writing
-    return 2 * _parameters(spec) * through + ANSWERED * exam.rows + WRITTEN * exam.written
+    read, written = exam.read, exam.written
+    if spec.replay:  # asked before the training; what they take in a step is counted there
+        read, written = read + spec.replay * REPLAYED // 3, written + spec.replay * REPLAYED
+    if spec.asks_general:
+        read += GENERAL
+    through = read / rates.reading + written / rates.writing
+    return 2 * _parameters(spec) * through + ANSWERED * exam.rows + WRITTEN * written
 
 
 def _swept(settings: int) -> float:

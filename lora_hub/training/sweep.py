@@ -25,6 +25,7 @@ from lora_hub.data.prompts.prepare import Encoded
 from lora_hub.training import together
 from lora_hub.training.alone import Report, Trained
 from lora_hub.training.candidates import make_candidates
+from lora_hub.training.passes import count_rows
 from lora_hub.training.task_training import TaskTraining
 
 FOLDER = "sweep"
@@ -123,7 +124,7 @@ def train_sweep(
     places = [folder / store.CHECKPOINTS / FOLDER / str(number) for number in range(len(specs))]
     for place in places:
         place.mkdir(parents=True, exist_ok=True)
-    steps = spec.count_steps(len(train.rows))
+    steps = spec.count_steps(count_rows(train))
     race = Race(places, steps, lambda number, step: report("sweep", number=number, dropped=step))
     looks = tuple(race.rungs)
     for number, one in enumerate(specs):

@@ -15,6 +15,7 @@ from lora_hub.core.schema import TrainSpec
 from lora_hub.data.prompts.prepare import Encoded
 from lora_hub.hub import adapter_config
 from lora_hub.training.going_on import as_pairs, as_tensors, parent_pairs
+from lora_hub.training.passes import count_rows
 from lora_hub.training.patience import Patience
 from lora_hub.training.trainable import Pairs, Start
 from lora_hub.training.trainer_settings import make_lora_config, missing_layers_told
@@ -76,7 +77,7 @@ class TaskTraining:
 
     def plan(self) -> None:
         """Derives the number of steps, as train.train_adapter does."""
-        self.steps = self.spec.count_steps(len(self.train.rows))
+        self.steps = self.spec.count_steps(count_rows(self.train))
         self.patience = Patience(self.spec.patience)
 
 

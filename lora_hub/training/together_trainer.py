@@ -20,7 +20,7 @@ from trl import SFTTrainer
 
 from lora_hub.core.spec_fields import for_trainer
 from lora_hub.data.prompts.prepare import Encoded
-from lora_hub.training.even_labels import even_labels
+from lora_hub.training.passes import rows_of_pass
 from lora_hub.training.task_training import TaskTraining
 from lora_hub.training.together_watch import Watch
 from lora_hub.training.trainable import TrainableStack
@@ -144,7 +144,7 @@ class TogetherTrainer(SFTTrainer):
 
     def _loader(self, task: TaskTraining, rows: Encoded, batch: int, *, shuffled: bool) -> Any:
         """The same loader that the task would have alone."""
-        dataset = Dataset.from_list(labelled(even_labels(task.spec, rows) if shuffled else rows))
+        dataset = Dataset.from_list(labelled(rows_of_pass(task.spec, rows) if shuffled else rows))
         loader = self._get_dataloader(
             dataset,
             "Training" if shuffled else "Evaluation",

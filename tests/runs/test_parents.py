@@ -10,6 +10,7 @@ from test_run_folders import make_run, make_spec, started
 
 from lora_hub import runs, use_cases
 from lora_hub.catalogue.tasks import catalogue
+from lora_hub.cli import show_runs
 from lora_hub.core import store
 from lora_hub.core.errors import AdapterError, LoraHubError, SpecError
 from lora_hub.core.schema import LoraSpec, PairedComparison, Parent, Score, TrainSpec
@@ -19,6 +20,7 @@ from lora_hub.hub.record import make_record
 from lora_hub.people import LOCAL
 from lora_hub.runs import parents, run_json
 from lora_hub.runs.jobs import job_parcel
+from lora_hub.ui.render.runs import render_runs
 
 TASK = template.freeze_labels(catalogue.get_task("spam"), ["ham", "spam"])
 
@@ -141,3 +143,36 @@ def test_card_and_json_tell_of_it(home: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
     assert f"{job_parcel.folder_of(run_id)}/parent/adapter_config.json" in job_parcel.pack_run(run)
+
+
+def test_a_run_that_goes_on_tells_both_comparisons_and_what_was_forgotten(home: Path, tmp_path: Path) -> None:
+    """The real process's work, here: three steps from an adapter of random numbers, with replay."""
+    from tiny_bases import save_adapter
+
+    from lora_hub.answering import loading
+    from lora_hub.runs.worker import Worker
+
+    run_id = finished_run()
+    folder = store.run_folder(run_id) / "adapter"
+    base = runs.find_parent(run_id).base
+    save_adapter(loading.load_base(base), folder, r=4, lora_alpha=8, strength=0.05)
+    parent = use_cases.find_parent(LOCAL, run_id)
+    asked = {"steps": 3, "evaluations": 1, "replay": 4, "batch": 4}
+    spec = plan(tmp_path, parent, overrides=asked).spec
+    made = store.create_run(spec)
+    parents.bring(spec.parent, store.run_folder(made))
+    assert Worker(made).run() == 0, store.read_log(made)
+    run = runs.refresh_run(made)
+    assert set(run.metrics) >= {"base", "parent", "adapter"} and run.parent_comparison.against == "parent"
+    assert run.general.rows == 80
+    assert any("answers of the base itself" in note.en for note in run.notes)
+    record = json.loads((store.run_folder(made) / "adapter" / "lora_hub.json").read_text())
+    assert record["spec"]["parent"]["run"] == run_id and record["forgotten"]["rows"] == 80
+    assert "What it forgot: of 80 general questions" in render_card(record, "lora-hub/spam")
+    found = runs.read_held_out(made)
+    assert found.missing is None and {"base", "parent", "adapter"} <= set(found.rows[0].answers)
+    assert not (store.run_folder(made) / store.PARENT).exists()
+    for language, words in {"en": "from which it goes on", "fa": "در برابر"}.items():
+        shown = render_runs.result(run, language)
+        assert words in shown and run_id in shown
+    assert any("general questions" in str(part) for part in show_runs.show_result(run_json.run_result(run)))

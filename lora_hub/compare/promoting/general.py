@@ -1,63 +1,22 @@
-"""The general set: short questions that a base answers before it is trained, by which is told what an adapter forgot.
+"""The general set (`evaluation/general`), asked of models that are loaded as they are needed.
 
-    answers = answer_general(bases, pane)           one Answer a question of `general_set()`
-    compare_general(ours, theirs)                   PairedComparison on the same questions
-
-Each question has its own few answers to choose from, and a model is right where the right one is the likeliest as a
-whole: so small bases can be scored that write nothing yet. Base and adapter are asked in the same plain words, without
-any task's template: what is measured is what the weights still know.
+answers = answer_general(bases, pane)           one Answer a question of `general_set()`
 """
 
-import functools
-import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
 from lora_hub.compare.loaded_bases import LoadedBases
 from lora_hub.compare.panes import Pane
 from lora_hub.compare.test_sets import answer_once
-from lora_hub.core.schema import Answer, PairedComparison, Task, Text2
+from lora_hub.core.schema import Answer
 
-FILE = Path(__file__).with_name("general.yaml")
-METRIC = "accuracy"
-
-
-@dataclass(frozen=True)
-class GeneralQuestion:
-    """language: "en" or "fa". kind: "fact", "arithmetic", "copy" or "instruction". choices: in an order that tells
-    nothing."""
-
-    language: str
-    kind: str
-    text: str
-    right: str
-    choices: tuple[str, ...]
-
-
-@functools.cache
-def _read() -> dict[str, Any]:
-    import yaml
-
-    return yaml.safe_load(FILE.read_text(encoding="utf-8"))
-
-
-@functools.cache
-def general_set() -> tuple[GeneralQuestion, ...]:
-    """All of it, in the file's order."""
-    return tuple(
-        GeneralQuestion(
-            row["language"], row["kind"], row["question"], row["right"], tuple(sorted([row["right"], *row["wrong"]]))
-        )
-        for row in _read()["questions"]
-    )
-
-
-@functools.cache
-def general_fingerprint() -> str:
-    """Names this very set: 16 hex digits of the sha256 of its file."""
-    return hashlib.sha256(FILE.read_bytes()).hexdigest()[:16]
+# what it is made of stands where the exam asks it, too
+from lora_hub.evaluation.general import METRIC as METRIC
+from lora_hub.evaluation.general import compare_general as compare_general
+from lora_hub.evaluation.general import forgets as forgets
+from lora_hub.evaluation.general import general_fingerprint as general_fingerprint
+from lora_hub.evaluation.general import general_set as general_set
+from lora_hub.evaluation.general import put_general
 
 
 def answer_general(
@@ -86,42 +45,8 @@ def _ask(
         if found is None:
             return None
         loaded, (name,) = found
-        asked = _put(loaded.tokenizer_of(pane), name)
+        asked = put_general(loaded.tokenizer_of(pane), name)
         answers = questions.answer_all(
             loaded.stack, loaded.tokenizer, asked, max_new_tokens=1, progress=progress, cancelled=cancelled
         )
     return None if any(answer.finish == "cancelled" for answer in answers) else answers
-
-
-def _put(tokenizer: Any, adapter: str) -> list[Any]:
-    """The questions, each with its own choices, in the set's order."""
-    from lora_hub.answering import questions
-
-    tasks = {
-        language: Task(
-            id="general", title=Text2(en="General"), instruction=Text2(en=""), output="labels", template=words
-        )
-        for language, words in _read()["words"].items()
-    }
-    return [
-        questions.put(tokenizer, tasks[one.language], [{"text": one.text}], adapter=adapter, labels=one.choices)[0]
-        for one in general_set()
-    ]
-
-
-def compare_general(ours: Sequence[Answer], theirs: Sequence[Answer]) -> PairedComparison:
-    """Ours against theirs, on the same questions: below zero is what ours forgot."""
-    from lora_hub.evaluation import metrics
-
-    return metrics.compare_answers(
-        METRIC, [answer.text for answer in ours], [answer.text for answer in theirs], _right()
-    )
-
-
-def forgets(found: PairedComparison, limit: float) -> bool:
-    """Whether more than `limit` points are lost for sure: the whole interval lies below."""
-    return found.high < -limit
-
-
-def _right() -> list[str]:
-    return [one.right for one in general_set()]

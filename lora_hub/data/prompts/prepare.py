@@ -32,11 +32,13 @@ class Example:
 
 @dataclass(frozen=True)
 class Encoded:
-    """Rows as token ids. completion_mask: 1 where a token is trained on. too_long: table rows left out."""
+    """Rows as token ids. completion_mask: 1 where a token is trained on. too_long: table rows left out. replayed: rows
+    beside them that are nobody's data: the base's own answers, trained on as well."""
 
     rows: list[dict[str, list[int]]]
     examples: list[Example]
     too_long: list[int] = field(default_factory=list)
+    replayed: list[dict[str, list[int]]] = field(default_factory=list)
 
     @property
     def trained_tokens(self) -> int:

@@ -33,6 +33,9 @@ def command(spec: TrainSpec, repo_id: str) -> str:
         + _option("--base", base)
         + _option("--effort", spec.effort)
     )
+    if spec.parent is not None:
+        before = spec.parent
+        words += _option("--from", f"{before.repo_id}@{before.revision}" if before.repo_id else before.run)
     words += _option("--map", _mapping(spec)) + _reading(spec.dataset)
     for mend in spec.dataset.mends:
         words += _option("--mend", mend_argument(mend))

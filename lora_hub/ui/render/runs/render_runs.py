@@ -13,6 +13,7 @@ from lora_hub.runs import run_phases, run_states, tell_price, tell_spent
 from lora_hub.ui.render.page_words import in_page_words
 from lora_hub.ui.render.render import badge, card, empty, error_card, escape, for_visitors, note, sentence, table
 from lora_hub.ui.render.render_data import WHO, metric_title, spec_line
+from lora_hub.ui.render.runs.render_also import also_tested
 from lora_hub.ui.render.runs.render_groups import beside_each_other, companions
 from lora_hub.ui.render.runs.run_names import RunName, name_runs
 from lora_hub.ui.render.text import age, between, digits, direction, duration, number, own_digits, percent, t
@@ -324,7 +325,7 @@ def result(run: Run, language: str) -> str:
     return (
         f'<section class="lh-result"><h4>{escape(t(_("Result"), language))}</h4>{card(kind, escape(verdict))}'
         f"{table(heads, rows, 'lh-scores', stacked=True)}"
-        f'<p class="lh-quiet">{escape(t(answered, language))}</p></section>'
+        f'<p class="lh-quiet">{escape(t(answered, language))}</p>{also_tested(run, language)}</section>'
     )
 
 
