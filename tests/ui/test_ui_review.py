@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from small_data import write_csv
+from test_parents import finished_run
 
 from lora_hub import runs, use_cases
 from lora_hub.catalogue.tasks import catalogue
@@ -412,3 +413,24 @@ def test_what_a_base_marks_red_holds_train_too(tmp_path: Path) -> None:
     view = look(asked_about(write_csv(tmp_path / "long.csv", rows), task="sentiment"))
     assert not view.ready and view.spec is None and "marked red" in view.reason
     assert "too-long" in view.problems
+
+
+# --- going on from an adapter ---
+
+
+def test_the_form_goes_on_from_an_adapter_and_says_what_stands_against_it(tmp_path, home):
+    run_id = finished_run()
+    asked = asked_about(spam_file(tmp_path), task="spam", parent=f" {run_id} ")
+    view = review(LOCAL, asked, "en", Looker())
+    assert view.ready and view.spec.parent.run == run_id and view.spec.lora.r == 4, view.reason
+    assert run_id in view.parent and "rank 4" in view.parent
+    assert "رتبهٔ ۴" in review(LOCAL, asked, "fa", Looker()).parent
+    gone = review(LOCAL, asked_about(spam_file(tmp_path), task="spam", parent="no-such/<b>"), "en", Looker())
+    assert not gone.ready and "lh-bad" in gone.parent and "<b>" not in gone.parent and gone.reason
+    other = review(LOCAL, asked_about(spam_file(tmp_path), task="sentiment", parent=run_id), "en", Looker())
+    assert not other.ready and "another task" in other.parent
+    strange = tmp_path / "strange.csv"
+    strange.write_text("message,kind\n" + "".join(f"text number {n},{'ham' if n % 2 else 'eggs'}\n" for n in range(60)))
+    labels = review(LOCAL, asked_about(strange, task="spam", parent=run_id), "en", Looker())
+    assert not labels.ready and "eggs" in labels.parent
+    assert Asked.from_json(asked.to_json()) == asked

@@ -29,6 +29,7 @@ class Looker:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._inspector: Any = None
+        self._parents: dict[tuple[str, ...], tuple[float, Any]] = {}
         self._bases: dict[tuple[str, ...], tuple[float, LoraHubError | None]] = {}
 
     def read(self, *arguments: Any, **named: Any) -> Any:
@@ -42,6 +43,17 @@ class Looker:
     def with_lengths(self, *arguments: Any, **named: Any) -> Any:
         """`Inspector.with_lengths`."""
         return self._made().with_lengths(*arguments, **named)
+
+    def find_parent(self, person: Person, name: str, task: Any) -> Any:
+        """`use_cases.find_parent`, as this person; cached for a while. task: its id, or a task of the person's own."""
+        key = (person.id, name, task if isinstance(task, str) else task.model_dump_json())
+        with self._lock:
+            asked_at, found = self._parents.get(key, (-math.inf, None))
+        if time.monotonic() - asked_at > REMEMBERED_SECONDS:
+            found = use_cases.find_parent(person, name, task=task)
+            with self._lock:
+                self._parents = {key: (time.monotonic(), found)}  # one form is looked at again and again
+        return found
 
     def check_base(self, person: Person, base: BaseModel) -> LoraHubError | None:
         """Asks the Hub, as this person, for a base that is neither in the catalogue nor a folder. Raises BaseError if

@@ -62,6 +62,17 @@ def wanted_base(wanted: Path | kept_bases.Package, language: str) -> str:
     )
 
 
+def parent_note(parent: Any, language: str) -> str:
+    """What a run takes over that goes on from an adapter (`runs.ParentAdapter`)."""
+    said = filled(
+        _("It goes on from {name}: same task and base, rank {rank}. Both answer the same held-out rows at the end."),
+        language,
+        name=f"<bdi>{escape(parent.noun.name)}</bdi>",
+        rank=escape(number(parent.lora.r, language)),
+    )
+    return f'<p class="lh-quiet">{said}</p>'
+
+
 def lengths(measured: Lengths | None, language: str) -> str:
     """How long the rows are for this base, and what happens to the longest."""
     if measured is None:

@@ -26,8 +26,8 @@ MAX_INPUTS = 6
 class Asked:
     """proposed: the task that the page derived from a file's columns; while the form still has it, nobody has chosen
     one. dataset, test: "fingerprint/name" in our store, empty if there is none. columns: role -> column, for roles
-    whose column a person chose ("": no column); the others are proposed. mends: `schema.Mend` as JSON, in the order of
-    the clicks."""
+    whose column a person chose ("": no column); the others are proposed. parent: the adapter to go on from, by its
+    name. mends: `schema.Mend` as JSON, in the order of the clicks."""
 
     task: str = ""
     proposed: str = ""
@@ -44,6 +44,7 @@ class Asked:
     effort: str = "balanced"
     name: str = ""
     hardware: str = ""
+    parent: str = ""
     overrides: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:

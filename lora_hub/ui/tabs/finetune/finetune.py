@@ -121,7 +121,7 @@ class Wires:
         picked = [one.input for one in base.overrides.values() if not isinstance(one, gr.Textbox)]
         typed = [one for one in base.overrides.values() if isinstance(one, gr.Textbox)]
         picked.append(self.steps.training.hardware.input)
-        gr.on([*clicked, base.base.input, base.effort.input, *picked], **self.keeping)
+        gr.on([*clicked, base.base.input, base.effort.input, base.parent.input, *picked], **self.keeping)
         # A click on a task is a person's choice, whatever was proposed.
         choice.task.input(None, None, room.proposed, js="() => ''", api_visibility="private")
         self.look_again(gr.on([*clicked, *[choice.own[key].blur for key in TYPED_FIELDS]], **self.looking))
@@ -135,7 +135,7 @@ class Wires:
             api_visibility="private",
             trigger_mode="once",
         )
-        changes = [base.base.input, base.effort.input, self.steps.training.name.blur, *picked]
+        changes = [base.base.input, base.effort.input, base.parent.input, self.steps.training.name.blur, *picked]
         changes += [trigger for one in typed for trigger in (one.blur, one.submit)]
         self.look_again(gr.on(changes, **self.quiet))
 

@@ -14,16 +14,20 @@ from lora_hub.core.schema import Run, TrainSpec
 from lora_hub.people import Person
 from lora_hub.ui.frame.page import Page
 from lora_hub.ui.render import render, render_plan, render_standing
+from lora_hub.ui.render.runs.run_names import name_runs
 from lora_hub.ui.render.text import t
 from lora_hub.ui.tabs.finetune import data_reading, task_list
 from lora_hub.ui.tabs.finetune.asked import OWN, Asked
 from lora_hub.ui.tabs.finetune.data_arrival import brought, proposed_task
 from lora_hub.ui.tabs.finetune.data_ways import has_sample
-from lora_hub.ui.tabs.finetune.finetune_steps import Steps, base_choices
+from lora_hub.ui.tabs.finetune.finetune_steps import Steps, base_choices, parent_choices
 from lora_hub.ui.tabs.finetune.form import changed_mends
 from lora_hub.ui.tabs.finetune.review import exact_prompts, glance, review
 from lora_hub.ui.tabs.finetune.task_list import Entry, read_entries
 from lora_hub.ui.tabs.finetune.view import View
+
+# As many adapters are offered to go on from; the name of another one can be typed.
+SHOWN_PARENTS = 30
 
 
 class Look:
@@ -35,7 +39,7 @@ class Look:
         self.outputs = [
             *[choice.card, choice.own_box, self.room.sample, *data_reading.shown(self.room)],
             *[columns.problems, columns.prompts, columns.exact, steps.shown_roles],
-            *[base.card, base.get, base.lengths, base.settings],
+            *[base.card, base.get, base.parent, base.parent_note, base.lengths, base.settings],
             *[training.plan, training.name_note, training.reason, training.train, training.add, steps.seen],
             *training.twin_parts,
         ]
@@ -169,6 +173,8 @@ class Look:
             steps.columns.exact: gr.Button(visible=view.ready),
             steps.base.card: view.base,
             steps.base.get: gr.Button(view.wanted, visible=bool(view.wanted)),
+            steps.base.parent: gr.Dropdown(choices=self._parents(person, asked, language)),
+            steps.base.parent_note: view.parent,
             steps.base.lengths: view.lengths,
             steps.base.settings: view.settings,
             training.plan: plan + self._left(person, language),
@@ -180,6 +186,17 @@ class Look:
             ),
             training.add: gr.Button(task_list.add_words(entries, language), interactive=stand.can_add),
         }
+
+    def _parents(self, person: Person, asked: Asked, language: str) -> list[Any]:
+        """Adapters that a training of this task on this base may go on from: those of runs, the newest first."""
+        known = [
+            run
+            for run in use_cases.list_runs(person, self.page.runs)
+            if run.adapter_folder and run.spec.base.id == asked.base and run.spec.task.id == asked.task
+        ]
+        names = name_runs(known)
+        told = [(f"{names[run.id].title(language)} ({run.id})", run.id) for run in known[:SHOWN_PARENTS]]
+        return parent_choices(lambda said: t(said, language), told)
 
     def _left(self, person: Person, language: str) -> str:
         """What a person may still start, shown before they press Train."""

@@ -1,7 +1,7 @@
 """The widgets of the Fine-tune tab, a class per step, and the form over them. Each widget is created where it is drawn
 and used by name from then on. Step 2 is in data_room.py."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ EFFORT_REASONS = {
     "thorough": _("More passes and a larger adapter, as long as validation loss falls."),
 }
 WATCH_SECONDS = 4
+PARENT_HINT = _("More data for an adapter that you have: choose its run, or type owner/name@version")
 FROM_THE_LIST = _("From the list, or type any Hub id or a folder")
 FROM_THE_LIST_HERE = _("From the list; another one of the Hub if an admin allows it")
 
@@ -61,7 +62,7 @@ class Steps:
             with gr.Column(elem_classes="lh-section"):
                 self.training = TrainStep(words)
         plain = {"task": self.choice.task, "base": self.base.base, "effort": self.base.effort}
-        plain |= {"hardware": self.training.hardware}
+        plain |= {"hardware": self.training.hardware, "parent": self.base.parent}
         plain |= {"name": self.training.name, "dataset": room.dataset, "test": room.test, "proposed": room.proposed}
         plain |= {"encoding": room.encoding, "delimiter": room.delimiter, "sheet": room.sheet}
         plain |= {"skip_broken": room.skip_broken, "corrections": room.corrections, "mends": room.mends}
@@ -131,6 +132,15 @@ class BaseStep:
                     elem_id="lh-base",
                 )
                 self.card = shared.html(elem_id="lh-base-card")
+                self.parent = gr.Dropdown(
+                    parent_choices(words, []),
+                    value="",
+                    label=words(_("Begin")),
+                    info=words(PARENT_HINT),
+                    allow_custom_value=True,
+                    elem_id="lh-parent",
+                )
+                self.parent_note = shared.html(elem_id="lh-parent-note")
                 self.get = gr.Button("", visible=False, size="sm", variant="primary", elem_id="lh-get-base")
             with gr.Column(min_width=300):
                 self.effort = gr.Radio(
@@ -259,3 +269,8 @@ def base_choices(words: Callable[[Message], Any]) -> list[tuple[Any, str]]:
 
 def _choice(base: BaseModel) -> tuple[str, str]:
     return (f"{base.title} ({base.id})" if base.title and base.title != base.id else base.id), base.id
+
+
+def parent_choices(words: Callable[[Message], Any], found: Sequence[tuple[str, str]]) -> list[tuple[Any, str]]:
+    """What a training can begin from: nothing, or one of these adapters, as (what it is called, name)."""
+    return [(words(_("from the beginning")), ""), *[(words(_("from {name}", name=told)), name) for told, name in found]]

@@ -31,6 +31,7 @@ PLAIN = (
     "effort",
     "name",
     "hardware",
+    "parent",
 )
 OWN_DEFAULTS = {"inputs": "text", "output": "labels"}
 NOTHING_CORRECTED, NO_MENDS = "{}", "[]"

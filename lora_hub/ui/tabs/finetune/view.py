@@ -14,7 +14,8 @@ class View:
     task, which does not disable Train. error: what was refused, in words. wanting: what a custom task still lacks.
     name: why the adapter's name is invalid. taken, seen: the task, and the file's Inspection for it; None if there is
     none. hired: the hardware that the run would be started on; None: this machine. tokens_row: mean tokens of its
-    rows. wanted: what the button says that brings the base here; empty: it is here, or cannot be brought."""
+    rows. wanted: what the button says that brings the base here; empty: it is here, or cannot be brought. parent: what
+    is said of the adapter to go on from. begins_from: that adapter."""
 
     task: str = ""
     wanting: str = ""
@@ -28,6 +29,7 @@ class View:
     prompts: str = ""
     base: str = ""
     wanted: str = ""
+    parent: str = ""
     lengths: str = ""
     plan: str = ""
     settings: str = ""
@@ -41,3 +43,4 @@ class View:
     error: LoraHubError | None = None
     taken: Task | None = None
     seen: Any = None
+    begins_from: Any = None
