@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import difflib
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from lora_hub.cli.screen import Screen
 from lora_hub.core import settings
 from lora_hub.core.errors import DataError, LoraHubError, SpecError
 from lora_hub.core.messages import NOTHING, Message, _, several
-from lora_hub.core.schema import EFFORTS
+from lora_hub.core.schema import EFFORTS, DataPart
 from lora_hub.people import LOCAL
 
 
@@ -26,17 +27,45 @@ def connected_hub(screen: Screen) -> Any:
         yield connection
 
 
+@dataclass(frozen=True)
+class NamedData:
+    """What is trained on. file: kept, if it was put together from several. name: as it is told. parts: those several.
+    mapping, reading: as a person gave them for this file."""
+
+    file: Path
+    name: str
+    parts: tuple[DataPart, ...]
+    mapping: dict[str, str] | None
+    reading: dict[str, Any]
+
+
 @contextlib.contextmanager
-def named_dataset(name: str, screen: Screen) -> Any:
-    """The named file, or the file that a dataset of the Hub was downloaded to."""
+def named_data(
+    names: list[str], task: Any, mapping: dict[str, str] | None, reading: dict[str, Any], screen: Screen, inspector: Any
+) -> Any:
+    """The data of one file or dataset of the Hub, or of several together, each FILE or FILE:WEIGHT. task: needed where
+    there are several. Raises DataError, SpecError."""
+    from lora_hub import use_cases
+    from lora_hub.data.combining import split_weight
     from lora_hub.hub import is_dataset_id
 
-    with connected_hub(screen) if is_dataset_id(name) else contextlib.nullcontext():
-        yield fetch_named(name, screen)
+    given = [split_weight(name) for name in names]
+    needs_hub = any(is_dataset_id(name) for name, _weight in given)
+    with connected_hub(screen) if needs_hub else contextlib.nullcontext():
+        files = [(fetch_named(name, screen), weight) for name, weight in given]
+        if len(files) == 1 and files[0][1] == 1:
+            yield NamedData(files[0][0], files[0][0].name, (), mapping, reading)
+            return
+        if task is None:
+            raise SpecError(
+                _("Which columns of several files belong together depends on the task."), _("Name it: --task.")
+            )
+        file, parts = use_cases.combine_datasets(LOCAL, inspector, files, task, mapping, **reading)
+        yield NamedData(file, file.name, parts, {role: role for role in parts[0].mapping}, {})
 
 
 def fetch_named(name: str, screen: Screen) -> Path:
-    """The same, if the Hub is already connected."""
+    """The named file, or the file that a dataset of the Hub was downloaded to; the Hub is connected."""
     from lora_hub import use_cases
     from lora_hub.hub import is_dataset_id
 
@@ -56,19 +85,11 @@ def named_base(name: str, screen: Screen) -> Any:
         return use_cases.add_base(LOCAL, name, screen.say)
 
 
-def read_mends(options: argparse.Namespace, inspector: Any, file: Path, task: Any, base: Any = None) -> Any:
+def read_mends(options: argparse.Namespace, inspector: Any, data: NamedData, task: Any, base: Any = None) -> Any:
     from lora_hub.data.mending.mend_arguments import parse_mends
 
-    return parse_mends(
-        options.mend,
-        inspector,
-        file,
-        task,
-        read_mapping(options.map, task),
-        base,
-        getattr(options, "test", None),
-        **read_reading(options),
-    )
+    test = getattr(options, "test", None)
+    return parse_mends(options.mend, inspector, data.file, task, data.mapping, base, test, **data.reading)
 
 
 def read_task(name: str) -> Any:

@@ -51,6 +51,13 @@ class Parser(argparse.ArgumentParser):
         raise SpecError(as_message(said), _("`{command}` tells what it takes.", command=f"{self.prog} --help"))
 
 
+SEVERAL = _(
+    "a file, or a dataset id on the Hub (owner/name); several become one dataset, FILE:WEIGHT says how often the "
+    "rows of "
+    "one of them come (2: twice, 0.5: half of them)"
+)
+
+
 def _tokens(text: str) -> int:
     """A number of tokens. Raises ValueError, as argparse expects."""
     tokens = int(text)
@@ -128,7 +135,7 @@ def make_parser(screen: Screen | None = None) -> argparse.ArgumentParser:
     command.add_argument("--data-language", default="", metavar="CODE", help=say(about))
 
     command = add("inspect", inspect, show_inspection, _("see how a file is read, mapped and put to the model"))
-    command.add_argument("file", metavar="FILE", help=say(_("a file, or a dataset id on the Hub (owner/name)")))
+    command.add_argument("file", nargs="+", metavar="FILE", help=say(SEVERAL))
     command.add_argument("--task", default="", help=say(_("task id, or a YAML file of your own")))
     command.add_argument(
         "--base", default="built-in", help=say(_("whose tokens the lengths are counted in (default: built-in)"))
@@ -137,7 +144,7 @@ def make_parser(screen: Screen | None = None) -> argparse.ArgumentParser:
     add_reading(command, say)
 
     command = add("train", train, show_result, _("train an adapter on a file, score it, publish it"))
-    command.add_argument("file", metavar="FILE", help=say(_("a file, or a dataset id on the Hub (owner/name)")))
+    command.add_argument("file", nargs="+", metavar="FILE", help=say(SEVERAL))
     command.add_argument("--task", default="", help=say(_("task id, or a YAML file of your own")))
     command.add_argument("--base", default="", help=say(_("base model: id or folder (default: built-in)")))
     about = _(

@@ -37,7 +37,9 @@ def pipeline(options: argparse.Namespace) -> Result:
     asked, minimum = pipelines.read_pipeline(options.file), parse_minimum(options.min)
     publish_to = read_org(options.org, asked.org) if options.publish else ""
     here = store.list_run_ids()
-    needs_hub = any(is_dataset_id(entry.data) or (entry.begin and entry.begin not in here) for entry in asked.entries)
+    names = [name for entry in asked.entries for name in (entry.data, *(file for file, _weight in entry.files))]
+    begun = [entry.begin for entry in asked.entries if entry.begin and entry.begin not in here]
+    needs_hub = bool(begun) or any(map(is_dataset_id, names))
 
     def hire(work: Any) -> Any:
         hired = use_cases.hire(LOCAL, work, options.hardware, minutes=options.hardware_minutes)

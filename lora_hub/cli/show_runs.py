@@ -156,9 +156,25 @@ def _verdicts(result: dict[str, Any]) -> list[Part]:
     if result.get("parent"):
         parts.append(_("It goes on from {name}.", name=result["parent"]["name"]))
         parts += verdict(result["parent_comparison"])
+    if result.get("files"):
+        parts.append(_by_file(result["files"]))
     if result.get("general"):
         parts.append(told_forgotten(PairedComparison(**result["general"])))
     return parts
+
+
+def _by_file(files: list[dict[str, Any]]) -> Table:
+    """Scores by file, where several were one dataset."""
+    rows = [
+        [
+            one["name"],
+            f"{one['weight']:g}",
+            str(one["trained"]),
+            *[f"{one[who]['value']:.1f} ({one[who]['rows']})" if one[who] else "" for who in ("base", "adapter")],
+        ]
+        for one in files
+    ]
+    return Table([_("file"), _("weight"), _("rows trained"), _("base"), _("adapter")], rows)
 
 
 def _spent(result: dict[str, Any]) -> list[Part]:

@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import sys
 import time
+from dataclasses import replace
 from typing import Any
 
 from lora_hub.catalogue.bases import BUILT_IN
@@ -14,7 +15,7 @@ from lora_hub.cli.options import (
     check_minimum,
     connected_hub,
     named_base,
-    named_dataset,
+    named_data,
     read_mapping,
     read_mends,
     read_org,
@@ -46,18 +47,11 @@ def inspect(options: argparse.Namespace) -> Result:
     task = read_task(options.task) if options.task else None
     doubts = _base_problems(base)
     inspector = Inspector()
-    with named_dataset(options.file, options.screen) as file:
-        mends = read_mends(options, inspector, file, task, base)
+    mapping, reading = read_mapping(options.map, task), read_reading(options)
+    with named_data(options.file, task, mapping, reading, options.screen, inspector) as data:
+        mends = read_mends(options, inspector, data, task, base)
         seen = use_cases.inspect_dataset(
-            LOCAL,
-            inspector,
-            file,
-            task,
-            read_mapping(options.map, task),
-            mends=mends,
-            base=base,
-            name=file.name,
-            **read_reading(options),
+            LOCAL, inspector, data.file, task, data.mapping, mends=mends, base=base, name=data.name, **data.reading
         )
     told = {
         "problems": [
@@ -66,7 +60,8 @@ def inspect(options: argparse.Namespace) -> Result:
         ],
         "mends": [{**done.to_json(), "said": describe(done.mend)} for done in seen.done],
     }
-    return {**seen.to_json(), **told, **_derived(seen, base, options.effort, overrides)}
+    files = {"files": [part.model_dump(mode="json") for part in data.parts]} if data.parts else {}
+    return {**seen.to_json(), **files, **told, **_derived(seen, base, options.effort, overrides)}
 
 
 def _base_problems(base: Any) -> list[Problem]:
@@ -130,25 +125,27 @@ def train(options: argparse.Namespace) -> Result:
     minimum = parse_minimum(options.min)
     use_cases.check_base(LOCAL, base)
     inspector = Inspector()
-    with named_dataset(options.file, options.screen) as given:
-        file = use_cases.add_dataset(LOCAL, given)  # read once, for the mends and for the plan
+    mapping, reading = read_mapping(options.map, task), read_reading(options)
+    with named_data(options.file, task, mapping, reading, options.screen, inspector) as data:
+        file = use_cases.add_dataset(LOCAL, data.file, data.name)  # read once, for the mends and for the plan
         plan = use_cases.plan_run(
             LOCAL,
             file,
             task,
             base,
-            mapping=read_mapping(options.map, task),
-            mends=read_mends(options, inspector, file, task, base),
+            mapping=data.mapping,
+            mends=read_mends(options, inspector, replace(data, file=file), task, base),
             effort=options.effort,
             overrides=_sweeping(options) | read_pairs(options.set, "--set KEY=VALUE"),
             test_file=options.test,
             name=options.name,
-            dataset_name=given.name,
+            dataset_name=data.name,
+            parts=data.parts,
             publish_to=read_org(options.org) if options.publish else "",
             minimum=minimum,
             parent=parent,
             publish_private=options.private,
-            reading=read_reading(options),
+            reading=data.reading,
             inspector=inspector,
         )
     screen = options.screen

@@ -48,6 +48,7 @@ from lora_hub.core.schema import (
     Failure,
     Hired,
     PairedComparison,
+    PartScore,
     Run,
     RunState,
     Score,
@@ -355,6 +356,8 @@ class Folding:
             counts["metrics"] = {
                 who: {name: Score(**score) for name, score in scores.items()} for who, scores in data["metrics"].items()
             }
+        if "parts" in data:
+            counts["parts"] = tuple(PartScore.model_validate(one) for one in data["parts"])
         for key in ("comparison", "parent_comparison", "general"):
             if data.get(key):
                 counts[key] = PairedComparison(**data[key])

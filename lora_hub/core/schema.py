@@ -37,10 +37,10 @@ from lora_hub.core.kept_nouns import COMPARISON_ID, Comparison, Vote
 from lora_hub.core.messages import NOTHING, Message
 from lora_hub.core.noun import Noun, Text2
 from lora_hub.core.parent_noun import Parent
-from lora_hub.core.score_nouns import PairedComparison, Score, Scores
+from lora_hub.core.score_nouns import PairedComparison, PartScore, Score, Scores
 from lora_hub.core.setting import Setting
 from lora_hub.core.sweep_nouns import Candidate, Sweep
-from lora_hub.core.task_nouns import BaseModel, DatasetInfo, Lengths, Origin, Task
+from lora_hub.core.task_nouns import MOST_PARTS, MOST_WEIGHT, BaseModel, DataPart, DatasetInfo, Lengths, Origin, Task
 from lora_hub.core.train_spec import EFFORTS, SPEC_VERSION, LoraSpec, TrainSpec, lora_scale
 
 __all__ = [
@@ -54,6 +54,7 @@ __all__ = [
     "COMPARISON_ID",
     "Calibration",
     "Comparison",
+    "DataPart",
     "DatasetInfo",
     "Divergence",
     "EFFORTS",
@@ -63,8 +64,10 @@ __all__ = [
     "LoraSpec",
     "MOST_ADAPTERS",
     "MOST_EXAMPLES",
+    "MOST_PARTS",
     "MOST_SAMPLES",
     "MOST_STRENGTH",
+    "MOST_WEIGHT",
     "Mend",
     "Noun",
     "Origin",
@@ -72,6 +75,7 @@ __all__ = [
     "PairedComparison",
     "PaneAnswer",
     "Parent",
+    "PartScore",
     "Problem",
     "Question",
     "SPEC_VERSION",
@@ -238,7 +242,7 @@ class Run(Noun):
     confirmed that yet. stopped: why it ended before its last step: "patience", "learnt", or "". comparison: adapter
     against base on the same rows; None before the evaluation, and for runs from before comparisons existed.
     parent_comparison: the same against the adapter that it goes on from. general: adapter against base on
-    the general set, below zero what it forgot.
+    the general set, below zero what it forgot. parts: scores by file, where several are one dataset.
     file_rows = train_rows + validation_rows + eval_rows + left_out, if no test file is scored. logs: the runs whose
     folders hold its log ("": its own). last_event: time of the last event, UTC seconds. most_seconds: the limit of
     training time in an attempt; 0: none. end_unread: the last line of its history cannot be read. is_newer: damaged
@@ -286,6 +290,7 @@ class Run(Noun):
     comparison: PairedComparison | None = None
     parent_comparison: PairedComparison | None = None
     general: PairedComparison | None = None
+    parts: tuple[PartScore, ...] = ()
     best_step: int = 0
     notes: tuple[Message, ...] = ()
     mode: str = ""

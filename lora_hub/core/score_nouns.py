@@ -41,3 +41,15 @@ class PairedComparison(Noun):
     p: float
     test: str
     verdict: Literal["better", "worse", "chance", "same"]
+
+
+class PartScore(Noun):
+    """How base and adapter did on the held-out rows of one of several files that are one dataset. metric: the task's
+    first. base, adapter: None where none of its rows was scored. trained: how many of its rows were trained on."""
+
+    name: str
+    weight: float = 1.0
+    metric: str = ""
+    trained: int = 0
+    base: Score | None = None
+    adapter: Score | None = None

@@ -1,5 +1,7 @@
 """The nouns of training data: task, base, dataset; `schema` exports them too."""
 
+import bisect
+import itertools
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -8,6 +10,9 @@ from lora_hub.core.finding_nouns import Mend, Problem
 from lora_hub.core.messages import _, several
 from lora_hub.core.noun import Noun, Text2
 from lora_hub.core.setting import Setting
+
+# Of files that are one dataset: how many, and how often a row may come in a pass.
+MOST_PARTS, MOST_WEIGHT = 20, 10.0
 
 
 class Task(Noun):
@@ -115,11 +120,24 @@ class Lengths(Noun):
     trained_share: float
 
 
+class DataPart(Noun):
+    """One of several files that are one dataset. fingerprint: of the file itself. rows: how many of the dataset's rows
+    are its own; they follow on those of the parts before. weight: how often each of its rows comes in a pass: 2 is
+    twice, 0.5 half of the rows. mapping: which of its columns became which role."""
+
+    name: str
+    fingerprint: str
+    rows: Annotated[int, Field(ge=0)]
+    weight: Annotated[float, Field(gt=0, le=MOST_WEIGHT, allow_inf_nan=False)] = 1.0
+    mapping: dict[str, str] = {}
+
+
 class DatasetInfo(Noun):
     """A dataset in our store. `fingerprint`: first 16 hex digits of the sha256 of the uploaded bytes. `sheets`: the
     sheets of a workbook or the files of an archive; `sheet` was read. `mends`: applied after reading, in this order.
     `language`: of the inputs, such as "fa"; empty if not detected. `test_rows`: rows of its own test part, if a run
-    scores that. `owner`: whose it is, if people sign in; never published."""
+    scores that. `owner`: whose it is, if people sign in; never published. `parts`: the files that it was put together
+    from."""
 
     fingerprint: str
     name: str
@@ -138,3 +156,15 @@ class DatasetInfo(Noun):
     language: str = ""
     test_rows: int = 0
     owner: str = ""
+    parts: Annotated[tuple[DataPart, ...], Field(max_length=MOST_PARTS)] = ()
+
+    def part_of(self, row: int) -> int:
+        """The place of the part that a row (from 1) is of; 0 where there are none."""
+        ends = list(itertools.accumulate(part.rows for part in self.parts))
+        return min(bisect.bisect_left(ends, row), max(0, len(ends) - 1))
+
+    @property
+    def weight(self) -> float:
+        """How often a row comes in a pass, on average."""
+        rows = sum(part.rows for part in self.parts)
+        return sum(part.rows * part.weight for part in self.parts) / rows if rows else 1.0

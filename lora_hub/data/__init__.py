@@ -3,6 +3,7 @@
 __all__ = [
     "checks",
     "columns",
+    "combining",
     "inspector",
     "mending",
     "planned_rows",

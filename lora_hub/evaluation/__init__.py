@@ -2,6 +2,7 @@
 
 __all__ = [
     "exam",
+    "general",
     "examples",
     "intervals",
     "metrics",

@@ -26,8 +26,10 @@ from lora_hub.core.schema import (
     Calibration,
     HeldOutRow,
     PairedComparison,
+    PartScore,
     Scores,
     Task,
+    TrainSpec,
 )
 from lora_hub.data.prompts import template
 from lora_hub.data.prompts.prepare import Example
@@ -194,6 +196,26 @@ def score_answers(task: Task, answers: list[Answer], examples: list[Example], cl
         ]
         scores[CALIBRATION_ERROR] = calibration_error([answer.confidence for answer in answers], right, clusters)
     return scores
+
+
+def score_parts(
+    spec: TrainSpec, task: Task, trained: list[Example], scored: list[Example], answers: dict[str, list[Answer]]
+) -> list[PartScore]:
+    """Base and adapter on the held-out rows of each file, where several are one dataset; none where it is one, or where
+    rows of another file were scored."""
+    data, metric = spec.dataset, task.metrics[0]
+    if len(data.parts) < 2 or spec.test_dataset is not None:
+        return []
+    found = []
+    for number, part in enumerate(data.parts):
+        places = [place for place, one in enumerate(scored) if data.part_of(one.row) == number]
+        references, told = [scored[place].answer for place in places], {}
+        for who in (BASE, ADAPTER) if places else ():
+            texts = [answers[who][place].text for place in places]
+            told[who] = metrics.score(task, texts, references)[metric]
+        count = sum(data.part_of(one.row) == number for one in trained)
+        found.append(PartScore(name=part.name, weight=part.weight, metric=metric, trained=count, **told))
+    return found
 
 
 def compare_answers(

@@ -7,7 +7,7 @@ A pipeline is a YAML file, or the same as a dict:
     effort: balanced
     tasks:
       - task: spam            # id of the catalogue, a YAML file of one's own, or what would stand in it
-        data: spam.csv        # beside this file; or a dataset id on the Hub
+        data: spam.csv        # beside this file; or a dataset id on the Hub; several: [a.csv, b.csv:0.5], with weights
         map: {text: v2, answer: v1}
         test: spam_test.csv
         name: spam-adapter
@@ -35,7 +35,7 @@ from lora_hub.core import bounded_yaml, store
 from lora_hub.core.errors import DataError, LoraHubError, SpecError
 from lora_hub.core.messages import Message, _, several
 from lora_hub.core.run_reader import RunReader
-from lora_hub.core.schema import BaseModel, Hired, Problem, Run, Task, TrainSpec
+from lora_hub.core.schema import MOST_PARTS, BaseModel, Hired, Problem, Run, Task, TrainSpec
 from lora_hub.evaluation.minimum import parse_minimum
 from lora_hub.runs.control import start_runs
 from lora_hub.runs.looking import refresh_run, wait_for_run
@@ -52,10 +52,12 @@ TASK_KEYS = {"task", "data", "from", "map", "test", "name", "set", "mend", "min"
 @dataclass(frozen=True)
 class Entry:
     """One task of a pipeline. own: a task that stands in the pipeline's file; None: `task` names it. data: a path, or a
-    dataset id. begin: the adapter that it goes on from, whose task it then is."""
+    dataset id. files: several of them with their weights, which are one
+    dataset. begin: the adapter that it goes on from, whose task it then is."""
 
     task: str
     data: str
+    files: tuple[tuple[str, float], ...] = ()
     map: dict[str, str] = field(default_factory=dict)
     test: Path | None = None
     begin: str = ""
@@ -184,6 +186,7 @@ def _plan(
     minimum: dict[str, float],
 ) -> Plan | LoraHubError:
     from lora_hub.catalogue.tasks import catalogue
+    from lora_hub.data.combining import combine_files
     from lora_hub.data.inspector import Inspector
     from lora_hub.data.mending.mend_arguments import parse_mends
 
@@ -195,16 +198,22 @@ def _plan(
             task = parent.task
         else:
             parent, task = None, entry.own or catalogue.get_task(entry.task)
-        given = fetch(entry.data) if fetch else Path(entry.data)
+        find = fetch or Path
+        mapping, reading, parts = entry.map or None, entry.reading, ()
+        if entry.files:
+            kept = [(store.add_dataset(find(name)), weight) for name, weight in entry.files]
+            combined = combine_files(lambda file: inspector.read(file, **reading), kept, task, mapping)
+            given, parts = store.add_text(combined.text, combined.name), combined.parts
+            mapping, reading = {role: role for role in parts[0].mapping}, {}
+        else:
+            given = find(entry.data)
         file = store.add_dataset(given)  # read once, for the mends and for the plan
         plan = plan_run(
             file,
             task,
             pipeline.base,
-            mapping=entry.map or None,
-            mends=parse_mends(
-                entry.mend, inspector, file, task, entry.map or None, pipeline.base, entry.test, **entry.reading
-            ),
+            mapping=mapping,
+            mends=parse_mends(entry.mend, inspector, file, task, mapping, pipeline.base, entry.test, **reading),
             effort=pipeline.effort,
             overrides=entry.set,
             test_file=entry.test,
@@ -214,7 +223,8 @@ def _plan(
             publish_private=private or entry.private,
             minimum={**minimum, **entry.minimum},
             parent=parent,
-            reading=entry.reading,
+            parts=parts,
+            reading=reading,
             inspector=inspector,
         )
         plan.check()
@@ -271,6 +281,7 @@ def _make_entry(data: Any, where: Message, folder: Path) -> Entry:
             key="private",
             value=repr(private),
         )
+    files = _files(data["data"], folder) if isinstance(data["data"], list) else ()
     here = folder / _text(data, "data")
     test = folder / _text(data, "test") if _text(data, "test") else None
     own = catalogue.task_from_dict(data["task"]) if isinstance(data.get("task"), dict) else None
@@ -280,7 +291,8 @@ def _make_entry(data: Any, where: Message, folder: Path) -> Entry:
         task=str(file) if own is None and file.suffix in (".yaml", ".yml") else named or _text(data, "from"),
         own=own,
         begin=_text(data, "from"),
-        data=str(here) if os.path.exists(here) else _text(data, "data"),
+        data="" if files else str(here) if os.path.exists(here) else _text(data, "data"),
+        files=files,
         map={str(role): str(column) for role, column in mapping.items()},
         test=test,
         name=_text(data, "name"),
@@ -294,6 +306,20 @@ def _make_entry(data: Any, where: Message, folder: Path) -> Entry:
             if data.get(key)
         },
     )
+
+
+def _files(names: list[Any], folder: Path) -> tuple[tuple[str, float], ...]:
+    """Several files with their weights; paths are taken from `folder`. Raises SpecError."""
+    from lora_hub.data.combining import split_weight
+
+    found = []
+    for name in map(str, names[: MOST_PARTS + 1]):
+        if os.path.exists(folder / name):
+            found.append((str(folder / name), 1.0))
+            continue
+        file, weight = split_weight(name)
+        found.append((str(folder / file) if os.path.exists(folder / file) else file, weight))
+    return tuple(found)
 
 
 def _mend(value: Any) -> str:

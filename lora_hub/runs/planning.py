@@ -7,7 +7,7 @@ from typing import Any
 
 from lora_hub.core import store
 from lora_hub.core.errors import LoraHubError
-from lora_hub.core.schema import BaseModel, Mend, Problem, Task, TrainSpec
+from lora_hub.core.schema import BaseModel, DataPart, Mend, Problem, Task, TrainSpec
 from lora_hub.evaluation.minimum import check_metrics
 from lora_hub.runs.machine import what_is_known
 from lora_hub.runs.parents import ParentAdapter, check_labels, go_on
@@ -56,6 +56,7 @@ def plan_run(
     share_rows: bool = False,
     minimum: dict[str, float] | None = None,
     parent: ParentAdapter | None = None,
+    parts: Sequence[DataPart] = (),
     reading: dict[str, Any] | None = None,
     inspector: Any = None,
 ) -> Plan:
@@ -82,6 +83,7 @@ def plan_run(
         share_rows=share_rows,
         minimum=minimum,
         parent=parent,
+        parts=parts,
         inspector=inspector,
     )
 
@@ -100,11 +102,13 @@ def plan_inspected(
     share_rows: bool = False,
     minimum: dict[str, float] | None = None,
     parent: ParentAdapter | None = None,
+    parts: Sequence[DataPart] = (),
     inspector: Any,
 ) -> Plan:
     """Derives the spec of a run on a kept file; nothing is started. seen: its Inspection, by this inspector. mapping:
     the roles that the person chose, for a test file too. minimum: what the adapter has to reach to be published
-    (minimum.py). parent: the adapter that it goes on from, whose task the inspection is for. Raises DataError or
+    (minimum.py). parent: the adapter that it goes on from, whose task the inspection is for. parts: the files that the
+    kept one was put together from. Raises DataError or
     SpecError for what can't be trained on at all; lesser problems are in the plan."""
     from lora_hub.data.checks import check_held_out, checks
     from lora_hub.data.columns import columns
@@ -141,7 +145,7 @@ def plan_inspected(
     spec = recipe.make_spec(
         task,
         base,
-        seen.info,
+        seen.info.model_copy(update={"parts": tuple(parts)}),
         seen.mapping,
         effort=effort,
         overrides=overrides,
@@ -170,7 +174,11 @@ def plan_inspected(
         *(problem for problem in seen.problems if problem.code not in known),
     ]
     spec = spec.model_copy(
-        update={"dataset": seen.info.model_copy(update={"problems": tuple(problems), "test_rows": own_test})}
+        update={
+            "dataset": seen.info.model_copy(
+                update={"problems": tuple(problems), "test_rows": own_test, "parts": tuple(parts)}
+            )
+        }
     )
     tokens_row = tokens_per_row(seen, examples, task)
     estimate = recipe.estimate(spec, tokens_row=tokens_row, **what_is_known(base))

@@ -123,9 +123,12 @@ def split_rows(spec: TrainSpec, task: Task, examples: list[Any], test: list[Any]
 
     if test is None:
         held_out, most = spec.held_out, spec.max_held_out
-        return split_examples(examples, task, held_out=held_out, max_held_out=most, seed=spec.seed), 0
-    test_name = (spec.test_dataset or spec.dataset).name
-    return split_with_test(examples, test, task, seed=spec.seed, test_name=test_name)
+        found = split_examples(
+            examples, task, held_out=held_out, max_held_out=most, seed=spec.seed, part_of=spec.dataset.part_of
+        )
+        return found, 0
+    name = (spec.test_dataset or spec.dataset).name
+    return split_with_test(examples, test, task, seed=spec.seed, test_name=name, part_of=spec.dataset.part_of)
 
 
 def count_rows(task: Task, split: Any, train: "Encoded", validation: "Encoded", held_out: "Encoded") -> dict[str, int]:

@@ -67,8 +67,8 @@ def run_details(run: Run, missing: Message | None = None) -> dict[str, Any]:
 def run_result(run: Run) -> dict[str, Any]:
     """The keys of `train`: run, state, adapter, revision, base, seconds, the rows (file_rows = train_rows +
     validation_rows + eval_rows + left_out), metrics, comparison, general (against the base on general
-    questions: what was forgotten), notes, stopped (why before the last step: "patience",
-    "learnt" or "")."""
+    questions: what was forgotten), files (scores by file, where several are one dataset), notes, stopped (why before
+    the last step: "patience", "learnt" or "")."""
     folder = str(store.run_folder(run.id) / run.adapter_folder) if run.adapter_folder else ""
     return {
         "run": run.id,
@@ -85,6 +85,7 @@ def run_result(run: Run) -> dict[str, Any]:
         "metrics": {who: {name: score.model_dump() for name, score in of.items()} for who, of in run.metrics.items()},
         "comparison": run.comparison.model_dump(mode="json") if run.comparison else None,
         "general": run.general.model_dump(mode="json") if run.general else None,
+        **({"files": [part.model_dump(mode="json") for part in run.parts]} if run.parts else {}),
         **_parent_json(run),
         "notes": list(run.notes),
         "stopped": run.stopped,

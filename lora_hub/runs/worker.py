@@ -24,7 +24,7 @@ from lora_hub.core.processes import set_environment
 from lora_hub.core.schema import ADAPTER, BASE, BASE_EXAMPLES, PARENT, PairedComparison, RunState, Task
 from lora_hub.evaluation.minimum import below_minimum
 from lora_hub.hub import adapter_config, endpoint, make_record
-from lora_hub.runs import run_rows, run_states
+from lora_hub.runs import replay, run_rows, run_states
 from lora_hub.runs.owner import Owner, write_log
 from lora_hub.runs.publishing import publish_adapter
 from lora_hub.runs.run_data import count_rows, read_split, too_long_note
@@ -122,7 +122,6 @@ class Worker(Owner):
         """Mixes the base's own answers into the rows to train on, where the spec says so."""
         if not self.spec.replay:
             return
-        from lora_hub.training import replay
 
         self.phase(name := "asking the base what it knows")
         rows = replay.own_answers(
@@ -312,8 +311,11 @@ class Worker(Owner):
             general=forgotten,
         )
         store.write_json(trained.folder / adapter_config.RECORD_FILE, made)
+        parts = exam.score_parts(self.spec, task, prepared.train.examples, scored, found.answers)
         tests = {"comparison": found.comparison, "parent_comparison": found.over_parent, "general": forgotten}
         compared = {name: one.model_dump(mode="json") for name, one in tests.items() if one is not None}
+        if parts:
+            compared["parts"] = [one.model_dump(mode="json") for one in parts]
         self.report("exam", **prepared.counts, metrics=metrics, **compared)
         self.report("adapter", folder=store.ADAPTER, best_step=trained.best_step, stopped=trained.stopped)
 

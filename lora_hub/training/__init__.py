@@ -6,7 +6,6 @@ __all__ = [
     "few_steps",
     "going_on",
     "recipe",
-    "replay",
     "sweep",
     "task_training",
     "together",

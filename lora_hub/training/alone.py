@@ -85,7 +85,7 @@ def train_adapter(
     from lora_hub.training.fast_layers import fast_layers
     from lora_hub.training.shared_reading import read_together
 
-    total = spec.count_steps(count_rows(train))
+    total = spec.count_steps(count_rows(spec, train))
     last = checkpoints.find_last(folder / store.CHECKPOINTS)
     if last is not None and (over := last.why_over(total, spec.patience)) is not None:
         return _as_it_ended(last, total, over, folder, report, cancelled)

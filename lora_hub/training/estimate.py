@@ -202,7 +202,7 @@ def _parameters(spec: TrainSpec) -> int:
 
 
 def _steps(spec: TrainSpec) -> int:
-    return spec.count_steps(_trained(spec) + spec.replay)
+    return spec.count_steps(max(1, round(_trained(spec) * spec.dataset.weight)) + spec.replay)
 
 
 def _trained(spec: TrainSpec) -> int:

@@ -124,7 +124,7 @@ def train_sweep(
     places = [folder / store.CHECKPOINTS / FOLDER / str(number) for number in range(len(specs))]
     for place in places:
         place.mkdir(parents=True, exist_ok=True)
-    steps = spec.count_steps(count_rows(train))
+    steps = spec.count_steps(count_rows(spec, train))
     race = Race(places, steps, lambda number, step: report("sweep", number=number, dropped=step))
     looks = tuple(race.rungs)
     for number, one in enumerate(specs):

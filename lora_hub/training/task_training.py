@@ -77,7 +77,7 @@ class TaskTraining:
 
     def plan(self) -> None:
         """Derives the number of steps, as train.train_adapter does."""
-        self.steps = self.spec.count_steps(count_rows(self.train))
+        self.steps = self.spec.count_steps(count_rows(self.spec, self.train))
         self.patience = Patience(self.spec.patience)
 
 

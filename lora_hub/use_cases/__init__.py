@@ -32,6 +32,7 @@ from lora_hub.use_cases.composing import Composition, compose
 from lora_hub.use_cases.datasets import (
     add_dataset,
     add_text,
+    combine_datasets,
     fetch_dataset,
     inspect_dataset,
     open_dataset,
@@ -133,6 +134,7 @@ __all__ = [
     "clean_disk",
     "collect_unused",
     "compare_runs",
+    "combine_datasets",
     "compare_again",
     "compose",
     "delete_adapter",

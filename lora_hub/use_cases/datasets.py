@@ -1,7 +1,7 @@
 """A person's files: uploaded, pasted, downloaded from the Hub, inspected. Each is only opened under its owner's
 name."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from lora_hub.compare import test_sets
 from lora_hub.core import file_lock, settings, store
 from lora_hub.core.errors import DataError
 from lora_hub.core.messages import Message, _
-from lora_hub.core.schema import DatasetInfo
+from lora_hub.core.schema import DataPart, DatasetInfo, Task
 from lora_hub.people import Person, limits, policy
 from lora_hub.people.rules import Action
 from lora_hub.use_cases.case import use_case
@@ -127,6 +127,28 @@ def inspect_dataset(person: Person, inspector: Any, file: Path, *arguments: Any,
     check_own(person, file)
     with _noting_refusal(file):
         return inspector.inspect(file, *arguments, **named)
+
+
+@use_case(Action.TRAIN, counted=True)
+def combine_datasets(
+    person: Person,
+    inspector: Any,
+    files: Sequence[tuple[Path, float]],
+    task: Task,
+    mapping: dict[str, str] | None = None,
+    **reading: Any,
+) -> tuple[Path, tuple[DataPart, ...]]:
+    """Several of this person's files as one dataset: the file that is kept of it, and its parts. files: each with its
+    weight (`DataPart`). mapping: roles whose column the person chose, in the files that have it. reading: as for
+    `read_dataset`, for all. Raises DataError where one of them does not fit the task, AccessError (no room)."""
+    from lora_hub.data.combining import combine_files
+
+    kept = [(store.add_dataset(file, file.name) if person.is_local else file, weight) for file, weight in files]
+    for file, _weight in kept:
+        check_own(person, file)
+    combined = combine_files(lambda file: read_dataset(person, inspector, file, **reading), kept, task, mapping)
+    with _room(person, combined.name, len(combined.text.encode())):
+        return store.add_text(combined.text, combined.name, owner_of(person)), combined.parts
 
 
 @contextmanager

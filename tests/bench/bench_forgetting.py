@@ -27,8 +27,11 @@ from lora_hub.catalogue.tasks.catalogue import get_task, sample_file  # noqa: E4
 from lora_hub.core.schema import BASE  # noqa: E402
 from lora_hub.data.prompts import prepare  # noqa: E402
 from lora_hub.evaluation import exam, general  # noqa: E402
-from lora_hub.runs import run_data  # noqa: E402
-from lora_hub.training import alone, replay  # noqa: E402
+from lora_hub.runs import (
+    replay,
+    run_data,  # noqa: E402
+)
+from lora_hub.training import alone  # noqa: E402
 
 
 def measure(

@@ -59,6 +59,7 @@ MAY = {
     "check_owner": MEMBERS,
     "clean_disk": ("admin", "local"),
     "compare_runs": MEMBERS,
+    "combine_datasets": THOSE_WHO_TRAIN,
     "compose": THOSE_WHO_TRAIN,
     "delete_adapter": THOSE_WHO_TRAIN,
     "delete_comparison": MEMBERS,

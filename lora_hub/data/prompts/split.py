@@ -9,6 +9,7 @@ import random
 import re
 import unicodedata
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,12 +37,21 @@ class Split:
     file_rows: int = 0
 
 
-def split_examples(examples: list[Example], task: Task, *, held_out: float, max_held_out: int, seed: int) -> Split:
+def split_examples(
+    examples: list[Example],
+    task: Task,
+    *,
+    held_out: float,
+    max_held_out: int,
+    seed: int,
+    part_of: Callable[[int], int] = lambda row: 0,
+) -> Split:
     """Stratified by label and seeded; rows with the same inputs (ignoring case, spaces and Unicode form) stay together.
 
     held_out: maximum share of the rows that is never trained on. max_held_out: maximum number of rows to score. Every
     class with three different inputs is in every part, unless there are more such classes than rows in a part; then
-    chance decides. Raises DataError if too few rows are left to train on.
+    chance decides. part_of: the file that a row is of, where several are one dataset: rows are held out of each. Raises
+    DataError if too few rows are left to train on.
     """
     groups: dict[str, list[Example]] = defaultdict(list)
     for example in examples:
@@ -50,7 +60,8 @@ def split_examples(examples: list[Example], task: Task, *, held_out: float, max_
         groups[key].append(example)
     strata: dict[str, list[list[Example]]] = defaultdict(list)
     for group in groups.values():
-        strata[group[0].answer if task.output == "labels" else ""].append(group)
+        part = part_of(group[0].row)
+        strata[(group[0].answer if task.output == "labels" else "") + (f"\x1f{part}" if part else "")].append(group)
     shuffler = random.Random(seed)
     train: list[list[Example]] = []
     validation: list[Example] = []
@@ -109,7 +120,13 @@ def split_examples(examples: list[Example], task: Task, *, held_out: float, max_
 
 
 def split_with_test(
-    examples: list[Example], test: list[Example], task: Task, *, seed: int, test_name: str
+    examples: list[Example],
+    test: list[Example],
+    task: Task,
+    *,
+    seed: int,
+    test_name: str,
+    part_of: Callable[[int], int] = lambda row: 0,
 ) -> tuple[Split, int]:
     """Scores all of the person's own test rows; validation comes from the training rows.
 
@@ -131,7 +148,8 @@ def split_with_test(
             _("Score on other rows than those to train on, or leave the test file out: then some are held out."),
             name=test_name,
         )
-    inner = split_examples(kept, task, held_out=_share_beside_test(len(kept)), max_held_out=MAX_VALIDATION, seed=seed)
+    share = _share_beside_test(len(kept))
+    inner = split_examples(kept, task, held_out=share, max_held_out=MAX_VALIDATION, seed=seed, part_of=part_of)
     # The split's own test part is not scored, so it goes back to training.
     return Split(inner.train + inner.test, inner.validation, list(test)), len(examples) - len(kept)
 

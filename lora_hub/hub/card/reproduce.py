@@ -27,7 +27,7 @@ def command(spec: TrainSpec, repo_id: str) -> str:
     own_task = not _is_catalogue_task(spec)
     known_base = is_hub_id(spec.base) or spec.base.id == "built-in"
     base = spec.base.id if known_base else _folder_of(spec)
-    words = ["python", "-m", "lora_hub", "train", _file(spec.dataset)]
+    words = ["python", "-m", "lora_hub", "train", *_files(spec.dataset)]
     words += (
         _option("--task", RECORD_FILE if own_task else spec.task.id)
         + _option("--base", base)
@@ -36,7 +36,10 @@ def command(spec: TrainSpec, repo_id: str) -> str:
     if spec.parent is not None:
         before = spec.parent
         words += _option("--from", f"{before.repo_id}@{before.revision}" if before.repo_id else before.run)
-    words += _option("--map", _mapping(spec)) + _reading(spec.dataset)
+    mappings = [part.mapping for part in spec.dataset.parts] or [spec.mapping]
+    if all(one == mappings[0] for one in mappings):  # others were mapped each by itself, and are so again
+        words += _option("--map", _mapping(spec.model_copy(update={"mapping": mappings[0]})))
+    words += [] if spec.dataset.parts else _reading(spec.dataset)
     for mend in spec.dataset.mends:
         words += _option("--mend", mend_argument(mend))
     if spec.test_dataset:
@@ -110,6 +113,14 @@ def _settings(spec: TrainSpec) -> list[str]:
 
 def _file(info: DatasetInfo) -> str:
     return f"./{info.name}" if info.name.startswith("-") else info.name
+
+
+def _files(info: DatasetInfo) -> list[str]:
+    """The file, or those that it was put together from, with their weights."""
+    if not info.parts:
+        return [_file(info)]
+    named = [(f"./{part.name}" if part.name.startswith("-") else part.name, part.weight) for part in info.parts]
+    return [name if weight == 1 and len(named) > 1 else f"{name}:{weight:g}" for name, weight in named]
 
 
 def _option(name: str, value: str) -> list[str]:

@@ -24,7 +24,8 @@ from lora_hub.training import recipe
 from lora_hub.ui.render import render, render_data, render_plan, render_problems, render_table, render_works
 from lora_hub.ui.render.page_words import OWN_TITLES, setting_of
 from lora_hub.ui.render.text import own_digits, t
-from lora_hub.ui.tabs.finetune.asked import OWN, Asked, own_wanting, read_task, roles_of, setting_field
+from lora_hub.ui.tabs.finetune.asked import Asked, own_wanting, read_task, roles_of, setting_field
+from lora_hub.ui.tabs.finetune.review_parent import look_at_parent
 from lora_hub.ui.tabs.finetune.review_report import report
 from lora_hub.ui.tabs.finetune.view import View
 from lora_hub.works_in import marks_of_spec
@@ -92,7 +93,7 @@ def _look(person: Person, asked: Asked, language: str, inspector: Any) -> View:
     """Reads the task and the file."""
     view = View()
     view.taken = _look_at_task(asked, view, language)
-    view.taken = _look_at_parent(person, asked, view, language, inspector)
+    view.taken = look_at_parent(person, asked, view, language, inspector)
     view.seen = _look_at_data(person, asked, view.taken, view, language, inspector)
     return view
 
@@ -162,23 +163,6 @@ def _look_at_task(asked: Asked, view: View, language: str) -> Task | None:
         else render.note(t(_("Choose a task, or drop a file: the columns often tell the task."), language))
     )
     return task
-
-
-def _look_at_parent(person: Person, asked: Asked, view: View, language: str, inspector: Any) -> Task | None:
-    """The task to train: that of the adapter to go on from, where there is one; what is wrong with it is in the
-    view."""
-    name, task = asked.parent.strip(), view.taken
-    if not name or task is None:
-        return task
-    try:
-        found = inspector.find_parent(person, name, task if asked.task == OWN else task.id)
-    except LoraHubError as error:
-        view.parent, view.error = render.error_card(error, language), error
-        view.wanting = render.told(error, language)[0]
-        return None
-    view.begins_from = found
-    view.parent = render_plan.parent_note(found, language)
-    return found.task
 
 
 def _look_at_data(person: Person, asked: Asked, task: Task | None, view: View, language: str, inspector: Any) -> Any:

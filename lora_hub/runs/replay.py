@@ -18,7 +18,7 @@ from typing import Any
 from lora_hub.core import settings, store
 from lora_hub.core.schema import BaseModel
 from lora_hub.data.prompts.prepare import Encoded
-from lora_hub.training.replay_prompts import make_prompts
+from lora_hub.runs.replay_prompts import make_prompts
 
 FOLDER = "own_answers"
 # Of an answer; what is longer is cut there, and its end is not trained on.

@@ -8,9 +8,9 @@ from tiny_bases import BASE, build, byte_tokenizer
 
 from lora_hub.core.schema import TrainSpec
 from lora_hub.evaluation import general
-from lora_hub.training import replay
+from lora_hub.runs import replay
+from lora_hub.runs.replay_prompts import make_prompts
 from lora_hub.training.passes import count_rows, rows_of_pass
-from lora_hub.training.replay_prompts import make_prompts
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
 
@@ -40,7 +40,7 @@ def test_rows_of_replay_are_part_of_each_pass_alone_and_together(tmp_path: Path)
     plain, _told = make_task(tmp_path / "plain", steps=0, epochs=1)
     mixed, _told = make_task(tmp_path / "mixed", steps=0, epochs=1)
     mixed.train = replay.with_replay(mixed.train, extra)
-    assert (count_rows(mixed.train), len(rows_of_pass(mixed.spec, mixed.train).rows)) == (32, 32)
+    assert (count_rows(mixed.spec, mixed.train), len(rows_of_pass(mixed.spec, mixed.train).rows)) == (32, 32)
     results = [learn([task]).results[0] for task in (plain, mixed)]
     assert [one.steps for one in results] == [6, 8]
     first, second = map(weights, results)

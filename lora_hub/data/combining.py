@@ -1,0 +1,124 @@
+"""Several files of one task as one dataset: each is read and mapped by itself, and their rows stand one below the
+other, in columns called by the roles.
+
+    combined = combine_files(read_table, [(file, 1.0), (other, 0.5)], task)
+    combined.text               JSON Lines: what is kept as the dataset's file
+    combined.parts              which rows are of which file
+
+So duplicates, label names and all the rest are found across the files, as in one. A part that a file brings to be
+scored stays that: then each row says in `split` which part it is of.
+"""
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lora_hub.core.errors import DataError, SpecError
+from lora_hub.core.messages import _
+from lora_hub.core.schema import MOST_PARTS, MOST_WEIGHT, DataPart, Task
+from lora_hub.data.inspection import complete_mapping
+from lora_hub.data.tables.table import Table
+
+SPLIT, TRAIN, TEST = "split", "train", "test"
+
+
+@dataclass(frozen=True)
+class Combined:
+    """name, text: of the file that is kept. parts: the files, with their weights and mappings."""
+
+    name: str
+    text: str
+    parts: tuple[DataPart, ...]
+
+
+def combine_files(
+    read: Callable[[Path], Table],
+    files: Sequence[tuple[Path, float]],
+    task: Task,
+    mapping: dict[str, str] | None = None,
+) -> Combined:
+    """One dataset of stored files, each with its weight. mapping: the roles whose column a person chose, in the files
+    that have it. Raises DataError, with the file's name, where one of them cannot be read or does not fit the task."""
+    if len(files) > MOST_PARTS:
+        raise DataError(
+            _("{count} files are too many for one dataset.", count=len(files)),
+            _("Put them into {most} files at most.", most=MOST_PARTS),
+        )
+    tables = [(file, weight, read(file)) for file, weight in files]
+    has_test = any(table.test is not None for _file, _weight, table in tables)
+    lines: list[str] = []
+    parts = []
+    for file, weight, table in tables:
+        own = _map(file.name, table, task, mapping or {})
+        before = len(lines)
+        table = table.fitted(own)
+        for part, name in ((table, TRAIN), (table.test, TEST)):
+            if part is None:
+                continue
+            columns = {role: _values(part, column, task) for role, column in own.items()}
+            for values in zip(*columns.values(), strict=True):
+                row = dict(zip(columns, values, strict=True)) | ({SPLIT: name} if has_test else {})
+                lines.append(json.dumps(row, ensure_ascii=False, default=str))
+        rows = len(lines) - before
+        parts.append(DataPart(name=file.name, fingerprint=file.parent.name, rows=rows, weight=weight, mapping=own))
+    name = f"{'_'.join(file.stem for file, _weight in files)[:60]}.jsonl"
+    return Combined(name, "".join(f"{line}\n" for line in lines), tuple(parts))
+
+
+def _map(name: str, table: Table, task: Task, chosen: dict[str, str]) -> dict[str, str]:
+    """Which column of a file is what. Raises DataError where a role has none."""
+    try:
+        mapping, _reasons = complete_mapping(
+            table, task, {role: column for role, column in chosen.items() if column in table.columns}
+        )
+        missing = [role for role in _needed(task) if role not in mapping]
+        if missing:
+            raise DataError(
+                _("no column was found for {role}", role=missing[0]),
+                _("Name the column as in the other files, or choose it with --map."),
+            )
+    except DataError as error:
+        said = _("{name} does not go with the others: {reason}", name=name, reason=error.said)
+        raise DataError(said, error.advice) from error
+    return mapping
+
+
+def _needed(task: Task) -> list[str]:
+    roles = task.inputs if task.is_chat else (*task.inputs, "answer")
+    return [role for role in roles if role not in task.optional_inputs]
+
+
+def _values(table: Table, column: str, task: Task) -> list:
+    """A column's values: messages and tools as they are nested, all else as text."""
+    if task.is_chat or table.is_nested(column):
+        return table.frame.get_column(column).to_list()
+    return table.texts(column).to_list()
+
+
+def read_weight(text: str) -> float:
+    """A weight as a person writes it. Raises SpecError for what is none."""
+    try:
+        weight = float(text)
+    except ValueError:
+        weight = 0.0
+    if not 0 < weight <= MOST_WEIGHT:
+        raise SpecError(
+            _("{weight!r} is no weight of a file."),
+            _(
+                "Give a number above 0, at most {most:g}: 2 for each row twice, 0.5 for half of the rows.",
+                most=MOST_WEIGHT,
+            ),
+            weight=text[:40],
+            most=MOST_WEIGHT,
+        )
+    return weight
+
+
+def split_weight(name: str) -> tuple[str, float]:
+    """(file, weight) of `FILE:WEIGHT`, where no file has that very name. Raises SpecError as `read_weight`."""
+    file, colon, weight = name.rpartition(":")
+    if not colon or not file or Path(name).exists() or not re.fullmatch(r"[-+.\deE]+", weight, re.ASCII):
+        return name, 1.0
+    return file, read_weight(weight)

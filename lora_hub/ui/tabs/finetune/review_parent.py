@@ -1,0 +1,27 @@
+"""The adapter that a training goes on from, in a review of the Fine-tune form."""
+
+from typing import Any
+
+from lora_hub.core.errors import LoraHubError
+from lora_hub.core.schema import Task
+from lora_hub.people import Person
+from lora_hub.ui.render import render, render_plan
+from lora_hub.ui.tabs.finetune.asked import OWN, Asked
+from lora_hub.ui.tabs.finetune.view import View
+
+
+def look_at_parent(person: Person, asked: Asked, view: View, language: str, inspector: Any) -> Task | None:
+    """The task to train: that of the adapter to go on from, where there is one; what is wrong with it is in the
+    view."""
+    name, task = asked.parent.strip(), view.taken
+    if not name or task is None:
+        return task
+    try:
+        found = inspector.find_parent(person, name, task if asked.task == OWN else task.id)
+    except LoraHubError as error:
+        view.parent, view.error = render.error_card(error, language), error
+        view.wanting = render.told(error, language)[0]
+        return None
+    view.begins_from = found
+    view.parent = render_plan.parent_note(found, language)
+    return found.task
