@@ -1,4 +1,4 @@
-"""Several files of one task as one dataset: each mapped by itself, duplicates found across them, rows of each scored."""
+"""Several files of one task as one: each mapped by itself, duplicates across them found, rows of each scored."""
 
 import json
 from pathlib import Path
