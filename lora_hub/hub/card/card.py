@@ -49,6 +49,8 @@ def render(facts: Facts) -> str:
     """The card of these facts."""
     tell = Words("en")
     parts = [f"# {escape(card_title(facts.spec))}", _first_line(facts, tell)]
+    if facts.second:
+        parts.append(Words(facts.second)(_("This page is in this language, too, further below.")))
     for title, text in _sections(facts, tell):
         parts.append(f"## {title}\n\n{text}")
     return front_matter(adapter_metadata(facts)) + "\n\n".join([*parts, *_second(facts)]) + "\n"

@@ -13,7 +13,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from xml.sax.saxutils import escape, quoteattr
 
-from lora_hub.core.messages import Message, _
+from lora_hub.core.languages import in_digits
+from lora_hub.core.messages import Message, _, _n
 from lora_hub.core.schema import ADAPTER, HeldOutRow, Scores, Task
 from lora_hub.evaluation import metrics
 from lora_hub.hub.card.markdown import plain
@@ -97,17 +98,23 @@ def _confusion(task: Task, rows: Sequence[HeldOutRow], language: str) -> str:
         lines, columns = [*lines, others], [*columns, others]
     if any(line[-1] for line in counts):
         columns.append((NEITHER.in_language(language), len(labels) + 1))
-    cell, left, top = (44, 190, 74) if len(columns) > 6 else (64, 190, 74)
-    width, height = left + cell * len(columns) + 20, top + cell * len(lines) + 20 + 18 * len(columns)
+    # The names of the lines stand beside them with their numbers, by which the columns are called: so it is narrow
+    # enough for a phone.
+    names = [f"{name} ({in_digits(str(number), language)})" for number, (name, _place) in enumerate(lines, 1)]
+    cell, top = (40 if len(columns) > 6 else 64), 76
+    left = 24 + 8 * max(map(len, names))
+    width, height = left + cell * len(columns) + 20, top + cell * len(lines) + 20 + 22 * (len(columns) - len(lines))
+    rows_said = _n("{count:,} held-out row", "{count:,} held-out rows", count=len(rows))
     shapes = [
-        _text(left, 24, _("Right label (lines) and what the adapter answered (columns)"), language, anchor="start"),
-        _text(left, 44, _("{count} held-out rows", count=len(rows)), language, anchor="start", fill=FAINT, size=12),
+        _text(16, 24, _("Lines: the right label, {rows}", rows=rows_said), language, anchor="start", size=13),
+        _text(16, 44, _("Columns: what the adapter answered"), language, anchor="start", size=13),
     ]
     for number, (label, _place) in enumerate(columns):
-        shapes.append(_text(left + cell * (number + 0.5), top - 8, str(number + 1), language, fill=FAINT, size=12))
-        at = top + cell * len(lines) + 22 + 18 * number
-        shapes.append(_text(left, at, f"{number + 1}: {label}", language, anchor="start", fill=FAINT, size=12))
-    for down, (name, place) in enumerate(lines):
+        called = in_digits(str(number + 1), language)
+        shapes.append(_text(left + cell * (number + 0.5), top - 8, called, language, fill=FAINT, size=12))
+        if number >= len(lines):
+            shapes.append(_text(16, height - 14, f"{label} ({called})", language, anchor="start", fill=FAINT, size=12))
+    for down, (name, place) in enumerate(zip(names, (place for _name, place in lines), strict=True)):
         total = sum(counts[place])
         middle = top + cell * (down + 0.5) + 5
         shapes.append(_text(left - 10, middle, name, language, anchor="end", size=13))
@@ -120,20 +127,19 @@ def _confusion(task: Task, rows: Sequence[HeldOutRow], language: str) -> str:
             )
             if count:
                 ink = PAPER if share > 0.5 else INK
-                shapes.append(_text(x + cell / 2 - 1, middle, f"{count:,}", language, fill=ink, size=13))
-    return _svg(max(width, 620), height, shapes, _("Confusion matrix of the held-out rows"), language)
+                shapes.append(_text(x + cell / 2 - 1, middle, _("{count:,}", count=count), language, fill=ink, size=13))
+    return _svg(max(width, 330), height, shapes, _("Confusion matrix of the held-out rows"), language)
 
 
 def _intervals(scores: Mapping[str, Scores], language: str) -> str:
     """Each metric of the adapter with its interval, and the base's below it."""
     names = list(scores[ADAPTER])[:MOST_METRICS]
     asked = [who for who in WHO if scores.get(who)]
-    left, width, top, step = 250, 360, 60, 24
-    shapes = [_text(20, 26, _("Scores on held-out rows, per cent, with 95 % intervals"), language, anchor="start")]
-    y = top
+    left, width, y = 16, 300, 28
+    shapes = [_text(left, y, _("Held-out rows, per cent, 95 % intervals"), language, anchor="start")]
     for name in names:
-        shapes.append(_text(20, y + 4, metrics.title_of(name), language, anchor="start", size=13, weight="bold"))
-        y += step
+        y += 32
+        shapes.append(_text(left, y, metrics.title_of(name), language, anchor="start", size=13, weight="bold"))
         for who in asked:
             score = scores[who].get(name)
             if score is None:
@@ -142,19 +148,18 @@ def _intervals(scores: Mapping[str, Scores], language: str) -> str:
             low, value, high = (
                 left + width * max(0.0, min(100.0, one)) / 100 for one in (score.low, score.value, score.high)
             )
+            y += 38
             shapes += [
-                _text(left - 12, y + 4, WHO[who], language, anchor="end", size=12),
+                _text(left, y - 14, WHO[who], language, anchor="start", size=12),
                 f'<line x1="{left}" y1="{y}" x2="{left + width}" y2="{y}" stroke="#e4e7eb" stroke-width="1"/>',
                 f'<line x1="{low:.1f}" y1="{y}" x2="{high:.1f}" y2="{y}" stroke="{fill}" stroke-width="3"/>',
                 f'<circle cx="{value:.1f}" cy="{y}" r="5" fill="{fill}"/>',
                 _text(left + width + 12, y + 4, _("{value:.1f}", value=score.value), language, anchor="start", size=12),
             ]
-            y += step
     for tick in (0, 50, 100):
-        shapes.append(
-            _text(left + width * tick / 100, y + 6, _("{value:.0f}", value=float(tick)), language, fill=FAINT, size=12)
-        )
-    return _svg(left + width + 70, y + 24, shapes, _("Scores on the held-out rows"), language)
+        number = _("{value:.0f}", value=float(tick))
+        shapes.append(_text(left + width * tick / 100, y + 20, number, language, fill=FAINT, size=11))
+    return _svg(left + width + 60, y + 34, shapes, _("Scores on the held-out rows"), language)
 
 
 def _shade(share: float) -> str:
