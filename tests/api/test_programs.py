@@ -19,10 +19,14 @@ from gradio_client import Client
 from gradio_client.exceptions import AppError
 from mcp import ClientSession
 from mcp.client.streamable_http import streamablehttp_client
+from sample_adapters import make_spec
 from small_data import write_csv
 from test_page_people import Place, token_of
 
 from lora_hub.api import NAMES, mcp_door
+from lora_hub.hub import make_record
+from lora_hub.hub.card import engines
+from lora_hub.hub.card.card import facts_of
 
 ROWS = [(f"You won prize {n}, call now", "spam") for n in range(60)] + [(f"See you at {n}", "ham") for n in range(60)]
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
@@ -71,6 +75,19 @@ def published(place: Place, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def calls(place: Place, name: str = "") -> Client:
     return Client(place.app.url, token=token_of(name) if name else False, verbose=False)
+
+
+def test_the_code_on_a_card_asks_the_app(place: Place, published: str, capsys: pytest.CaptureFixture[str]) -> None:
+    spec = make_spec()
+    record = make_record(spec, spec.task, "run", {}, {}, 1)
+    code = engines.app(facts_of(record, published)).code
+    mine = code.replace(
+        f'"http://127.0.0.1:{engines.APP_PORT}"', f'"{place.app.url}", token="{token_of("rita")}", verbose=False'
+    )
+    assert mine != code
+    exec(mine, {})
+    base, adapter = capsys.readouterr().out.splitlines()
+    assert base in ("base ham", "base spam") and adapter in (f"{published} ham", f"{published} spam")
 
 
 def test_the_road_by_gradio_client(place: Place, published: str) -> None:

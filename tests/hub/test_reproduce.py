@@ -2,6 +2,7 @@
 like."""
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +18,7 @@ from lora_hub.cli.parser import make_parser
 from lora_hub.cli.screen import Screen
 from lora_hub.cli.signals import Signals
 from lora_hub.core import store
-from lora_hub.core.schema import AdapterRef, Mend, Run, TrainSpec
+from lora_hub.core.schema import AdapterRef, Mend, Parent, Run, TrainSpec
 from lora_hub.data.inspector import Inspector
 from lora_hub.data.mending.mend_arguments import parse_mends
 from lora_hub.hub.card import reproduce
@@ -217,3 +218,10 @@ def test_a_mend_as_json_is_checked() -> None:
     for wrong in ('{"kind": "nonsense"}', '{"kind": "drop", "values": {"code": "everything"}}', "{", '{"kind": 3}'):
         with pytest.raises(DataError):
             parse_mend(wrong, {})
+
+
+def test_a_training_that_went_on_from_an_adapter_does_so_again() -> None:
+    parent = Parent(repo_id="lora-hub/before", revision="c" * 40, version="v2", run="run-1")
+    words = shlex.split(reproduce.command(_spec(get_task("sentiment")).model_copy(update={"parent": parent}), "o/n"))
+    options = make_parser().parse_args([word for word in words[3:] if word != "\n"])
+    assert options.begin == f"lora-hub/before@{'c' * 40}"
