@@ -62,7 +62,7 @@ from lora_hub.use_cases.own_data import (
 )
 from lora_hub.use_cases.promoting import look_at_production, promote, roll_back
 from lora_hub.use_cases.publishing import plan_publication, publish_run, publishing_trouble
-from lora_hub.use_cases.reproducing import compare_again, plan_again
+from lora_hub.use_cases.reproducing import compare_again, plan_again, read_settings
 from lora_hub.use_cases.routing import route
 from lora_hub.use_cases.run_care import compare_runs, export_run, find_runs, rename_run, tag_run
 from lora_hub.use_cases.testing import (
@@ -193,6 +193,7 @@ __all__ = [
     "read_figures",
     "read_held_out",
     "read_log",
+    "read_settings",
     "read_test",
     "read_matrix",
     "refresh_run",

@@ -6,6 +6,8 @@ from typing import Any
 from lora_hub import hub, runs
 from lora_hub.catalogue import bases
 from lora_hub.compare import Comparer, reproducing
+from lora_hub.core.errors import BaseError
+from lora_hub.core.schema import TrainSpec
 from lora_hub.people import Person
 from lora_hub.people.rules import Action
 from lora_hub.use_cases import datasets
@@ -32,6 +34,21 @@ def plan_again(
     again = runs.plan_again(record, file, found, name=name, test_file=test_file, **named)
     within_limits(person, again.plan)
     return again
+
+
+@use_case(Action.TRAIN, counted=True)
+def read_settings(person: Person, name: str) -> tuple[TrainSpec, bool]:
+    """What a published adapter was trained with, as its record tells it, and whether its base is known here: where it
+    is not, the built-in one stands in its place. The record may be a stranger's: it names no folder of this machine.
+    Raises AdapterError, HubError."""
+    repo, _at, revision = name.partition("@")
+    spec = runs.recorded_spec(hub.fetch_record(repo, revision), name)
+    try:
+        base, is_known = bases.get_base(spec.base.id, folders=False), True
+        check_allowed(person, base)
+    except BaseError:
+        base, is_known = bases.get_base(bases.BUILT_IN), False
+    return spec.model_copy(update={"base": base}), is_known
 
 
 @use_case(Action.TRAIN, counted=True)

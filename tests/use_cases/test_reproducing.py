@@ -93,6 +93,8 @@ def test_a_strangers_record_names_no_folder_of_this_machine(
     monkeypatch.setattr(hub, "fetch_record", lambda *named: record)
     with pytest.raises(BaseError):
         use_cases.plan_again(LOCAL, "o/n", file)
+    told, is_known = use_cases.read_settings(LOCAL, "o/n")
+    assert not is_known and told.base.id == "built-in" and told.lora.r == 4
     assert use_cases.plan_again(LOCAL, "o/n", file, base="built-in").plan.spec.base.id == "built-in"
 
 

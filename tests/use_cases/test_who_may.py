@@ -101,6 +101,7 @@ MAY = {
     "plan_inspected": THOSE_WHO_TRAIN,
     "plan_publication": THOSE_WHO_TRAIN,
     "plan_again": THOSE_WHO_TRAIN,
+    "read_settings": THOSE_WHO_TRAIN,
     "compare_again": THOSE_WHO_TRAIN,
     "plan_run": THOSE_WHO_TRAIN,
     "promote": THOSE_WHO_TRAIN,
