@@ -40,9 +40,6 @@ def command(spec: TrainSpec, repo_id: str) -> str:
     if all(one == mappings[0] for one in mappings):  # others were mapped each by itself, and are so again
         words += _option("--map", _mapping(spec.model_copy(update={"mapping": mappings[0]})))
     words += [] if spec.dataset.parts else _reading(spec.dataset)
-    if spec.parent is not None and spec.parent.repo_id:
-        words += _option("--from", f"{spec.parent.repo_id}@{spec.parent.revision or spec.parent.version}")
-    words += _option("--map", _mapping(spec)) + _reading(spec.dataset)
     for mend in spec.dataset.mends:
         words += _option("--mend", mend_argument(mend))
     if spec.test_dataset:
