@@ -12,7 +12,7 @@ from typing import Any
 from lora_hub.core import run_lock
 from lora_hub.core.crash import explain_crash
 from lora_hub.core.errors import LoraHubError
-from lora_hub.core.processes import set_environment
+from lora_hub.core.processes import set_environment, uncollected
 from lora_hub.core.schema import RunState, Wait
 from lora_hub.runs.owner import write_log
 from lora_hub.runs.turns import Cancelled, Ticket, take_turn
@@ -120,10 +120,11 @@ def _train(members: Sequence[Member]) -> None:
     open_members = [one for one in open_members if one.goes_on]
     if not open_members:
         return
-    from lora_hub.answering import loading
-    from lora_hub.answering.stack import AdapterStack
-    from lora_hub.training import together
-    from lora_hub.training.task_training import TaskTraining
+    with uncollected():
+        from lora_hub.answering import loading
+        from lora_hub.answering.stack import AdapterStack
+        from lora_hub.training import together
+        from lora_hub.training.task_training import TaskTraining
 
     first = open_members[0].spec
     tokenizer = loading.load_tokenizer(first.base)

@@ -20,7 +20,7 @@ from lora_hub.catalogue import bases
 from lora_hub.core import run_lock, store
 from lora_hub.core.errors import LoraHubError
 from lora_hub.core.messages import _, _n
-from lora_hub.core.processes import set_environment
+from lora_hub.core.processes import set_environment, uncollected
 from lora_hub.core.schema import ADAPTER, BASE, BASE_EXAMPLES, PARENT, PairedComparison, RunState, Task
 from lora_hub.evaluation.minimum import below_minimum
 from lora_hub.hub import adapter_config, endpoint, make_record
@@ -103,13 +103,17 @@ class Worker(Owner):
         if self.is_trained:
             return
         self.phase("loading the libraries")
-        from lora_hub.answering import loading
-        from lora_hub.answering.stack import AdapterStack
+        with uncollected():
+            from lora_hub.answering import loading
+            from lora_hub.answering.stack import AdapterStack
 
-        tokenizer = loading.load_tokenizer(self.spec.base)
+            tokenizer = loading.load_tokenizer(self.spec.base)
         prepared = self.prepare(tokenizer)
         self.phase("loading the base")
-        model = loading.load_base(self.spec.base, precision=self.spec.precision, quantization=self.spec.quantization)
+        with uncollected():
+            model = loading.load_base(
+                self.spec.base, precision=self.spec.precision, quantization=self.spec.quantization
+            )
         goes_on = any((self.folder / store.CHECKPOINTS).glob("*"))
         self.replay(model, tokenizer, prepared)
         trained = self.train(model, tokenizer, prepared)
@@ -167,8 +171,9 @@ class Worker(Owner):
 
     def train(self, model: Any, tokenizer: Any, prepared: Prepared) -> Any:
         """Returns what came of it; `spec` is the one that the adapter was trained with. Raises LoraHubError."""
-        from lora_hub.training import sweep, together
-        from lora_hub.training.task_training import TaskTraining
+        with uncollected():
+            from lora_hub.training import sweep, together
+            from lora_hub.training.task_training import TaskTraining
 
         if self.spec.sweep:
             trained, self.spec = sweep.train_sweep(

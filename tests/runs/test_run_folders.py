@@ -2,6 +2,7 @@
 versions."""
 
 import errno
+import gc
 import json
 import os
 import signal
@@ -868,3 +869,13 @@ def test_the_log_of_a_group_member_that_was_resumed_alone_has_both() -> None:
     assert runs.read_log(second) == "of both\nof it alone"
     store.remove_run(first)
     assert runs.read_log(second) == "of it alone"
+
+
+def test_garbage_is_collected_again_once_the_libraries_are_loaded() -> None:
+    with pytest.raises(KeyError), processes.uncollected():
+        with processes.uncollected():
+            assert not gc.isenabled()
+        assert not gc.isenabled()
+        raise KeyError
+    assert gc.isenabled()
+    gc.unfreeze()
