@@ -38,6 +38,14 @@ def test_learning_rate_is_the_bases() -> None:
     assert make(base=BaseModel(id="x/y", default_lr=3e-4)).lr == 3e-4
 
 
+def test_a_small_base_learns_at_twice_the_rate_and_is_told_why() -> None:
+    built_in = bases.get_base("built-in")
+    spec = make(base=built_in)
+    assert spec.lr == 2 * built_in.default_lr
+    assert "twenty times" in str({key: why for key, _, why in recipe.explain(spec)}["lr"])
+    assert "ten times" in str({key: why for key, _, why in recipe.explain(make())}["lr"])
+
+
 @pytest.mark.parametrize("rows", [20, 300, 5000, 200_000])
 @pytest.mark.parametrize("effort", recipe.EFFORTS)
 def test_batches_stay_small_and_length_within_the_context(rows: int, effort: str) -> None:
