@@ -36,10 +36,10 @@ BODY = TEXT.split("\n---\n", 1)[1]
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", BODY, re.M | re.S)
 COMMAND = "python -m lora_hub "
 # Served until they are ended, or for a real Hub, or for one with jobs: tested by test_local_hub_accounts,
-# test_cli_deploy and test_hf_jobs.
+# test_serve_command, test_cli_deploy and test_hf_jobs.
 NOT_RUN = re.compile(
-    r"python -m lora_hub (?:hub --port|deploy |(?:train|pipeline) .*--hardware)|make |docker |hf |export |HF_\w+=|"
-    r"LORA_HUB_\w+=|pip "
+    r"python -m lora_hub (?:hub --port|serve|deploy |(?:train|pipeline) .*--hardware)|make |docker |hf |export |"
+    r"HF_\w+=|LORA_HUB_\w+=|pip "
 )
 # These ask no Hub, so they need no process that knows which is theirs.
 LOCAL = ("tasks", "bases", "inspect", "runs", "datasets", "hub")

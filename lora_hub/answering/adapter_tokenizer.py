@@ -59,7 +59,7 @@ class AdapterTokenizers:
     """The tokenizers of the adapters of one base, the last few kept. Safe to use from several threads."""
 
     def __init__(self, base_tokenizer: Any, kept: int = 16) -> None:
-        self._base, self._kept = base_tokenizer, kept
+        self.base, self._kept = base_tokenizer, kept
         self._known: OrderedDict[tuple, Any] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -69,7 +69,7 @@ class AdapterTokenizers:
         key = (str(folder), tuple((file.name, file.stat().st_mtime_ns) for file in files))
         with self._lock:
             if key not in self._known:
-                self._known[key] = load_adapter_tokenizer(folder, name, self._base) or self._base
+                self._known[key] = load_adapter_tokenizer(folder, name, self.base) or self.base
                 while len(self._known) > self._kept:
                     self._known.popitem(last=False)
             self._known.move_to_end(key)

@@ -163,8 +163,12 @@ def end_token_ids(model: Any, tokenizer: Any) -> set[int]:
     the chat template closes a turn with."""
     configured = getattr(model.generation_config, "eos_token_id", None)
     ends = set(configured) if isinstance(configured, list | tuple) else {configured}
-    ends |= {tokenizer.eos_token_id, template.end_token(tokenizer)}
-    return ends - {None}
+    return (ends | end_tokens_of(tokenizer)) - {None}
+
+
+def end_tokens_of(tokenizer: Any) -> set[int]:
+    """Those of them that the tokenizer knows."""
+    return {tokenizer.eos_token_id, template.end_token(tokenizer)} - {None}
 
 
 def open_queue(stack: AdapterStack, tokenizer: Any) -> AnswerQueue:

@@ -17,6 +17,7 @@ from typing import Any
 
 from lora_hub.answering import generate
 from lora_hub.answering.calibration import probabilities
+from lora_hub.answering.label_visitors import LabelQueue
 from lora_hub.answering.likelihood import LabelRow, label_tokens, score_labels
 from lora_hub.answering.prefill import context_length
 from lora_hub.answering.stack import AdapterStack
@@ -139,6 +140,15 @@ def label_likelihoods(
     return score_labels(
         stack, rows, tokenizer.pad_token_id, all_exact=all_exact, progress=progress, cancelled=cancelled
     )
+
+
+def open_label_queue(stack: AdapterStack, tokenizer: Any) -> LabelQueue:
+    """The queue in which all visitors of a base who ask for labels are scored together."""
+
+    def score(asked: list[Asked], is_over: Callable[[], bool]) -> list[list[float]] | None:
+        return label_likelihoods(stack, tokenizer, asked, cancelled=is_over)
+
+    return LabelQueue(score)
 
 
 def answer_likelihoods(stack: AdapterStack, tokenizer: Any, asked: list[Asked], answers: list[str]) -> list[float]:

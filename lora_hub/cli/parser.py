@@ -19,6 +19,7 @@ from lora_hub.cli.reproduce import add_reproducing, reproduce, show_reproduced
 from lora_hub.cli.route import add_routing, route, show_route
 from lora_hub.cli.runs import add_runs, manage_runs
 from lora_hub.cli.screen import Part, Screen
+from lora_hub.cli.serve import add_serving, serve
 from lora_hub.cli.shelf_options import add_shelf_commands
 from lora_hub.cli.show_answers import show_comparison
 from lora_hub.cli.show_data import show_inspection
@@ -265,6 +266,9 @@ def make_parser(screen: Screen | None = None) -> argparse.ArgumentParser:
 
     command = add("tests", manage_tests, show_tests, _("test adapters on many rows: run, list, show, check, export"))
     add_arguments(command, say)
+
+    about = _("serve the adapters of a base to programs, over OpenAI's wire")
+    add_serving(add("serve", serve, lambda result: [], about), say)
 
     add_votes(add, say)
     add_matrix(add("matrix", show_or_fill, show_matrix, _("tell what every adapter scores on every task's rows")), say)

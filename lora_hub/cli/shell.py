@@ -33,6 +33,7 @@ from lora_hub.cli.language import choose_language
 from lora_hub.cli.options import BelowMinimum
 from lora_hub.cli.parser import make_parser
 from lora_hub.cli.screen import Screen
+from lora_hub.cli.serve import serve
 from lora_hub.cli.show_runs import show_scored
 from lora_hub.cli.signals import INTERRUPTED, Signals
 from lora_hub.cli.upkeep import open_page
@@ -87,8 +88,8 @@ def _main(arguments: list[str], as_json: bool, screen: Screen) -> int:
             screen.say(_("note: {said}", said=_closed(closed)))
         # Libraries that print to standard output would spoil the JSON.
         with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
-            # The embedded Hub and the page handle signals themselves.
-            is_server = options.command in (server.start, open_page)
+            # The embedded Hub, the page and the endpoint handle signals themselves.
+            is_server = options.command in (server.start, open_page, serve)
             with contextlib.nullcontext() if is_server else Signals() as options.signals:
                 result = options.command(options)
     except LoraHubError as error:

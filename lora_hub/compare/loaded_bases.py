@@ -26,12 +26,13 @@ HELD_SHARE = 0.5
 
 @dataclass(frozen=True)
 class Loaded:
-    """A base in memory with its adapter stack and the queue of its visitors. tokenizers: those that adapters bring.
-    nbytes: of its weights."""
+    """A base in memory with its adapter stack and the queues of its visitors: for texts, and for labels (`labels`).
+    tokenizers: those that adapters bring. nbytes: of its weights."""
 
     stack: Any
     tokenizer: Any
     visitors: Any
+    labels: Any
     tokenizers: Any
     nbytes: int = 0
 
@@ -58,9 +59,12 @@ def without_base(panes: Sequence[Pane]) -> Iterator[None]:
 
 class LoadedBases:
     """The bases of this process. Thread-safe: visitors of the same base are answered in one running batch. Whoever
-    needs another base that does not fit beside those in use waits, in order of arrival, until one of them is idle."""
+    needs another base that does not fit beside those in use waits, in order of arrival, until one of them is idle.
+    most_adapters, most_bytes: of the adapters that each of them keeps attached; None: as many as the stack does."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_adapters: int | None = None, most_bytes: int | None = None) -> None:
+        asked = {"max_slots": most_adapters, "max_bytes": most_bytes}
+        self._most = {name: value for name, value in asked.items() if value is not None}
         self._loaded: OrderedDict[str, Loaded] = OrderedDict()
         self._users: Counter[str] = Counter()  # running questions, by the base's key
         self._freed = threading.Condition()
@@ -101,7 +105,7 @@ class LoadedBases:
 
     def _load(self, key: str, base: BaseModel, cancelled: Callable[[], bool] | None) -> Loaded | None:
         """Called in turn only, so nobody else is loading."""
-        from lora_hub.answering import generate, loading
+        from lora_hub.answering import generate, loading, questions
         from lora_hub.answering.adapter_tokenizer import AdapterTokenizers
         from lora_hub.answering.stack import AdapterStack
 
@@ -120,10 +124,11 @@ class LoadedBases:
                 return self._loaded[key]
         gc.collect()  # a model and its layers form a reference cycle: without this two bases would be in memory
         tokenizer = loading.load_tokenizer(base)
-        stack = AdapterStack(loading.load_base(base), base)
+        stack = AdapterStack(loading.load_base(base), base, **self._most)
         tokenizers = AdapterTokenizers(tokenizer)
         nbytes = stack.model.get_memory_footprint()
-        loaded = Loaded(stack, tokenizer, generate.open_queue(stack, tokenizer), tokenizers, nbytes)
+        visitors, labels = generate.open_queue(stack, tokenizer), questions.open_label_queue(stack, tokenizer)
+        loaded = Loaded(stack, tokenizer, visitors, labels, tokenizers, nbytes)
         with self._freed:
             self._loaded[key] = loaded
             self._users[key] += 1

@@ -56,12 +56,18 @@ def resolve_adapter(name: str, base: str = "") -> Pane:
         return here
     repo = name if "/" in name.partition("@")[0] else f"{settings.organization()}/{name}"
     try:
-        fetched, ref = hub.fetch_adapter(repo)
+        return pane_of_repo(repo, base)
     except AdapterError as error:
         near = [run_id for run_id in store.list_run_ids() if run_id.startswith(name)]
         if not near:
             raise
         raise AdapterError(error.said, _("Did you mean the run {near}?"), near=several(near[:2], "or")) from error
+
+
+def pane_of_repo(repo: str, base: str = "") -> Pane:
+    """The pane of owner/name or owner/name@revision on the Hub, whatever lies on this machine under that name. base: as
+    in `resolve_adapter`. Raises AdapterError, HubError."""
+    fetched, ref = hub.fetch_adapter(repo)
     asked = repo.partition("@")[2]
     version = asked if asked and not ref.revision.startswith(asked) else ""
     return replace(pane_of_folder(repo, fetched, base, fetched=True), revision=ref.revision, version=version)

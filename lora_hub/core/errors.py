@@ -74,6 +74,14 @@ class AccessError(LoraHubError):
     """This person may not do this, or has reached a limit."""
 
 
+class PaceError(AccessError):
+    """This person asks too much at once: the same will do later. seconds: until then; 0: nobody knows."""
+
+    def __init__(self, message: Message | str, hint: Message | str = "", **values: Any) -> None:
+        super().__init__(message, hint, **values)
+        self.seconds = float(values.get("seconds", 0.0))
+
+
 def reason_of(error: BaseException) -> Message:
     """The text of an exception, for the middle of a sentence. It is the message it was raised with
     (`ValueError(_("..."))`), else the first line of its text, in whatever language that is, else the name of its

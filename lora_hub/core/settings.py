@@ -15,6 +15,7 @@ Functions that read the environment when called, so that a test isolates everyth
 | LORA_HUB_HOSTS | host names that serve the page besides this machine's own, separated by commas | |
 | LORA_HUB_PROXIES | addresses and networks of proxies whose X-Forwarded-For is believed, with commas | 127.0.0.1 |
 | LORA_HUB_MCP | `1`: an MCP server with the functions for programs at /mcp | |
+| LORA_HUB_SERVE | `1`: the adapters behind OpenAI's wire at /v1 | |
 | LORA_HUB_LOG_LEVEL | `debug`, `info` or `warning`: what the page's process logs | info |
 | LORA_HUB_HUB | `embedded` or `public`; unset: public if there is a token or this is a Space | |
 | LORA_HUB_UPSTREAM | Hub from which the embedded one reads what it does not hold, or `off` | https://huggingface.co |
@@ -270,14 +271,19 @@ def proxies() -> tuple[str, ...]:
 
 def has_mcp() -> bool:
     """Whether the app is an MCP server, too. Raises SpecError."""
-    asked = os.environ.get("LORA_HUB_MCP", "").strip()
+    return _is_on("LORA_HUB_MCP")
+
+
+def has_endpoint() -> bool:
+    """Whether the app answers over OpenAI's wire, too. Raises SpecError."""
+    return _is_on("LORA_HUB_SERVE")
+
+
+def _is_on(name: str) -> bool:
+    asked = os.environ.get(name, "").strip()
     if asked not in ("", "0", "1"):
-        raise SpecError(
-            _("The environment variable {name} is {text!r}."),
-            _("It is `1`, `0` or unset."),
-            name="LORA_HUB_MCP",
-            text=asked[:100],
-        )
+        said = _("The environment variable {name} is {text!r}.")
+        raise SpecError(said, _("It is `1`, `0` or unset."), name=name, text=asked[:100])
     return asked == "1"
 
 

@@ -14,7 +14,7 @@ from lora_hub.hub.accounts import look_up
 from lora_hub.hub.card.card_metadata import spec_of
 from lora_hub.hub.card.markdown import escape as escape_markdown
 from lora_hub.hub.card.markdown import fence
-from lora_hub.hub.client import acting_as, hub_kind, hub_url, reaches_hub
+from lora_hub.hub.client import acting_as, hub_kind, hub_url, own_token, reaches_hub
 from lora_hub.hub.collection import (
     Collection,
     add_to_collection,
@@ -137,6 +137,7 @@ __all__ = [
     "look_up",
     "make_record",
     "make_run_repo",
+    "own_token",
     "package_files",
     "parts_of",
     "plan_deletion",

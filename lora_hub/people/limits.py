@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lora_hub.core import settings
-from lora_hub.core.errors import AccessError
+from lora_hub.core.errors import AccessError, PaceError
 from lora_hub.core.messages import _, _n
 from lora_hub.people import policy
 from lora_hub.people.person import Person
@@ -25,9 +25,9 @@ def check_pace(person: Person) -> None:
     """Counts a request. Raises AccessError if it exceeds the limit per minute."""
     if person.is_local or person.pace is None:
         return
-    most = policy.read().requests_a_minute
+    most = person.pace.a_minute or policy.read().requests_a_minute
     if seconds := person.pace.take(most):
-        raise AccessError(
+        raise PaceError(
             _n(
                 "That is more than {most} request a minute.",
                 "That is more than {most} requests a minute.",
@@ -46,11 +46,12 @@ def under_way(person: Person) -> Iterator[None]:
     if person.is_local or person.pace is None:
         yield
         return
-    if not person.pace.begin(MOST_AT_ONCE):
-        raise AccessError(
+    most = person.pace.at_once or MOST_AT_ONCE
+    if not person.pace.begin(most):
+        raise PaceError(
             _("{most} requests of yours are worked on at this moment, and no more at once."),
             _("Wait until one of them is done."),
-            most=MOST_AT_ONCE,
+            most=most,
         )
     try:
         yield

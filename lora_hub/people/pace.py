@@ -9,9 +9,11 @@ MINUTE = 60.0
 
 
 class Pace:
-    """The times of a person's requests in the last minute. Thread-safe."""
+    """The times of a person's requests in the last minute. Thread-safe. a_minute, at_once: how many there may be, where
+    it is not what the organization says and what everybody may; 0: it is."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, *, a_minute: int = 0, at_once: int = 0) -> None:
+        self.a_minute, self.at_once = a_minute, at_once
         self._clock, self._times, self._lock = clock, deque(), threading.Lock()
         self._going = 0
 

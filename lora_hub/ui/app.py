@@ -289,6 +289,12 @@ def launch_arguments(labels: Labels, endpoints: Endpoints, sessions: Sessions | 
         guarding = Middleware(guard.Guard, hosts=names, addresses=settings.is_open_to_others())
     outside = Middleware(Outside, root_path=settings.root_path(), hub_kind=hub_kind(hub_url()), reaches_hub=reaches_hub)
     people = _sign_in(sessions) if sessions is not None else []
+    if settings.has_endpoint() and not settings.has_zero_gpu():  # there a question borrows the GPU by the page
+        from lora_hub.models import LocalEngine, OpenShelf
+        from lora_hub.serve import Beside, Door
+
+        door = Door(OpenShelf(), LocalEngine(endpoints.comparer.bases), asking.who_asks_in)
+        people.append(Middleware(Beside, door=door))
     people += [Middleware(doors.Doors)] if settings.signs_in() else []
     people += [Middleware(Nested)]
     if settings.has_mcp():

@@ -65,6 +65,7 @@ from lora_hub.use_cases.publishing import plan_publication, publish_run, publish
 from lora_hub.use_cases.reproducing import compare_again, plan_again, read_settings
 from lora_hub.use_cases.routing import route
 from lora_hub.use_cases.run_care import compare_runs, export_run, find_runs, rename_run, tag_run
+from lora_hub.use_cases.serving import ask_model, list_models
 from lora_hub.use_cases.testing import (
     TestReport,
     cancel_test,
@@ -121,6 +122,7 @@ __all__ = [
     "add_text",
     "add_to_collection",
     "ask",
+    "ask_model",
     "cancel_run",
     "cancel_test",
     "cast_vote",
@@ -163,6 +165,7 @@ __all__ = [
     "list_collections",
     "list_comparisons",
     "list_datasets",
+    "list_models",
     "list_packages",
     "list_runs",
     "list_tests",

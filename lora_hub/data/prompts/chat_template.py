@@ -20,6 +20,8 @@ from typing import Any
 from lora_hub.core.errors import DataError
 from lora_hub.core.messages import _
 from lora_hub.data.chats.chat_turns import calls_text
+from lora_hub.data.chats.chat_turns import read_tools as read_tools  # as whoever asks a template gives them
+from lora_hub.data.chats.chat_turns import read_turn as read_turn
 
 # A chat template that prints today's date would make a different prompt tomorrow than in training. Templates that
 # reason by default are told not to. Templates without these variables ignore them.
