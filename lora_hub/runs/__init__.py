@@ -22,7 +22,7 @@ from lora_hub.runs.publishing import publish_run, publishing_trouble
 from lora_hub.runs.run_files import FILES, RunFile, metrics_csv, metrics_rows
 from lora_hub.runs.run_names import clean_name, clean_tags
 from lora_hub.runs.runners import HERE, get_runner
-from lora_hub.runs.settings_file import to_yaml
+from lora_hub.runs.settings_file import changed_settings, reading_of, to_yaml
 from lora_hub.runs.spreadsheet import answers_csv
 from lora_hub.runs.waiting import WaitingRoom
 
@@ -42,6 +42,7 @@ __all__ = [
     "Wanted",
     "answers_csv",
     "cancel_run",
+    "changed_settings",
     "check_base",
     "clean_name",
     "clean_tags",
@@ -69,6 +70,7 @@ __all__ = [
     "read_held_out",
     "read_log",
     "recorded_spec",
+    "reading_of",
     "refresh_run",
     "settings_of",
     "resume_run",

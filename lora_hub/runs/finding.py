@@ -12,6 +12,8 @@ from lora_hub.core.messages import _, several
 from lora_hub.core.schema import Run, RunState
 
 MOST_SEARCH = 200  # characters of a search
+# What a choice begins with in `Wanted.of`.
+KINDS = ("task", "base", "state", "tag", "owner")
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,20 @@ class Wanted:
                     _("No run is in the state {state!r}.", state=state[:60]),
                     _("It is one of: {choices}.", choices=several([*map(str, RunState)], "or")),
                 )
+
+    @staticmethod
+    def of(search: str, choices: Sequence[str]) -> "Wanted":
+        """choices: "state failed", "tag night", as a page's field has them; others are left out."""
+        found: dict[str, list[str]] = {kind: [] for kind in KINDS}
+        for choice in choices:
+            kind, _space, value = choice.partition(" ")
+            if kind in found and (kind != "state" or value in [*RunState]):
+                found[kind].append(value)
+        return Wanted(search, **{f"{kind}s": tuple(values) for kind, values in found.items()})
+
+    @property
+    def is_all(self) -> bool:
+        return not (self.search.strip() or self.tasks or self.bases or self.states or self.tags or self.owners)
 
 
 def find_runs(known: Sequence[Run], wanted: Wanted) -> list[Run]:

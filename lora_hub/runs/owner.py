@@ -20,6 +20,7 @@ from lora_hub.core.run_reader import RunReader
 from lora_hub.core.schema import Event, EventKind, Run, RunState, TrainSpec, Wait
 from lora_hub.people import limits
 from lora_hub.runs.looking import list_runs
+from lora_hub.runs.tracking import Tracker
 from lora_hub.runs.turns import Cancelled
 
 # A page looks every two seconds; what is told more often only makes the run's file longer.
@@ -52,6 +53,7 @@ class Owner:
         self._counted, self._spent = 0.0, None  # when its owner's minutes were counted last, and that none are left
         self._reader = RunReader()
         self._told = 0.0
+        self._tracker = Tracker(run_id, self.spec)
 
     @property
     def now(self) -> Run:
@@ -62,6 +64,7 @@ class Owner:
         """Tells an event."""
         event = self.log.append(kind, **data)
         self.folding.add(event.model_dump())
+        self._tracker.tell(kind, data)
         if data.get("state") is RunState.RUNNING and (most := self.now.most_seconds):
             self._until = time.monotonic() + most
             self._counted = -math.inf
@@ -141,6 +144,9 @@ class Owner:
         """What a process does last with a run: from here on it may be resumed, and belongs to whoever does."""
         if not self.lock.is_open:
             return
+        self._tracker.end()
+        if self._tracker.trouble:
+            write_log(f"trackio was not told: {self._tracker.trouble}")
         if self.now.state is RunState.SUCCEEDED:  # nothing is left to resume, and they are most of its disk space
             store.remove_checkpoints(self.run_id)
         (self.folder / store.RESERVE).unlink(missing_ok=True)

@@ -72,6 +72,20 @@ def told_settings(spec: TrainSpec) -> dict[str, Any]:
     return found
 
 
+def changed_settings(spec: TrainSpec) -> dict[str, str]:
+    """What this version's recipe would not derive by itself, by key, as the form's fields hold it."""
+    try:
+        plain = recipe.make_spec(spec.task, spec.base, spec.dataset, spec.mapping, effort=spec.effort)
+    except LoraHubError:
+        return {key: spec_fields.shown(value) for key, value in told_settings(spec).items()}
+    found = {}
+    for field in spec_fields.FIELDS:
+        value = spec_fields.value_of(spec, field.key)
+        if value != spec_fields.value_of(plain, field.key):
+            found[field.key] = spec_fields.shown(value)
+    return found
+
+
 def reading_of(info: DatasetInfo) -> dict[str, Any]:
     """How a file is read, where that may be guessed otherwise."""
     found: dict[str, Any] = {}

@@ -22,7 +22,7 @@ from lora_hub.core.messages import Message, _
 from lora_hub.core.schema import MOST_ADAPTERS
 from lora_hub.hub import hub_kind, hub_url, look_up, reaches_hub
 from lora_hub.people import Sessions
-from lora_hub.ui.frame import asking, doors, early, guard, person, programs, sessions_kept, sign_in
+from lora_hub.ui.frame import asking, doors, early, guard, notices, person, programs, sessions_kept, sign_in
 from lora_hub.ui.frame import page as shared
 from lora_hub.ui.frame.nested import Nested
 from lora_hub.ui.frame.outside import Outside
@@ -78,6 +78,7 @@ def build(connection: Any, endpoints: Endpoints, labels: Labels) -> gr.Blocks:
         language = gr.Textbox("en", visible="hidden", elem_id="lh-language")
         run_id = gr.Textbox("", visible="hidden", elem_id="lh-run-id")
         adapter_id = gr.Textbox("", visible="hidden", elem_id="lh-adapter-id")
+        start_from = gr.Textbox("", visible="hidden", elem_id="lh-start-from")
         shared.html(header(connection, labels), elem_id="lh-header")
         if settings.signs_in():
             shared.html(person.door(labels), elem_id="lh-door")
@@ -107,6 +108,7 @@ def build(connection: Any, endpoints: Endpoints, labels: Labels) -> gr.Blocks:
                 endpoints.comparer,
                 endpoints.looker,
                 endpoints.room,
+                start_from=start_from,
             )
             drawn = []
             for name, (title, draw) in tabs_here().items():
@@ -115,6 +117,7 @@ def build(connection: Any, endpoints: Endpoints, labels: Labels) -> gr.Blocks:
                     draw(page, tab)
                 drawn.append(tab)
         _wire_address(page, drawn)
+        notices.wire(page)
     _hush(blocks)
     return blocks
 

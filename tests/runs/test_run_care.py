@@ -70,6 +70,8 @@ def test_runs_are_found_by_what_is_known_of_them_and_only_those_one_may_see() ->
     assert find(LOCAL) == {mine, shared, hidden}
     with refused(SpecError, match="'asleep'"):
         runs.Wanted(states=("asleep",))
+    page = runs.Wanted.of("x", ["state failed", "state made-up", "tag a b", "nothing"])
+    assert (page.states, page.tags, page.is_all) == (("failed",), ("a b",), False) and runs.Wanted.of(" ", []).is_all
 
 
 def test_the_settings_in_which_runs_differ_are_told_and_no_others() -> None:
@@ -157,6 +159,7 @@ def test_settings_as_yaml_make_the_same_run_again(own: bool, tmp_path: Path) -> 
     (entry,) = pipeline.read_pipeline(_write(tmp_path / "again.yaml", text)).entries
     again = pipeline._plan(entry, pipeline.read_pipeline(tmp_path / "again.yaml"), "", False, None, {})
     assert again.spec == spec
+    assert runs.changed_settings(spec).keys() == {"lora.targets", "lr", "seed", "sweep", "lora.rslora"}
 
 
 def test_data_that_is_gone_is_told_and_no_place_of_this_machine(tmp_path: Path) -> None:

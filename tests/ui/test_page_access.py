@@ -303,6 +303,21 @@ def test_two_runs_of_one_task_are_told_apart_and_a_new_version_is_told_before_it
         if total:
             page.locator("#lh-examples [data-put]", has_text="Next rows").click()
             expect(page.locator("#lh-examples tbody tr")).to_have_count(total - 50)
+        # What is taken away is a file; another run stands beside it; a search hides what does not fit.
+        for what, end in (("Metrics (CSV)", "-metrics.csv"), ("Plots (PNG)", ".png"), ("Plots (PNG)", ".png")):
+            with page.expect_download() as coming:
+                page.locator("#lh-run-files button", has_text=what).click()
+            assert coming.value.suggested_filename.endswith(end)
+        assert coming.value.path().read_bytes().startswith(b"\x89PNG")
+        page.get_by_role("button", name="Beside other runs").click()
+        page.locator("#lh-beside input").click()
+        page.locator("#lh-beside [role=option]").first.click()
+        page.keyboard.press("Escape")
+        wait_for_text(page, "#lh-beside-plot table", "Lowest validation loss")
+        page.locator("#lh-runs-search :is(input, textarea)").fill("nothing like it")
+        wait_for_text(page, "#lh-runs", "No run fits")
+        page.locator("#lh-runs-search :is(input, textarea)").fill("")
+        expect(items).to_have_count(2)
         # A run is known in Compare by its name, base, data and time, and not by its id alone.
         items.first.click()
         wait_for_text(page, "#lh-planned", "new version v2")
@@ -368,6 +383,21 @@ def test_two_runs_of_one_task_are_told_apart_and_a_new_version_is_told_before_it
             ["Who?\nHer.", "Who?", "Her."],
             ["Other", "Other", ""],
         ]
+
+        # A run that ends while another tab is open is told where the person has allowed it.
+        notices = page.evaluate(
+            """() => { const told = [];
+              window.Notification = class { static permission = 'granted'; constructor(...said) { told.push(said); } };
+              window.loraHub.ended(JSON.stringify({runs: [{id: 'a', name: 'Spam', said: 'It has ended.'}]}));
+              return told.map(([name, more]) => [name, more.body]); }"""
+        )
+        assert notices == [["Spam", "It has ended."]]
+        # A run's settings go back into the form.
+        page.locator("#lh-tabs [role=tab][data-tab-id=runs]").click()
+        page.locator("#lh-run-files button", has_text="Start from this run").click()
+        page.wait_for_url("**tab=finetune*")
+        wait_for_text(page, "#lh-file", "spam.csv")
+        expect(page.locator("#lh-task input[value=spam]")).to_be_checked()
         assert visit.errors == []
 
 

@@ -250,7 +250,7 @@
 
   // --- What is typed outlives a reload and another language ----------------------------------------------------------
   // It is kept for this tab of the browser alone, and only when the page goes. Passwords and what looks like a token never.
-  const typable = "#lh-tabs [id^='lh-'] :is(textarea, input:not([type]), input[type='text'], input[type='number'])";
+  const typable = "#lh-tabs [id^='lh-'] :is(textarea, input:not([type]), input[type='text'], input[type='number']):not(#lh-run-name *, #lh-run-tags *)";
   const isSecret = (value) => /\bhf_\w{8,}|\bsk-\w{8,}|\bgh[pousr]_\w{8,}/.test(value);
   const idOf = (field) => field.closest("[id^='lh-']").id;
   const isTyped = (field) => field.getAttribute("role") !== "combobox" && !field.closest(".hidden, .hide") && !("label" in field.dataset);

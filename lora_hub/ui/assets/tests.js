@@ -10,6 +10,11 @@
   window.loraHub.saveText = (told) => {
     if (!told) return;
     const { name, kind, text } = JSON.parse(told);
+    if (kind.startsWith("image/")) {
+      const picture = alone(new DOMParser().parseFromString(text, "image/svg+xml").documentElement);
+      if (kind === "image/png") paint(picture, name); else save(new Blob([picture.text], { type: `${kind};charset=utf-8` }), name);
+      return;
+    }
     save(new Blob([text], { type: `${kind};charset=utf-8` }), name);
   };
 
@@ -22,14 +27,8 @@
     copy.setAttribute("style", "background:#fff;color:#1e293b");
     return { text: new XMLSerializer().serializeToString(copy), width, height };
   };
-  document.addEventListener("click", (event) => {
-    const button = event.target.closest && event.target.closest("[data-save]");
-    const svg = button && button.closest("figure")?.querySelector("svg");
-    if (!svg) return;
-    const { text, width, height } = alone(svg);
-    const blob = new Blob([text], { type: "image/svg+xml;charset=utf-8" });
-    if (button.dataset.save === "svg") { save(blob, `${button.dataset.name}.svg`); return; }
-    const url = URL.createObjectURL(blob);
+  const paint = ({ text, width, height }, name) => {
+    const url = URL.createObjectURL(new Blob([text], { type: "image/svg+xml;charset=utf-8" }));
     const image = new Image();
     image.onload = () => {
       const canvas = document.createElement("canvas");
@@ -40,9 +39,17 @@
       context.fillRect(0, 0, canvas.width, canvas.height);
       context.drawImage(image, 0, 0, canvas.width, canvas.height);
       URL.revokeObjectURL(url);
-      canvas.toBlob((png) => save(png, `${button.dataset.name}.png`), "image/png");
+      canvas.toBlob((png) => save(png, name), "image/png");
     };
     image.src = url;
+  };
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest && event.target.closest("[data-save]");
+    const svg = button && button.closest("figure")?.querySelector("svg");
+    if (!svg) return;
+    const picture = alone(svg);
+    const name = `${button.dataset.name}.${button.dataset.save}`;
+    if (button.dataset.save === "png") paint(picture, name); else save(new Blob([picture.text], { type: "image/svg+xml;charset=utf-8" }), name);
   });
 
   // The test of the address is opened once the page listens.

@@ -18,7 +18,7 @@ from lora_hub.core.languages import direction, tag
 from lora_hub.core.messages import _
 
 FOLDER = Path(__file__).parents[1] / "assets"
-SCRIPTS = ("page.js", "accessible.js", "compare.js", "tests.js", "votes.js")
+SCRIPTS = ("page.js", "accessible.js", "compare.js", "tests.js", "votes.js", "notices.js")
 STYLES = ("style.css", "style_data.css", "style_runs.css", "style_matrix.css", "style_phone.css")
 
 

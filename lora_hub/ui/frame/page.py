@@ -99,6 +99,8 @@ class Page:
     comparer: Any
     looker: Any
     room: Any = None  # where runs wait without a process; None without sign-in
+    # The run whose settings go into the form of Fine-tune, "id" or "".
+    start_from: Any = None
     # Radios, checkboxes and dropdowns that keep their values through a reload and Back.
     choices: list[Any] = field(default_factory=list)
     # Shared by all visitors, so that nothing is read twice.

@@ -64,15 +64,22 @@ def state_badge(run: Run, language: str) -> str:
     return badge(t(STATES["cancelling" if run.cancelling else run.state], language), _KIND[run.state])
 
 
-def runs_list(runs: Sequence[Run], chosen: str, language: str, *, may_train: bool = True) -> str:
+def runs_list(
+    runs: Sequence[Run],
+    chosen: str,
+    language: str,
+    *,
+    may_train: bool = True,
+    names: dict[str, RunName] | None = None,
+) -> str:
     """Buttons, newest first, the selected one marked. Runs that were started together are grouped, with a line beside
-    them. may_train: whether the reader can start runs of their own."""
+    them. may_train: whether the reader can start runs of their own. names: of all runs, where these are a part."""
     if not runs:
         own = _("A run appears here when you press Train, and stays: reload, close, come back.")
         others = _("Runs that a member shares with you appear here.")
         go = ("finetune", t(_("Go to Fine-tune"), language)) if may_train else None
         return empty(t(_("No run yet"), language), t(own if may_train else others, language), go)
-    parts, older, shown, names = [], [], 0, name_runs(runs)
+    parts, older, shown, names = [], [], 0, names or name_runs(runs)
     for members in beside_each_other(runs):
         items = "".join(_item(run, names[run.id], chosen, language) for run in members)
         if len(members) > 1:
@@ -102,10 +109,17 @@ def _item(run: Run, name: RunName, chosen: str, language: str) -> str:
         f'<button type="button" class="lh-item" data-id="{escape(run.id)}"'
         f"{' aria-current=true' if run.id == chosen else ''}>"
         f'<span class="lh-item-top"><b dir="auto">{escape(name.title(language))}</b>{state_badge(run, language)}</span>'
-        f'<span class="lh-quiet">{facts}</span>{whose(run, language)}'
+        f'<span class="lh-quiet">{facts}</span>{tags(run)}{whose(run, language)}'
         f'<span class="lh-quiet">{escape(age(run.created or run.started, language))}{_headline(run, language)}</span>'
         f"{percent_done}</button>"
     )
+
+
+def tags(run: Run) -> str:
+    """The tags that a person gave a run."""
+    if not run.tags:
+        return ""
+    return f'<span class="lh-tags">{"".join(f"<bdi>{escape(tag)}</bdi>" for tag in run.tags)}</span>'
 
 
 def whose(run: Any, language: str) -> str:

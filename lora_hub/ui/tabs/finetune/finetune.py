@@ -183,7 +183,10 @@ class Wires:
         changed = steps.edited.change(told(starts.edit_task), [*self.inputs, steps.edited], rewritten, **alone)
         told_of = [page.language, steps.listed]
         removed = training.tasks.unlist(told(starts.remove_task), told_of, starts.list_parts, **LIGHT)
-        for event, after in ((added, RELEASE), (removed, RELEASE), (changed, SHOW_FORM)):
+        taken = page.start_from.change(
+            told(starts.start_from), [*self.inputs, page.start_from], [page.tabs, page.start_from, *rewritten], **alone
+        )
+        for event, after in ((added, RELEASE), (removed, RELEASE), (changed, SHOW_FORM), (taken, RELEASE)):
             self.look_again(event.then(None, None, None, js=after, api_visibility="private").then(**self.quiet))
 
     def coming_back(self) -> None:

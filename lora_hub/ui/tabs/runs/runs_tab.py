@@ -12,6 +12,9 @@ from lora_hub.ui.frame import page as shared
 from lora_hub.ui.frame import picking
 from lora_hub.ui.frame.page import LIGHT, Labels, Page, told
 from lora_hub.ui.render.runs.render_held_out import FILTERS, ORDERS
+from lora_hub.ui.tabs.runs import runs_more
+from lora_hub.ui.tabs.runs.runs_list import Finding
+from lora_hub.ui.tabs.runs.runs_more import MoreOfRun
 from lora_hub.ui.tabs.runs.runs_watch import Watch, shown_run
 
 TICK_SECONDS = 2
@@ -40,11 +43,13 @@ def build(page: Page, tab: gr.Tab) -> None:
     """Draws the tab inside the current context and wires it."""
     with gr.Row(elem_classes="lh-split"):
         with gr.Column(scale=1, min_width=280, elem_classes="lh-side"):
+            finding = Finding(page.words)
             listed = shared.reading(page.words, elem_id="lh-runs", js_on_load=OLDER)
+            shared.html(_notices(page.words))
         with gr.Column(scale=3, min_width=340):
             shown = ShownRun(page.words, page.organization)
     page.choices += [shown.show, shown.order, shown.private]
-    _wire(page, listed, shown)
+    _wire(page, finding, listed, shown)
 
 
 class ShownRun:
@@ -71,6 +76,7 @@ class ShownRun:
         with gr.Column(visible=False, elem_classes="lh-section lh-publish") as self.publish_box:
             self._draw_publishing(words, organization)
         self.plot = shared.html(elem_id="lh-plot")
+        self.more = MoreOfRun(words)
         with gr.Column(visible=False) as self.examples_box:
             self._draw_examples(words)
         with gr.Accordion(words(_("Log")), open=False, visible=False) as self.log_box:
@@ -107,17 +113,25 @@ class ShownRun:
         self.examples = shared.html(elem_id="lh-examples")
 
 
-def _wire(page: Page, listed: gr.HTML, run: ShownRun) -> None:
+def _notices(words: Labels) -> str:
+    """The button that lets the browser tell of runs that end; notices.js hides it where that is settled."""
+    said = words.both(_("Tell me when a run ends"))
+    return f'<button type="button" class="lh-small lh-notices" data-notices>{said}</button>'
+
+
+def _wire(page: Page, finding: Finding, listed: gr.HTML, run: ShownRun) -> None:
     watch, language = Watch(page), page.language
     drawn = [
         *[listed, run.head, run.cancel, run.resume, run.delete, run.to_delete, run.visibility],
         *[run.result, run.publish_box, run.published],
-        *[run.plot, run.examples_box, run.examples, run.log_box, run.log, run.seen],
+        *[run.plot, run.examples_box, run.examples, run.log_box, run.log, finding.filters, run.seen],
     ]
-    asked = [language, page.run_id, run.show, run.order, run.paged]
+    asked = [language, page.run_id, run.show, run.order, run.paged, finding.search, finding.filters]
     after: dict[str, Any] = {"fn": told(watch.look), "inputs": asked, "outputs": drawn, **LIGHT}
     page.run_id.change(None, page.run_id, None, js=ADDRESS, api_visibility="private")
-    gr.on([page.run_id.change, run.show.input, run.order.input, run.paged.change], **after, trigger_mode="always_last")
+    looked = [page.run_id.change, run.show.input, run.order.input, run.paged.change]
+    gr.on([*looked, finding.search.input, finding.filters.input], **after, trigger_mode="always_last")
+    runs_more.wire(page, run.more, run.seen, after)
     page.timer.tick(told(watch.tick), [*asked, run.seen], drawn, **{**LIGHT, "concurrency_id": "tick"})
     for button, handler in ((run.cancel, watch.cancel), (run.resume, watch.resume)):
         done = button.click(told(handler), [language, run.seen], button, **{**LIGHT, "concurrency_id": button.elem_id})

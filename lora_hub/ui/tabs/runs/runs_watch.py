@@ -3,11 +3,13 @@
 Nothing of a run is cached here: it is read at every tick, and what has not changed is not sent again.
 """
 
+import zlib
+from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
 
-from lora_hub import use_cases
+from lora_hub import runs, use_cases
 from lora_hub.core.errors import AccessError, LoraHubError, RunError
 from lora_hub.core.messages import _
 from lora_hub.core.run_reader import RunReader
@@ -24,6 +26,7 @@ from lora_hub.ui.render.runs.plot import loss_plot
 from lora_hub.ui.render.runs.run_names import name_runs
 from lora_hub.ui.render.runs.sweep_plot import sweep_plot
 from lora_hub.ui.render.text import page_number, t
+from lora_hub.ui.tabs.runs import runs_list
 
 
 class Watch:
@@ -34,14 +37,24 @@ class Watch:
         self.page = page
 
     def look(
-        self, language: str, run_id: str, show_what: str, order: str, paged_to: str, *, person: Person
+        self,
+        language: str,
+        run_id: str,
+        show_what: str,
+        order: str,
+        paged_to: str,
+        search: str,
+        filters: list[str],
+        *,
+        person: Person,
     ) -> list[Any]:
+        shown = {"search": search, "filters": filters}
         try:
-            return draw(person, self.page.runs, language, run_id, show_what, order, paged_to)
+            return draw(person, self.page.runs, language, run_id, show_what, order, paged_to, **shown)
         except RunError as error:
             # An old address, or a run whose folder was removed: the list is still useful.
-            listed = _listed(person, use_cases.list_runs(person, self.page.runs), "", language)
-            return [listed, render.error_card(error, language), *_hidden(), ""]
+            listed = _listed(person, self.page.runs, use_cases.list_runs(person, self.page.runs), "", language, **shown)
+            return [listed, render.error_card(error, language), *_hidden(), gr.skip(), ""]
         except AccessError as error:
             return _nothing(person, error, language)
 
@@ -52,12 +65,15 @@ class Watch:
         show_what: str,
         order: str,
         paged_to: str,
+        search: str,
+        filters: list[str],
         seen_before: str,
         *,
         person: Person,
     ) -> Any:
+        shown = {"search": search, "filters": filters}
         try:
-            return draw(person, self.page.runs, language, run_id, show_what, order, paged_to, seen_before)
+            return draw(person, self.page.runs, language, run_id, show_what, order, paged_to, seen_before, **shown)
         except RunError:
             return gr.skip()
         except AccessError as error:  # signed out since: said once, not at each tick
@@ -181,15 +197,21 @@ def draw(
     order: str = "file",
     paged_to: str = "",
     seen_before: str = "",
+    *,
+    search: str = "",
+    filters: Sequence[str] = (),
 ) -> list[Any]:
     """Updates for the tab's parts as this person may see them, the list first and the stamp last. Parts that no longer
-    change are sent once: `seen_before` is the stamp of what the page has. Raises RunError if there is no such run."""
-    from lora_hub import runs
-
+    change are sent once: `seen_before` is the stamp of what the page has. search, filters: which runs are listed
+    (`runs_list`). Raises RunError if there is no such run."""
     known = use_cases.list_runs(person, reader)
+    named = zlib.crc32(repr([(one.id, one.name, one.tags, one.state) for one in known]).encode())
+    listed = _listed(person, reader, known, run_id, language, search=search, filters=filters)
     if not run_id:
         empty = render.empty(t(_("Choose a run from the list."), language)) if known else ""
-        return [_listed(person, known, "", language), empty, *_hidden(), ""]
+        stamp = f" {named} {language}"
+        offered = runs_list.offering(known, filters, language) if stamp != seen_before else gr.skip()
+        return [listed, empty, *_hidden(), offered, stamp]
     run = next((run for run in known if run.id == run_id), None) or use_cases.refresh_run(person, run_id, reader)
     members = next(
         (group for group in render_groups.beside_each_other(known) if any(one.id == run.id for one in group)), []
@@ -197,13 +219,13 @@ def draw(
     others = [one for one in members if one.id != run.id]
     stamp = (
         f"{run.id} {run.state} {bool(run.metrics)} {run.adapter.revision if run.adapter else ''} {show_what} "
-        f"{order} {paged_to} {language} {run.visibility}"
+        f"{order} {paged_to} {language} {run.visibility} {named} {bool(run.train_losses)}"
     )
     is_new, mine = stamp != seen_before, rules.can_change(person, run)
     found = use_cases.read_held_out(person, run.id, reader) if is_new and run.metrics else None
     against = run.comparison.against if run.comparison else "base"
     return [
-        _listed(person, known, run.id, language),
+        listed,
         render_runs.run_head(run, language, others, name_runs([run, *(one for one in known if one.id != run.id)])),
         gr.Button(
             visible=mine and not run.state.is_final and (not run.cancelling or run_phases.how_late(run) is not None)
@@ -238,19 +260,35 @@ def draw(
         else gr.skip(),
         gr.Accordion(visible=mine),
         render_runs.log_text(use_cases.read_log(person, run.id, reader=reader), language),
+        runs_list.offering(known, filters, language) if is_new else gr.skip(),
         stamp,
     ]
 
 
-def _listed(person: Person, known: list[Run], run_id: str, language: str) -> str:
+def _listed(
+    person: Person,
+    reader: RunReader,
+    known: list[Run],
+    run_id: str,
+    language: str,
+    *,
+    search: str,
+    filters: Sequence[str],
+) -> str:
     """The list, with a sign of whose it is: a page whose person has signed out or lost a role then says so."""
-    shown = render_runs.runs_list(known, run_id, language, may_train=rules.may(person, Action.TRAIN))
-    return shown + asked_by(person)
+    wanted = runs_list.wanted_of(search, filters)
+    found = known if wanted.is_all else use_cases.find_runs(person, wanted, reader)
+    if known and not found:
+        return render.empty(t(_("No run fits."), language)) + asked_by(person)
+    may_train = rules.may(person, Action.TRAIN)
+    return render_runs.runs_list(found, run_id, language, may_train=may_train, names=name_runs(known)) + asked_by(
+        person
+    )
 
 
 def _nothing(person: Person, error: AccessError, language: str) -> list[Any]:
     """The tab for a person who may not look at runs at all: none of those shown before stays."""
-    return [asked_by(person), render.error_card(error, language), *_hidden(), ""]
+    return [asked_by(person), render.error_card(error, language), *_hidden(), gr.skip(), ""]
 
 
 def _hidden() -> list[Any]:

@@ -1,0 +1,78 @@
+"""A run's settings as the form of Fine-tune has them: *Start from this run*.
+
+asked, missing = asked_of(person, run)
+"""
+
+from dataclasses import replace
+
+from lora_hub import runs, use_cases
+from lora_hub.catalogue.tasks import catalogue
+from lora_hub.core.errors import LoraHubError
+from lora_hub.core.messages import Message, _
+from lora_hub.core.schema import DatasetInfo, Run, Task
+from lora_hub.people import Person
+from lora_hub.ui.tabs.finetune.asked import OWN, Asked, read_task
+
+
+def asked_of(person: Person, run: Run) -> tuple[Asked, list[Message]]:
+    """The form of a run, and what of it is not there any more or cannot be in a form. The name of its adapter is left
+    out: another training is not to be published over it unasked."""
+    spec, missing = run.spec, []
+    own = _own_fields(spec.task) if not catalogue.has_task(spec.task) else {}
+    asked = Asked(
+        task=OWN if own else spec.task.id,
+        own=own,
+        base=spec.base.id,
+        effort=spec.effort,
+        hardware=run.hired.flavor if run.hired else "",
+        overrides=runs.changed_settings(spec),
+    )
+    if own and not _is_whole(asked, spec.task):
+        missing.append(
+            _(
+                "The task of this run has a template or metrics of its own, which the form cannot hold; its settings "
+                "file (YAML) can."
+            )
+        )
+    data, test = _find(person, spec.dataset), spec.test_dataset and _find(person, spec.test_dataset)
+    if data:
+        reading = {key: str(value) for key, value in runs.reading_of(spec.dataset).items() if key != "skip_broken"}
+        columns = {**dict.fromkeys(spec.task.optional_inputs, ""), **spec.mapping}
+        mends = [mend.model_dump(mode="json") for mend in spec.dataset.mends]
+        asked = replace(
+            asked, dataset=data, columns=columns, mends=mends, skip_broken=spec.dataset.skip_broken, **reading
+        )
+    gone = [info for info, found in ((spec.dataset, data), (spec.test_dataset, test)) if info and not found]
+    missing += [
+        _("The file {name} is not among yours here any more: add it in step 2.", name=info.name) for info in gone
+    ]
+    return replace(asked, test=test or ""), missing
+
+
+def _find(person: Person, info: DatasetInfo) -> str:
+    """The id of a file, if it is still here and this person's own; "" if not."""
+    try:
+        file = use_cases.open_dataset(person, f"{info.fingerprint}/{info.name}")
+    except LoraHubError:
+        return ""
+    return f"{info.fingerprint}/{file.name}"
+
+
+def _own_fields(task: Task) -> dict[str, str]:
+    language = task.prompt_language
+    return {
+        "title": task.title.en,
+        "inputs": ", ".join(task.inputs),
+        "answer": "" if task.answer == Task.model_fields["answer"].default else task.answer.en,
+        "output": task.output,
+        "instruction": getattr(task.instruction, language) or task.instruction.en,
+    }
+
+
+def _is_whole(asked: Asked, task: Task) -> bool:
+    """Whether the form's fields make the same task again."""
+    made = read_task(asked)
+    if made is None:
+        return False
+    made = catalogue.in_language(made, task.prompt_language)
+    return (made.template, made.metrics, made.inputs) == (task.template, task.metrics, task.inputs)
