@@ -40,6 +40,7 @@ class Finding:
             [],
             value=[],
             multiselect=True,
+            allow_custom_value=True,  # what was chosen before the app was started again
             label=words(_("Only these runs")),
             info=words(_("State, task, base or tag")),
             elem_id="lh-runs-filters",

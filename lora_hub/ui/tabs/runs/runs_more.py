@@ -45,6 +45,7 @@ class MoreOfRun:
                     value=[],
                     multiselect=True,
                     max_choices=MOST_OTHERS,
+                    allow_custom_value=True,  # what was chosen before the app was started again
                     label=words(_("Other runs (1 to 7)")),
                     scale=3,
                     min_width=240,
