@@ -33,7 +33,6 @@ Functions that read the environment when called, so that a test isolates everyth
 | OAUTH_CLIENT_SECRET, OAUTH_SCOPES, OPENID_PROVIDER_URL | the companions of OAUTH_CLIENT_ID | |
 """
 
-import importlib.util
 import ipaddress
 import math
 import os
@@ -89,7 +88,6 @@ def check() -> None:
         has_mcp,
         measures_speed,
         state_repo,
-        report_to,
     ):
         ask()
     _port("LORA_HUB_PORT")
@@ -191,27 +189,6 @@ def asked_hub() -> str:
     if asked and asked not in HUBS:
         raise SpecError(_("LORA_HUB_HUB is {asked!r}."), _("It is `public`, `embedded` or unset."), asked=asked)
     return asked
-
-
-def report_to() -> tuple[str, str]:
-    """(what else is told of runs, "trackio" or "" for nothing; the Space that it goes to, "" for files on this
-    machine), from LORA_HUB_REPORT_TO: `trackio`, or `trackio:owner/space`. Raises SpecError if it is another, or not
-    installed."""
-    asked = os.environ.get("LORA_HUB_REPORT_TO", "").strip()
-    name, _colon, space = asked.partition(":")
-    if not asked or asked == "none":
-        return "", ""
-    if name != "trackio" or (_colon and not re.fullmatch(r"[\w.-]+/[\w.-]+", space)):
-        raise SpecError(
-            _("LORA_HUB_REPORT_TO is {value!r}.", value=asked),
-            _("Set it to trackio, or to trackio:OWNER/SPACE to send what it is told to that Space; or unset it."),
-        )
-    if importlib.util.find_spec("trackio") is None:
-        raise SpecError(
-            _("LORA_HUB_REPORT_TO is {value!r}, and Trackio is not installed.", value=asked),
-            _("Install it ({command}), or unset the variable.", command="pip install trackio"),
-        )
-    return name, space
 
 
 def log_level() -> str:

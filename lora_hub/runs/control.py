@@ -19,6 +19,7 @@ from lora_hub.runs.looking import list_runs, refresh_run
 from lora_hub.runs.machine import check_base, check_fits
 from lora_hub.runs.publishing import check_publishing
 from lora_hub.runs.runners import ELSEWHERE, HERE, get_runner
+from lora_hub.runs.tracking import report_to
 from lora_hub.runs.turns import Ticket
 from lora_hub.runs.waiting import WaitingRoom
 
@@ -52,6 +53,7 @@ def start_runs(
     called when their turn has come; a LoraHubError that it raises ends them.
     """
     settings.check()  # the process that is started reads them, too
+    report_to()
     runner = runner or (HERE if hired is None else ELSEWHERE)
     if get_runner(runner).trains_here:
         for spec in specs:
@@ -205,6 +207,7 @@ def resume_run(
     state, and
     where a process works on it: of two that resume at once one goes on."""
     settings.check()
+    report_to()
     store.read_spec(run_id)  # a damaged one says here what is wrong
     attempt = store.read_run(run_id).attempt
     with contextlib.ExitStack() as mine:

@@ -9,12 +9,14 @@ Trackio, the run goes on.
 """
 
 import contextvars
-import importlib
+import importlib.util
 import os
+import re
 from typing import Any
 
-from lora_hub.core import settings
+from lora_hub.core.errors import SpecError
 from lora_hub.core.events import MEASURES
+from lora_hub.core.messages import _
 from lora_hub.core.schema import EventKind, TrainSpec
 
 PROJECT = "lora-hub"
@@ -30,12 +32,33 @@ AWAY = (
 )
 
 
+def report_to() -> tuple[str, str]:
+    """(what else is told of runs, "trackio" or "" for nothing; the Space that it goes to, "" for files on this
+    machine), from LORA_HUB_REPORT_TO: `trackio`, or `trackio:owner/space`. Raises SpecError if it is another, or not
+    installed."""
+    asked = os.environ.get("LORA_HUB_REPORT_TO", "").strip()
+    name, colon, space = asked.partition(":")
+    if not asked or asked == "none":
+        return "", ""
+    if name != "trackio" or (colon and not re.fullmatch(r"[\w.-]+/[\w.-]+", space)):
+        raise SpecError(
+            _("LORA_HUB_REPORT_TO is {value!r}.", value=asked),
+            _("Set it to trackio, or to trackio:OWNER/SPACE to send what it is told to that Space; or unset it."),
+        )
+    if importlib.util.find_spec("trackio") is None:
+        raise SpecError(
+            _("LORA_HUB_REPORT_TO is {value!r}, and Trackio is not installed.", value=asked),
+            _("Install it ({command}), or unset the variable.", command="pip install trackio"),
+        )
+    return name, space
+
+
 class Tracker:
     """One run's. `trouble`: why nothing more is told; empty while all is well."""
 
     def __init__(self, run_id: str, spec: TrainSpec) -> None:
         self.run_id, self.spec = run_id, spec
-        self.wanted, self.space = settings.report_to()
+        self.wanted, self.space = report_to()
         self.trouble = ""
         self._run: Any = None
 

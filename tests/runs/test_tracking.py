@@ -8,7 +8,8 @@ import pytest
 from persian import refused
 from test_run_folders import FAILED, make_run, make_spec
 
-from lora_hub.core import settings, store
+from lora_hub import runs
+from lora_hub.core import store
 from lora_hub.core.errors import SpecError
 from lora_hub.runs import tracking
 from lora_hub.runs.owner import Owner
@@ -55,7 +56,7 @@ def test_nothing_is_told_unless_it_is_asked_for(heard: Path, monkeypatch: pytest
     tracker = tracking.Tracker("a", make_spec())
     tracker.tell("metric", {"step": 1, "loss": 1.0})
     tracker.end()
-    assert lines(heard) == [] and settings.report_to() == ("", "")
+    assert lines(heard) == [] and tracking.report_to() == ("", "")
 
 
 def test_what_a_run_tells_stays_on_this_machine(heard: Path) -> None:
@@ -94,8 +95,9 @@ def test_what_is_not_there_is_told_before_anything_starts(monkeypatch: pytest.Mo
     for wrong in ("wandb", "trackio:", "trackio:x y/z"):
         monkeypatch.setenv("LORA_HUB_REPORT_TO", wrong)
         with refused(SpecError, match="LORA_HUB_REPORT_TO is"):
-            settings.check()
+            runs.start_runs([make_spec()])
     monkeypatch.setenv("LORA_HUB_REPORT_TO", "trackio")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with refused(SpecError, match="not installed"):
-        settings.check()
+        runs.start_runs([make_spec()])
+    assert store.list_run_ids() == []
