@@ -98,6 +98,24 @@ def test_a_strangers_record_names_no_folder_of_this_machine(
     assert use_cases.plan_again(LOCAL, "o/n", file, base="built-in").plan.spec.base.id == "built-in"
 
 
+def test_a_published_adapters_settings_fill_the_form(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lora_hub.core.schema import AdapterRef
+    from lora_hub.ui.render.shelf.render_adapters import adapter_head
+    from lora_hub.ui.tabs.finetune.from_run import asked_of_adapter
+
+    record = record_of(plan(file))
+    monkeypatch.setattr(hub, "fetch_record", lambda *named: record)
+    asked, missing = asked_of_adapter(LOCAL, "o/n")
+    assert (asked.task, asked.base, asked.dataset.partition("/")[2]) == ("sentiment", "built-in", "reviews.csv")
+    assert asked.overrides["lora.r"] == "4" and asked.columns == {"text": "review", "answer": "label"} and not missing
+    record["base"]["id"], record["dataset"]["fingerprint"] = "nobody/knows/it", "0" * 16
+    asked, missing = asked_of_adapter(LOCAL, "o/n")
+    assert asked.base == "built-in" and len(missing) == 2 and not asked.dataset
+    ref = AdapterRef(repo_id='o/<n"', task="sentiment")
+    assert 'data-put="lh-start-from" data-value="o/&lt;n&quot;"' in adapter_head(ref, "en", True)
+    assert "lh-start-from" not in adapter_head(ref, "en") + adapter_head(AdapterRef(repo_id="o/n"), "en", True)
+
+
 @pytest.mark.parametrize(
     ("low", "high", "verdict", "reproduced"),
     [(-3.0, 4.0, "chance", True), (0.0, 0.0, "same", True), (0.4, 6.0, "better", False), (-6.0, -0.4, "worse", False)],

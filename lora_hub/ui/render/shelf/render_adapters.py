@@ -12,14 +12,21 @@ def _versions(versions: Sequence[str]) -> str:
     return "".join(badge(version, "good" if version == "production" else "plain") for version in versions)
 
 
-def adapter_head(ref: AdapterRef, language: str) -> str:
+def adapter_head(ref: AdapterRef, language: str, may_start: bool = False) -> str:
+    """may_start: whoever looks may train, and so take its settings over into Fine-tune."""
+    again = ""
+    if may_start and ref.task:
+        again = (
+            f'<button type="button" class="lh-small" data-put="lh-start-from" data-value="{escape(ref.repo_id)}">'
+            f"{escape(t(_('Fine-tune with these settings'), language))}</button>"
+        )
     name = f"<bdi>{escape(ref.repo_id)}</bdi>"
     to_hub = link(ref.url, t(_("Open on the Hub"), language)) if ref.url else ""
     commit = f"<code>{escape(ref.revision[:12])}</code>" if ref.revision else ""
     off = badge(t(_("unpublished"), language), "warn") if ref.unpublished else ""
     return (
         f'<div class="lh-runhead"><h3>{name} {_versions(ref.versions)}{off}</h3><p class="lh-quiet">{commit} '
-        f"{to_hub}</p></div>"
+        f"{to_hub}</p>{again}</div>"
     )
 
 

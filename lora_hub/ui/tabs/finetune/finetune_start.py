@@ -16,7 +16,7 @@ from lora_hub.ui.render.text import number, t
 from lora_hub.ui.tabs.finetune import render_tasks, task_list
 from lora_hub.ui.tabs.finetune.asked import Asked
 from lora_hub.ui.tabs.finetune.finetune_steps import Steps, where_bases_come_from
-from lora_hub.ui.tabs.finetune.from_run import asked_of
+from lora_hub.ui.tabs.finetune.from_run import asked_of, asked_of_adapter
 from lora_hub.ui.tabs.finetune.review import review
 from lora_hub.ui.tabs.finetune.task_list import Entry, read_entries
 from lora_hub.ui.tabs.finetune.view import View
@@ -67,14 +67,18 @@ class Start:
         return self._with_form(chosen.asked, task_list.take_up(entries, chosen), language)
 
     def start_from(self, language: str, opened: str, listed: Any, *values: Any, person: Person) -> Any:
-        """Puts a run's settings into the form, in place of what it held, and shows it. The last of the values is the
-        run's id."""
-        if not values[-1]:
+        """Puts the settings of a run or of a published adapter into the form, in place of what it held, and shows it.
+        The last of the values is the run's id, or the adapter's repo."""
+        source = str(values[-1] or "")
+        if not source:
             return gr.skip()
-        run = use_cases.refresh_run(person, values[-1], self.page.runs)
-        asked, missing = asked_of(person, run)
+        if "/" in source:
+            name, (asked, missing) = source, asked_of_adapter(person, source)
+        else:
+            run = use_cases.refresh_run(person, source, self.page.runs)
+            name, (asked, missing) = run.name or run.id, asked_of(person, run)
         entries = task_list.put_down(read_entries(listed))
-        told = _("The form has the settings of {run}. The name of its adapter is left out.", run=run.name or run.id)
+        told = _("The form has the settings of {run}. The name of its adapter is left out.", run=name)
         inform(render.escape(told.in_language(language)), language, 6)
         if entries and entries[0].asked.base != asked.base:
             missing.append(_("The base stays {base}: that of the tasks on the list.", base=entries[0].asked.base))

@@ -1,6 +1,8 @@
-"""A run's settings as the form of Fine-tune has them: *Start from this run*.
+"""The settings of a run, or of a published adapter, as the form of Fine-tune has them: *Start from this run*,
+*Fine-tune with these settings*.
 
 asked, missing = asked_of(person, run)
+asked, missing = asked_of_adapter(person, "lora-hub/spam@v2")
 """
 
 from dataclasses import replace
@@ -9,7 +11,7 @@ from lora_hub import runs, use_cases
 from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core.errors import LoraHubError
 from lora_hub.core.messages import Message, _
-from lora_hub.core.schema import DatasetInfo, Run, Task
+from lora_hub.core.schema import DatasetInfo, Run, Task, TrainSpec
 from lora_hub.people import Person
 from lora_hub.ui.tabs.finetune.asked import OWN, Asked, read_task
 
@@ -17,14 +19,27 @@ from lora_hub.ui.tabs.finetune.asked import OWN, Asked, read_task
 def asked_of(person: Person, run: Run) -> tuple[Asked, list[Message]]:
     """The form of a run, and what of it is not there any more or cannot be in a form. The name of its adapter is left
     out: another training is not to be published over it unasked."""
-    spec, missing = run.spec, []
+    return _asked_of(person, run.spec, run.hired.flavor if run.hired else "")
+
+
+def asked_of_adapter(person: Person, name: str) -> tuple[Asked, list[Message]]:
+    """The same of an adapter on the Hub, from its record, which may be a stranger's. Raises AdapterError, HubError."""
+    spec, is_known = use_cases.read_settings(person, name)
+    asked, missing = _asked_of(person, spec, "")
+    if not is_known:
+        missing.append(_("The base of {name} is not among those here: choose one in step 4.", name=name))
+    return asked, missing
+
+
+def _asked_of(person: Person, spec: TrainSpec, flavor: str) -> tuple[Asked, list[Message]]:
+    missing = []
     own = _own_fields(spec.task) if not catalogue.has_task(spec.task) else {}
     asked = Asked(
         task=OWN if own else spec.task.id,
         own=own,
         base=spec.base.id,
         effort=spec.effort,
-        hardware=run.hired.flavor if run.hired else "",
+        hardware=flavor,
         overrides=runs.changed_settings(spec),
     )
     if own and not _is_whole(asked, spec.task):

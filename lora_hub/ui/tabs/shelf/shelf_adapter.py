@@ -62,7 +62,8 @@ def wire(page: Page, one: OneAdapter, kept: KeptListings) -> Any:
         versions = [(one.tag, one.commit, one.date, one.message) for one in use_cases.list_versions(person, repo_id)]
         card = use_cases.read_card(person, repo_id)
         text = render_card.card_html(card, ref.url, language, use_cases.read_figures(person, repo_id, card))
-        top = render_adapters.adapter_head(ref, language) + works_of(person, ref, language)
+        may_start = rules.may(person, Action.TRAIN)
+        top = render_adapters.adapter_head(ref, language, may_start) + works_of(person, ref, language)
         top += render_adapters.versions_table(versions, language)
         return [top, gr.Button(visible=True), gr.HTML(text, visible=True), *what_to_take(person, ref, language)]
 
