@@ -11,6 +11,7 @@ import pytest
 import transformers
 from tiny_bases import byte_tokenizer
 
+from lora_hub.answering import loading
 from lora_hub.catalogue import bases
 from lora_hub.catalogue.tasks.catalogue import get_task
 from lora_hub.core.errors import DataError
@@ -19,7 +20,7 @@ from lora_hub.data.checks.check_chat_template import find_template
 from lora_hub.data.inspection import Inspection
 from lora_hub.data.inspector import inspect_file
 from lora_hub.data.mending.mends import apply_mends
-from lora_hub.data.prompts import prepare, template
+from lora_hub.data.prompts import chat_template, prepare, template
 from lora_hub.data.prompts.chat_template import traits_of
 from lora_hub.data.prompts.light_tokenizer import LightTokenizer
 from lora_hub.data.prompts.template import encode_prompt
@@ -691,9 +692,9 @@ def test_turns_whose_content_is_no_text_are_json() -> None:
 
 
 def test_the_light_tokenizer_shows_the_same_place_for_everything() -> None:
-    for chat_template in (CHATML, OPENS, TOOLS, STRICT, CHANNEL):
-        full = chatty(chat_template)
-        light = LightTokenizer(full.backend_tokenizer, {"bos_token": "<bos>", "eos_token": "<end>"}, chat_template)
+    for written in (CHATML, OPENS, TOOLS, STRICT, CHANNEL):
+        full = chatty(written)
+        light = LightTokenizer(full.backend_tokenizer, {"bos_token": "<bos>", "eos_token": "<end>"}, written)
         assert traits_of(light) == traits_of(full)
 
 
@@ -713,3 +714,16 @@ def test_a_weight_between_is_told(tmp_path: Path) -> None:
         if "not used: weight" in problem.message
     ]
     assert len(found) == 1 and found[0].message.startswith("4 conversations")
+
+
+def test_a_template_is_tried_once_and_again_when_it_is_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    tokenizer = loading.load_tokenizer(bases.get_base("built-in"))
+    rendered = []
+    render = chat_template.render
+    monkeypatch.setattr(chat_template, "render", lambda *given, **named: rendered.append(1) or render(*given, **named))
+    first = traits_of(tokenizer)
+    count = len(rendered)
+    assert count and traits_of(tokenizer) is first and len(rendered) == count
+    tokenizer.chat_template = tokenizer.chat_template + " "
+    traits_of(tokenizer)
+    assert len(rendered) == 2 * count

@@ -16,6 +16,7 @@ before the answer, as Qwen3's and similar templates do themselves with `enable_t
 import re
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from lora_hub.core.errors import DataError
 from lora_hub.core.messages import _
@@ -65,11 +66,22 @@ class Traits:
     space: str = ""
 
 
+# Found by rendering a template nine times, and asked for with every question: kept as long as its tokenizer.
+_FOUND: WeakKeyDictionary[Any, tuple[Any, Traits]] = WeakKeyDictionary()
+
+
 def traits_of(tokenizer: Any) -> Traits:
     """A tokenizer without a chat template (plain text) supports everything except definitions and calls. Raises
     DataError if the template refuses a question with its answer."""
     if not tokenizer.chat_template:
         return Traits(tools=False, calls=False, space=" ")
+    found = _FOUND.get(tokenizer)
+    if found is None or found[0] != tokenizer.chat_template:
+        found = _FOUND[tokenizer] = (tokenizer.chat_template, _find_traits(tokenizer))
+    return found[1]
+
+
+def _find_traits(tokenizer: Any) -> Traits:
     user, call = {"role": "user", "content": "."}, CALL
     whole = render(tokenizer, MARKED_TURNS)
     asked = render(tokenizer, MARKED_TURNS[:1], add_generation_prompt=True)
