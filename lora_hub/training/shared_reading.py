@@ -10,6 +10,7 @@ more padding than it costs to call the layers once more.
         trainer.train()                         # model(input_ids=..., attention_mask=...) as ever
 """
 
+import inspect
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
@@ -79,6 +80,7 @@ def _suits(model: PreTrainedModel) -> bool:
         and model.dtype == torch.float32
         and model.base_model is not model
         and takes_positions(model.base_model)
+        and "past_key_values" in inspect.signature(model.base_model.forward).parameters
         and not (drops or getattr(config, "attention_dropout", 0))
     )
 
