@@ -74,7 +74,9 @@ def manage_runs(options: argparse.Namespace) -> Result:
         wanted = runs.Wanted(
             options.search, tuple(options.task), tuple(options.base), tuple(options.state), tuple(options.tag)
         )
-        return {"runs": [run_row(run) for run in use_cases.find_runs(LOCAL, wanted)]}
+        found = [run_row(run) for run in use_cases.find_runs(LOCAL, wanted)]
+        # of how many they were found, where only some were wanted
+        return {"runs": found, **({} if wanted.is_all else {"of": len(use_cases.list_runs(LOCAL))})}
     if options.action == "compare":
         return _compare(options.id)
     if len(options.id) != 1 or not options.id[0]:

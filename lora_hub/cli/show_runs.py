@@ -21,7 +21,7 @@ def state_word(run: dict[str, Any]) -> Message:
 
 def show_runs(result: dict[str, Any]) -> list[Part]:
     if "runs" in result:
-        return _show_list(result["runs"])
+        return [_("No run fits.")] if not result["runs"] and result.get("of") else _show_list(result["runs"])
     if "log" in result:
         return [result["log"]]
     if "compared" in result:

@@ -185,6 +185,7 @@ def test_the_shell_finds_names_and_compares(capsys: pytest.CaptureFixture) -> No
     assert status == 0 and "Night #a b #c" in shown and other in shown
     assert other not in call("--tag", "C")[1] and one not in call("--search", other)[1]
     assert json.loads(call("--state", "failed", "--json")[1])["runs"][1]["tags"] == ["a b", "c"]
+    assert "No run fits" in call("--tag", "z")[1]
     status, shown = call("compare", one, other)
     assert status == 0 and "lr" in shown and "0.5" in shown and "epochs" not in shown
     assert (
