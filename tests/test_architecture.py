@@ -27,6 +27,7 @@ FLOORS = {
     "hub": 2,
     "answering": 3,
     "converting": 3,
+    "exporting": 3,
     "training": 3,
     "evaluation": 4,
     "regions": 4,
@@ -87,6 +88,7 @@ DOORS_OF_NAMES = {
         "adapter_patterns": "imports the regex package",
         "endpoint": "is asked before huggingface_hub is imported",
     },
+    "exporting": {},
     "people": {"limits": "limits.check_spec", "policy": "policy.read", "rules": "what each role may"},
     "runs": {
         "pipeline": "reads YAML",

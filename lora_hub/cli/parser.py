@@ -10,6 +10,7 @@ from lora_hub import __version__
 from lora_hub.cli.commands import compare, list_bases, list_tasks, publish
 from lora_hub.cli.compose import add_composing, compose, show_composed
 from lora_hub.cli.deploy import deploy
+from lora_hub.cli.export import add_exporting, export, show_exported
 from lora_hub.cli.language import OPTION
 from lora_hub.cli.matrix import add_matrix, show_matrix, show_or_fill
 from lora_hub.cli.options import add_hardware, add_minimum, add_reading, add_settings, seconds
@@ -195,6 +196,7 @@ def make_parser(screen: Screen | None = None) -> argparse.ArgumentParser:
         add("compose", compose, show_composed, _("make an adapter from a few examples, as a weighted sum of others")),
         say,
     )
+    add_exporting(add("export", export, show_exported, _("write an adapter for other programs: merged, GGUF")), say)
     add_promoting(add("promote", promote, show_promoted, _("put a version of an adapter into production")), say)
 
     add_reproducing(

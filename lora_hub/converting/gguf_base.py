@@ -61,7 +61,7 @@ def read_in(
         with tempfile.TemporaryDirectory(prefix=".reading-", dir=folder) as work:
             made = Path(work) / "model"
             made.mkdir()
-            told = _convert(file, made)
+            told = unpack(file, made)
             kept = kept_bases.keep(
                 made,
                 name or file.stem,
@@ -79,7 +79,7 @@ def read_in(
     return bases.get_base(kept.name)
 
 
-def _convert(file: Path, folder: Path) -> dict[str, Any]:
+def unpack(file: Path, folder: Path) -> dict[str, Any]:
     """Writes the model folder in a process of its own; returns what it tells of the file. Raises BaseError."""
     environment = settings.without_secrets()
     root = str(Path(__file__).parents[2])
@@ -167,7 +167,7 @@ def _write_folder(file: Path, folder: Path) -> dict[str, Any]:
     import torch
     import transformers
 
-    header = _read_header(file)
+    header = _read_header(file, folder)
     transformers.utils.logging.disable_progress_bar()
     transformers.utils.logging.set_verbosity_error()
     place = {"pretrained_model_name_or_path": str(file.parent), "gguf_file": file.name, "local_files_only": True}
@@ -203,7 +203,7 @@ def _write_folder(file: Path, folder: Path) -> dict[str, Any]:
     return {key: header[key] for key in ("quantization", "title", "licence", "languages")}
 
 
-def _read_header(file: Path) -> dict[str, Any]:
+def _read_header(file: Path, folder: Path) -> dict[str, Any]:
     """What has to be known before the weights are read. Raises _Refused."""
     import gguf
     import psutil
@@ -229,7 +229,7 @@ def _read_header(file: Path) -> dict[str, Any]:
     needed, free = numbers * 4 * 2.2, psutil.virtual_memory().available
     if needed > free:
         raise _Refused("memory", needed=needed / 1e9, free=free / 1e9)
-    written, room = numbers * (4 if dtype == "float32" else 2), shutil.disk_usage(kept_bases.bases_dir()).free
+    written, room = numbers * (4 if dtype == "float32" else 2), shutil.disk_usage(folder).free
     if written * 1.05 > room:
         raise _Refused("disk", needed=written / 1e9, free=room / 1e9)
     freqs = next((tensor for tensor in reader.tensors if tensor.name == "rope_freqs.weight"), None)

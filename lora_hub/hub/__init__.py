@@ -26,12 +26,14 @@ from lora_hub.hub.composition import Composition, Ingredient
 from lora_hub.hub.dataset import fetch_dataset, is_dataset_id
 from lora_hub.hub.deleting import Deletion, delete_adapter, plan_deletion
 from lora_hub.hub.dependents import Dependents, find_dependents
+from lora_hub.hub.exported import push_export
 from lora_hub.hub.fetch import (
     TOKENIZER_FILES,
     check_base,
     drop_adapters,
     fetch_adapter,
     fetch_base,
+    fetch_base_folder,
     fetch_record,
     fetch_region,
     read_adapter_record,
@@ -118,6 +120,7 @@ __all__ = [
     "fence",
     "fetch_adapter",
     "fetch_base",
+    "fetch_base_folder",
     "fetch_dataset",
     "fetch_record",
     "fetch_region",
@@ -144,6 +147,7 @@ __all__ = [
     "plan_space",
     "project_files",
     "publish_adapter",
+    "push_export",
     "put_back",
     "reaches_hub",
     "read_adapter_record",

@@ -6,6 +6,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
+from lora_hub.catalogue import bases
 from lora_hub.core.errors import AdapterError, BaseError, HubError, damage_of
 from lora_hub.core.messages import _, joined
 from lora_hub.core.schema import AdapterRef, BaseModel
@@ -185,6 +186,18 @@ def fetch_base(base: BaseModel) -> str:
             hub=hub_url(),
         )
     return base.id
+
+
+def fetch_base_folder(base: BaseModel) -> Path:
+    """The folder of a base with all its files: of this machine, or fetched from the Hub. Raises BaseError, HubError."""
+    if (here := bases.folder_of(base)) is not None:
+        return here
+    where = Path(fetch_base(base))
+    if where.is_dir() and where == _cached_base(base):
+        return where
+    with told(_("hand out {base}", base=base.id), base.id, base.revision, BaseError):
+        wanted = ["*.json", "*.safetensors", *TOKENIZER_FILES, "LICENSE*"]
+        return Path(open_api().snapshot_download(base.id, revision=base.revision or None, allow_patterns=wanted))
 
 
 def check_base(base: BaseModel) -> None:

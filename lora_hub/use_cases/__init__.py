@@ -39,6 +39,7 @@ from lora_hub.use_cases.datasets import (
     read_dataset,
 )
 from lora_hub.use_cases.disk import Disk, clean_disk, measure_disk
+from lora_hub.use_cases.exporting import export_adapter, push_export
 from lora_hub.use_cases.filling import check_matrix, fill_matrix, read_matrix, start_filling
 from lora_hub.use_cases.judging import choose_judge
 from lora_hub.use_cases.keeping import start_keeping
@@ -145,6 +146,7 @@ __all__ = [
     "delete_dataset",
     "delete_run",
     "delete_test",
+    "export_adapter",
     "export_comparison",
     "export_run",
     "export_votes",
@@ -188,6 +190,7 @@ __all__ = [
     "promote",
     "publish_run",
     "publishing_trouble",
+    "push_export",
     "put_back",
     "read_boards",
     "read_card",

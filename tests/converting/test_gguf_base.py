@@ -33,7 +33,7 @@ def convert_here(monkeypatch: pytest.MonkeyPatch) -> None:
             raise gguf_base._refusal(file.name, **told)
         return told
 
-    monkeypatch.setattr(gguf_base, "_convert", convert)
+    monkeypatch.setattr(gguf_base, "unpack", convert)
 
 
 @pytest.mark.parametrize("family", ["llama", "qwen3", "gemma3"])
@@ -64,7 +64,7 @@ def test_it_is_kept_once_with_its_origin_and_found_by_name_file_and_weights(tmp_
     assert loading.load_base(base).generation_config.eos_token_id == [2]
     assert os.stat(base.folder).st_mode & 0o077 == 0
 
-    monkeypatch.setattr(gguf_base, "_convert", None)  # from now on nothing is read again
+    monkeypatch.setattr(gguf_base, "unpack", None)  # from now on nothing is read again
     moved = file.rename(tmp_path / "elsewhere.gguf")
     assert read_in(moved) == bases.get_base(str(moved)) == bases.get_base("tiny-model-1") == base
     assert base in bases.list_bases()

@@ -1,0 +1,58 @@
+"""Taking an adapter away, and putting what was made on the Hub as a repo of its own."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from lora_hub import exporting, hub
+from lora_hub.compare import Comparer
+from lora_hub.compare.held_out_sets import held_out_set
+from lora_hub.core import store
+from lora_hub.core.errors import LoraHubError
+from lora_hub.exporting import Exported, Source, Step
+from lora_hub.people import Person
+from lora_hub.people.rules import Action
+from lora_hub.use_cases.case import use_case
+from lora_hub.use_cases.comparing import resolved
+from lora_hub.use_cases.watching import seen
+
+
+@use_case(Action.TRAIN, counted=True)
+def export_adapter(
+    person: Person, name: str, to: str, type_: str, folder: Path, *, base: str = ""
+) -> Iterator[Step | Exported]:
+    """As `exporting.export`, of an adapter by its repo, run or folder. What cannot be made is refused before the base
+    is fetched. base: as in `resolve`. Raises LoraHubError."""
+    [pane] = resolved(person, Comparer(base), [name])
+    base_repo = pane.base.origin.hub_id if pane.base.origin else pane.base.id if "/" in pane.base.id else ""
+    source = Source(
+        name=pane.name.rpartition("/")[2].partition("@")[0] or pane.name,
+        folder=Path(str(pane.folder)),
+        base=pane.base,
+        base_folder=Path(),
+        task=pane.task,
+        repo=pane.name.partition("@")[0] if pane.revision and pane.name not in store.list_run_ids() else "",
+        revision=pane.revision,
+        base_repo=base_repo if not pane.base.folder or pane.base.origin else "",
+    )
+    exporting.check(source, to, type_)
+    yield from exporting.export(
+        replace(source, base_folder=hub.fetch_base_folder(pane.base), rows=_rows(person, pane.run)), to, type_, folder
+    )
+
+
+def _rows(person: Person, run: str) -> tuple[dict, ...]:
+    """Held-out rows of the run that the adapter was trained in, where it is here and this person may see it."""
+    try:
+        if not run or run not in store.list_run_ids() or seen(person, run) is None:
+            return ()
+        found = held_out_set(run, most=exporting.MOST_ROWS)
+    except LoraHubError:
+        return ()
+    return tuple(one.inputs for one in found.examples) if found else ()
+
+
+@use_case(Action.PUBLISH, counted=True)
+def push_export(person: Person, made: Exported, name: str, *, org: str = "", private: bool = False) -> str:
+    """Puts an export on the Hub as a repo of its own, and returns its address. Raises HubError."""
+    return hub.push_export(made.folder, made.files, name, org=org, private=private)

@@ -1,0 +1,270 @@
+"""Exports: merged weights and GGUF files of tiny models, beside PEFT, transformers' reader and llama.cpp itself."""
+
+import json
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import gguf
+import pytest
+import torch
+from peft import PeftModel
+from persian import refused
+from tiny_bases import build, save_adapter
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
+
+from lora_hub.answering.peft_folder import read_adapter
+from lora_hub.catalogue import bases
+from lora_hub.converting import gguf_base
+from lora_hub.core.errors import AdapterError, BaseError, LoraHubError, SpecError
+from lora_hub.core.schema import Task
+from lora_hub.exporting import Exported, Source, Step, check, export, gguf_files, writing
+from lora_hub.exporting.gguf_shape import read_shape
+from lora_hub.exporting.merging import MergedModel
+
+TEXT = "the answer is 42 or سلام"
+CHAT = (
+    "{% for message in messages %}<|user|>{{ message['content'] }}<|end|>{% endfor %}"
+    "{% if add_generation_prompt %}<|reply|>{% endif %}"
+)
+
+
+@pytest.fixture(autouse=True)
+def reads_here(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reads a GGUF file in this process, except where a test asks for the process of its own: it takes seconds."""
+    if request.node.name != "test_the_files_ask_as_the_adapter_was_trained":
+        monkeypatch.setattr("lora_hub.converting.unpack", gguf_base._write_folder)
+
+
+def tokenizer_of_bytes() -> PreTrainedTokenizerFast:
+    """Byte pairs after GPT-2's split, with marks of a chat: 259 tokens, without four bytes that no text here has."""
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    names = ["<pad>", "<s>", "</s>", *letters[:-4], "he", "<|user|>", "<|reply|>", "<|end|>"]
+    core = Tokenizer(models.BPE({token: number for number, token in enumerate(names)}, [("h", "e")]))
+    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    core.decoder = decoders.ByteLevel()
+    core.add_special_tokens(["<pad>", "<s>", "</s>", "<|user|>", "<|reply|>", "<|end|>"])
+    made = PreTrainedTokenizerFast(tokenizer_object=core, pad_token="<pad>", bos_token="<s>", eos_token="</s>")
+    made.chat_template = CHAT
+    return made
+
+
+def save_base(folder: Path, kind: str, *, tied: bool = False, dtype: torch.dtype = torch.float32) -> Path:
+    model = build(kind)
+    model.config.tie_word_embeddings = tied
+    if tied:
+        model.lm_head.weight = model.get_input_embeddings().weight
+    model.to(dtype).save_pretrained(folder)
+    tokenizer_of_bytes().save_pretrained(folder)
+    return folder
+
+
+def source_of(folder: Path, kind: str = "llama", *, tied: bool = False, **options: object) -> Source:
+    base = save_base(folder / "base", kind, tied=tied)
+    model = AutoModelForCausalLM.from_pretrained(base)
+    adapter = save_adapter(model, folder / "adapter", **options)
+    return Source("Spam!", adapter, bases.get_base(str(base)), base)
+
+
+def made_by(source: Source, kind: str, type_: str, folder: Path) -> Exported:
+    *steps, made = export(source, kind, type_, folder)
+    assert all(isinstance(step, Step) for step in steps) and isinstance(made, Exported)
+    return made
+
+
+def logits(model: object) -> torch.Tensor:
+    ids = tokenizer_of_bytes()(TEXT, return_tensors="pt")["input_ids"]
+    with torch.no_grad():
+        return model(ids).logits[0]
+
+
+def with_peft(source: Source) -> torch.Tensor:
+    return logits(PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(source.base_folder), source.folder))
+
+
+@pytest.mark.parametrize(
+    ("kind", "tied", "options"),
+    [
+        ("llama", False, {"use_rslora": True}),
+        ("llama", True, {"target_modules": ["q_proj", "lm_head"]}),
+        ("qwen3", True, {"alpha_pattern": {"q_proj": 3}, "rank_pattern": {"v_proj": 2}}),
+        ("gpt2", True, {"target_modules": ["c_attn", "c_proj"], "fan_in_fan_out": True}),
+    ],
+)
+def test_merged_weights_answer_as_the_adapter(kind: str, tied: bool, options: dict, tmp_path: Path) -> None:
+    source = source_of(tmp_path, kind, tied=tied, **options)
+    made = made_by(source, "merged", "", tmp_path / "made")
+    model = AutoModelForCausalLM.from_pretrained(made.folder)
+    assert torch.allclose(logits(model), with_peft(source), atol=2e-3)
+    assert made.agreement is not None and made.agreement.percent == 100 and made.agreement.unit == "tokens"
+    assert model.config.tie_word_embeddings is (tied and "lm_head" not in options.get("target_modules", ()))
+    assert {"tokenizer.json", "chat_template.jinja", "generation_config.json", "README.md"} <= {*made.files}
+
+
+def test_the_base_keeps_its_type_and_what_is_tied_is_stored_once(tmp_path: Path) -> None:
+    base = save_base(tmp_path / "base", "llama", tied=True, dtype=torch.bfloat16)
+    adapter = save_adapter(AutoModelForCausalLM.from_pretrained(base), tmp_path / "adapter")
+    with MergedModel(base, read_adapter(adapter)) as merged:
+        assert "lm_head.weight" not in merged.names
+        name = "model.layers.0.mlp.up_proj.weight"
+        assert merged.tensor(name).dtype is torch.bfloat16
+        assert torch.equal(merged.tensor(name), merged.tensor(name, exact=True).bfloat16())
+
+
+def check_says(model: object, ids: list[int], expected: torch.Tensor) -> None:
+    """That llama.cpp finds the same tokens as likely, after some beginnings of a text. expected: log likelihoods."""
+    compared = 0
+    for count in (3, 7, 11, 15, len(ids)):
+        for token, log in model.next_tokens(ids[:count]).items():
+            assert log == pytest.approx(expected[count - 1, token].item(), abs=0.02)
+            compared += 1
+    assert compared >= 5
+
+
+@pytest.mark.parametrize("kind", ["llama", "qwen3"])
+def test_a_gguf_model_is_the_merged_model(kind: str, tmp_path: Path) -> None:
+    llama_cpp = pytest.importorskip("llama_cpp", reason="xllamacpp is not installed")
+    source = source_of(tmp_path, kind, use_rslora=True)
+    made = made_by(source, "gguf", "f32", tmp_path / "made")
+    assert made.tensors == len(MergedModel(source.base_folder, read_adapter(source.folder)).names)
+    assert (made.largest_error, made.agreement.percent) == (0.0, 100)
+    ids, expected = tokenizer_of_bytes()(TEXT)["input_ids"], with_peft(source).log_softmax(-1)
+    with llama_cpp.loaded(made.folder / made.files[0]) as model:
+        assert model.tokens(TEXT) == ids
+        check_says(model, ids, expected)
+
+
+def test_gemma_s_norms_are_as_llama_cpp_adds_them(tmp_path: Path) -> None:
+    llama_cpp = pytest.importorskip("llama_cpp", reason="xllamacpp is not installed")
+    source = source_of(tmp_path, "gemma3", tied=True)
+    file = source.base_folder / "config.json"
+    config = {"layer_types": ["sliding_attention"] * 2, "query_pre_attn_scalar": 8}  # llama.cpp has every sixth whole
+    file.write_text(json.dumps(json.loads(file.read_text()) | config))
+    made, tokenizer = tmp_path / "made.gguf", tokenizer_of_bytes()
+    with MergedModel(source.base_folder, read_adapter(source.folder)) as merged:
+        shape, words = read_shape(merged.config), json.loads((source.base_folder / "tokenizer.json").read_text())
+        [*gguf_files.write_model(made, merged, shape, words, tokenizer, "f32", name="gemma")]
+        [*gguf_files.read_back(made, gguf_files.model_tensors(merged, shape))]
+    ids, expected = tokenizer(TEXT)["input_ids"], with_peft(source).log_softmax(-1)
+    with llama_cpp.loaded(made) as model:
+        check_says(model, ids, expected)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"use_rslora": True, "alpha_pattern": {"k_proj": 5}}, {"target_modules": ["q_proj", "lm_head"]}]
+)
+def test_a_gguf_adapter_beside_its_base_is_the_adapter(options: dict, tmp_path: Path) -> None:
+    llama_cpp = pytest.importorskip("llama_cpp", reason="xllamacpp is not installed")
+    source = source_of(tmp_path, **options)
+    made = made_by(source, "gguf-adapter", "f32", tmp_path / "made")
+    nothing = save_adapter(AutoModelForCausalLM.from_pretrained(source.base_folder), tmp_path / "none", strength=0.0)
+    base = made_by(replace(source, folder=nothing), "gguf", "f32", tmp_path / "base-gguf")
+    ids, expected = tokenizer_of_bytes()(TEXT)["input_ids"], with_peft(source).log_softmax(-1)
+    with llama_cpp.loaded(base.folder / base.files[0], made.folder / made.files[0]) as model:
+        check_says(model, ids, expected)
+    assert made.tensors == 2 * len(read_adapter(source.folder).layers)
+
+
+def test_the_files_ask_as_the_adapter_was_trained(tmp_path: Path) -> None:
+    labels = ("good", "bad")
+    task = Task.model_validate(
+        {
+            "id": "mood",
+            "title": {"en": "Mood", "fa": "حال"},
+            "instruction": {"en": "Which mood?", "fa": "چه حالی؟"},
+            "inputs": ["text"],
+            "output": "labels",
+            "labels": labels,
+            "answer": {"en": "Mood", "fa": "حال"},
+            "template": "{instruction} {text}",
+            "metrics": ["accuracy"],
+        }
+    )
+    rows = tuple({"text": f"text {number}"} for number in range(6))
+    source = replace(source_of(tmp_path), task=task, rows=rows)
+    made = made_by(source, "gguf", "q8_0", tmp_path / "made")
+    assert made.agreement.unit == "answers" and made.agreement.of == 6
+    asked = json.loads((made.folder / "question.json").read_text())
+    assert asked["prompt"] == "<|user|>Which mood? Put your text here.<|end|><|reply|>"
+    assert asked["grammar"] == 'root ::= "good" | "bad"' and asked["stop"] == ["<|end|>"]
+    modelfile = (made.folder / "Modelfile").read_text()
+    assert 'TEMPLATE """<|user|>Which mood? {{ .Prompt }}<|end|><|reply|>"""' in modelfile
+    assert modelfile.startswith(f"FROM ./{made.files[0]}\n") and made.command == f"llama-server -m {made.files[0]}"
+    reader = gguf.GGUFReader(made.folder / made.files[0])
+    assert reader.fields["tokenizer.chat_template"].contents() == CHAT
+    kinds = {tensor.tensor_type.name for tensor in reader.tensors if "up" in tensor.name}
+    assert kinds == {"Q8_0"} and 0 < made.largest_error < 0.01
+    llama_cpp = pytest.importorskip("llama_cpp", reason="xllamacpp is not installed")
+    with llama_cpp.loaded(made.folder / made.files[0]) as model:
+        assert model.answer(asked["prompt"], grammar=asked["grammar"], n_predict=8).strip() in labels
+
+
+def test_peft_s_folder_as_a_zip(tmp_path: Path) -> None:
+    source = source_of(tmp_path)
+    made = made_by(source, "peft", "", tmp_path / "made")
+    with zipfile.ZipFile(made.folder / made.files[0]) as packed:
+        packed.extractall(tmp_path / "out")
+    assert PeftModel.from_pretrained(build("llama"), tmp_path / "out").peft_config["default"].r == 4
+
+
+def test_what_cannot_be_made_is_refused_before_any_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = source_of(tmp_path, use_dora=True)
+    with refused(AdapterError, "DoRA"):
+        check(source, "gguf-adapter", "")
+    with refused(AdapterError, "merge_and_unload"):
+        check(source, "merged", "")
+    assert check(source, "peft", "") == ("peft", "")
+    with refused(SpecError, "q9"):
+        check(source, "gguf", "q9")
+    with refused(SpecError, "onnx"):
+        check(source, "onnx", "")
+    plain = source_of(tmp_path / "plain")
+    monkeypatch.setenv("PATH", "")
+    with refused(BaseError, "llama-quantize"):
+        check(plain, "gguf", "q4_k_m")
+    built_in = replace(plain, base=bases.get_base("built-in"))
+    with refused(AdapterError, "splits texts"):
+        check(built_in, "gguf", "")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine.txt").write_text("mine")
+    with refused(SpecError, "not empty"):
+        next(export(plain, "merged", "", tmp_path / "full"))
+    monkeypatch.setattr(writing, "LEFT_BYTES", 1 << 60)
+    with refused(LoraHubError, "on the disk"):
+        next(export(plain, "merged", "", tmp_path / "made"))
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["adapter", "base", "full", "plain"]
+
+
+def test_whoever_stops_it_leaves_nothing(tmp_path: Path) -> None:
+    source = source_of(tmp_path / "in")
+    going = export(source, "gguf", "f32", tmp_path / "out" / "made")
+    for _step in range(5):
+        assert isinstance(next(going), Step)
+    going.close()
+    assert [*(tmp_path / "out").iterdir()] == []
+
+
+def test_an_export_that_answers_otherwise_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = source_of(tmp_path / "in")
+    monkeypatch.setattr("lora_hub.exporting.merging.add", lambda base, weights, transposed=False: -base)
+    with refused(LoraHubError, "adapter's own"):
+        [*export(source, "merged", "", tmp_path / "out" / "made")]
+    assert [*(tmp_path / "out").iterdir()] == []
+
+
+def test_shapes_that_a_file_cannot_say() -> None:
+    llama = json.loads((bases.built_in_folder() / "config.json").read_text())
+    assert read_shape(llama).family == "llama"
+    for odd in (
+        {"rope_parameters": {"rope_type": "dynamic", "factor": 2.0}},
+        {"hidden_act": "relu"},
+        {"layer_types": ["sliding_attention"] * 4},
+        {"partial_rotary_factor": 0.5},
+    ):
+        with refused(BaseError, "GGUF"):
+            read_shape(llama | odd)
+    scaled = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0}
+    rope = scaled | {"rope_theta": 500000.0, "original_max_position_embeddings": 8192}
+    freqs = read_shape(llama | {"head_dim": 64, "rope_parameters": rope}).freqs
+    assert (len(freqs), freqs[0], freqs[-1]) == (32, 1.0, 8.0)
