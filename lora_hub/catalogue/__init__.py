@@ -7,4 +7,5 @@ __all__ = [
     "kept_bases",
     "machine_speed",
     "tasks",
+    "weights_files",
 ]

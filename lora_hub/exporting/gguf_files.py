@@ -13,7 +13,7 @@ import gguf
 import numpy
 import torch
 
-from lora_hub.answering.peft_folder import SavedAdapter
+from lora_hub.answering.stack import SavedAdapter
 from lora_hub.core.errors import AdapterError, LoraHubError
 from lora_hub.core.messages import _
 from lora_hub.exporting.gguf_shape import GgufShape

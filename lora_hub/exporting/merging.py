@@ -18,7 +18,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from lora_hub.answering.peft_folder import LayerWeights, SavedAdapter
+from lora_hub.answering.stack import LayerWeights, SavedAdapter
 from lora_hub.catalogue.weights_files import read_json, read_safetensors_header, weights_files
 from lora_hub.core.errors import AdapterError, BaseError
 from lora_hub.core.messages import _

@@ -16,7 +16,7 @@ from lora_hub.core.disk import disk_errors
 from lora_hub.core.errors import AdapterError, BaseError, LoraHubError, SpecError
 from lora_hub.core.messages import _, several
 from lora_hub.exporting.nouns import KINDS, LEAST_AGREEMENT, TYPES, Agreement, Exported, Kind, Source, Step
-from lora_hub.hub import TOKENIZER_FILES
+from lora_hub.hub import TOKENIZER_FILES, licence_of
 from lora_hub.hub.adapter_config import CONFIG_FILE, RECORD_FILE, WEIGHTS_FILE, read_config, weights_file
 from lora_hub.works_in import is_plain, marks
 
@@ -91,7 +91,7 @@ def _make(source: Source, kind: Kind, type_: str, made: Path, work: Path) -> Ite
         yield Step(_("Packing PEFT's folder"))
         yield _zip(source, made)
         return
-    from lora_hub.answering.peft_folder import read_adapter
+    from lora_hub.answering.stack import read_adapter
     from lora_hub.exporting import agreement, asking
     from lora_hub.exporting.merging import MergedModel, write_merged
 
@@ -232,8 +232,6 @@ def _same_words(source: Source) -> bool:
 
 
 def _licence(source: Source) -> str:
-    from lora_hub.hub.card.card_metadata import licence_of
-
     return licence_of(source.base.licence)["license"]
 
 

@@ -11,7 +11,7 @@ reads facts, `fetch` brings files here. Tokens come from the environment of this
 """
 
 from lora_hub.hub.accounts import look_up
-from lora_hub.hub.card.card_metadata import spec_of
+from lora_hub.hub.card.card_metadata import licence_of, spec_of
 from lora_hub.hub.card.markdown import escape as escape_markdown
 from lora_hub.hub.card.markdown import fence
 from lora_hub.hub.client import acting_as, hub_kind, hub_url, own_token, reaches_hub
@@ -132,6 +132,7 @@ __all__ = [
     "hub_kind",
     "hub_url",
     "is_dataset_id",
+    "licence_of",
     "list_adapters",
     "list_collections",
     "list_job_prices",

@@ -5,8 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lora_hub import exporting, hub
-from lora_hub.compare import Comparer
-from lora_hub.compare.held_out_sets import held_out_set
+from lora_hub.compare import Comparer, held_out_set
 from lora_hub.core import store
 from lora_hub.core.errors import LoraHubError
 from lora_hub.exporting import Exported, Source, Step
