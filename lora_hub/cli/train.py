@@ -83,7 +83,7 @@ def _derived(seen: Any, base: Any, effort: str, overrides: dict[str, str]) -> Re
     from lora_hub.training import recipe
     from lora_hub.works_in import marks_of_spec
 
-    spec = recipe.make_spec(seen.task, base, seen.info, seen.mapping, effort=effort, overrides=overrides)
+    spec = recipe.make_spec(seen.planned.task, base, seen.info, seen.mapping, effort=effort, overrides=overrides)
     explained = [{"key": key, "value": value, "why": why} for key, value, why in recipe.explain(spec)]
     works = {"works_in": [mark.to_json() for mark in marks_of_spec(spec)]}
     try:

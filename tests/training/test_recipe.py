@@ -38,12 +38,20 @@ def test_learning_rate_is_the_bases() -> None:
     assert make(base=BaseModel(id="x/y", default_lr=3e-4)).lr == 3e-4
 
 
-def test_a_small_base_learns_at_twice_the_rate_and_is_told_why() -> None:
-    built_in = bases.get_base("built-in")
-    spec = make(base=built_in)
-    assert spec.lr == 2 * built_in.default_lr
-    assert "twenty times" in str({key: why for key, _, why in recipe.explain(spec)}["lr"])
-    assert "ten times" in str({key: why for key, _, why in recipe.explain(make())}["lr"])
+@pytest.mark.parametrize(
+    ("rows", "labels", "why"),
+    [(600, 20, "many labels"), (600, 2, ""), (600, 8, ""), (50, 2, "fewer than 100 steps"), (50, 20, "many labels")],
+)
+def test_a_small_base_with_much_to_learn_in_few_steps_learns_at_twice_the_rate(
+    rows: int, labels: int, why: str
+) -> None:
+    task = TASK.model_copy(update={"labels": tuple(f"label {number}" for number in range(labels))})
+    for base in (bases.get_base("built-in"), BASE):
+        spec = recipe.make_spec(task, base, info(rows), MAPPING)
+        doubled = bool(why) and base is not BASE
+        assert spec.lr == (2 if doubled else 1) * base.default_lr
+        told = str({key: said for key, _, said in recipe.explain(spec)}["lr"])
+        assert (why if doubled else "ten times") in told
 
 
 @pytest.mark.parametrize("rows", [20, 300, 5000, 200_000])
@@ -123,6 +131,7 @@ def test_every_field_of_the_form_is_in_the_spec_and_every_hyperparameter_in_the_
         "publish_to",
         "publish_private",
         "minimum",
+        "parent",
     }
     # Of the task itself only the language that it is put in is a setting.
     assert keys == (set(TrainSpec.model_fields) - ours) | nested | {"task.prompt_language"}
