@@ -40,12 +40,21 @@ def test_learning_rate_is_the_bases() -> None:
 
 @pytest.mark.parametrize(
     ("rows", "labels", "why"),
-    [(600, 20, "many labels"), (600, 2, ""), (600, 8, ""), (50, 2, "fewer than 100 steps"), (50, 20, "many labels")],
+    [
+        (600, 20, "many labels"),
+        (50, 20, "many labels"),
+        (600, 8, ""),
+        (50, 2, ""),
+        (50, 0, "fewer than 100 steps"),
+        (600, 0, ""),
+    ],
 )
 def test_a_small_base_with_much_to_learn_in_few_steps_learns_at_twice_the_rate(
     rows: int, labels: int, why: str
 ) -> None:
     task = TASK.model_copy(update={"labels": tuple(f"label {number}" for number in range(labels))})
+    if not labels:
+        task = catalogue.get_task("translation")
     for base in (bases.get_base("built-in"), BASE):
         spec = recipe.make_spec(task, base, info(rows), MAPPING)
         doubled = bool(why) and base is not BASE
