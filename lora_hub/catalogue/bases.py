@@ -45,6 +45,11 @@ def folder_of(base: BaseModel) -> Path | None:
     return built_in_folder() if base.id == BUILT_IN else None
 
 
+def is_surpassed(base: BaseModel) -> bool:
+    """Whether the catalogue says that newer bases of its size know more."""
+    return any(entry["id"] == base.id and entry.get("surpassed") for entry in _catalogue())
+
+
 def layers_of(base: BaseModel) -> tuple[str, ...]:
     """The layers of a base that hold a matrix, such as model.layers.0.self_attn.q_proj, as its weights name them. Empty
     if it has no local folder or its weights are not safetensors. Raises BaseError if they are incomplete."""
@@ -160,10 +165,12 @@ def memory_bytes(
     quantization: str = "none",
     gradient_checkpointing: bool = False,
     trained: int = 0,
+    begin: int = 0,
     with_process: bool = False,
 ) -> int:
     """Bytes of device memory the base needs for training an adapter or for answering; 0 if its size is unknown. batch
-    rows of length tokens are in memory at once, of which trained are learnt (0: all). with_process: all that a run's
+    rows of length tokens are in memory at once, of which trained are learnt (0: all) and begin are the same in
+    all rows and read once. with_process: all that a run's
     process on a CPU takes (memory.py); without it the framework itself is not counted (on CUDA about half a GiB)."""
     shape = shape_of(base)
     if shape is None:
@@ -171,7 +178,9 @@ def memory_bytes(
     of = {"rows": batch, "tokens": length, "r": r, "precision": precision, "quantization": quantization}
     parameters = base.parameters or shape.parameters
     need = (
-        memory.need_to_train(shape, parameters, checkpointing=gradient_checkpointing, trained=trained, **of)
+        memory.need_to_train(
+            shape, parameters, checkpointing=gradient_checkpointing, trained=trained, begin=begin, **of
+        )
         if train
         else memory.need_to_answer(shape, parameters, **of)
     )
@@ -186,7 +195,7 @@ def _catalogue() -> list[dict[str, Any]]:
 
 
 def _catalogue_base(entry: dict[str, Any]) -> BaseModel:
-    fields = {key: value for key, value in entry.items() if key not in ("shape", "lr_exponent")}
+    fields = {key: value for key, value in entry.items() if key not in ("shape", "lr_exponent", "surpassed")}
     hidden = entry["shape"]["hidden"]
     return BaseModel(hidden_size=hidden, default_lr=default_lr(hidden, entry.get("lr_exponent", 0.781)), **fields)
 

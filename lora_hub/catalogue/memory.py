@@ -17,9 +17,8 @@ BYTES = {"fp32": 4, "bf16": 2, "fp16": 2}
 LOGIT_TILE = (4096, 32768)
 # A run's process on a CPU: Python with its libraries, as it stands when the first step begins; and the bytes that the C
 # library's heap takes for each that autograd keeps. What a step frees in between leaves holes that what is kept does
-# not fill (1.67 to 1.78 on the built-in base and on SmolLM2-135M; without holes, by MALLOC_TOP_PAD_=0, a step takes up
-# to twice as long).
-PROCESS, HEAP = 550 * 10**6, 1.75
+# not fill (without holes, by MALLOC_TOP_PAD_=0, a step takes up to twice as long).
+PROCESS, HEAP = 620 * 10**6, 1.3
 
 
 @dataclass(frozen=True)
@@ -52,9 +51,11 @@ def need_to_train(
     quantization: str = "none",
     checkpointing: bool = False,
     trained: int = 0,
+    begin: int = 0,
 ) -> Need:
     """rows, tokens: that are in memory at once, each row padded to so many tokens. trained: tokens of a row that are
-    trained on, which alone go through the output head; 0: all.
+    trained on, which alone go through the output head; 0: all. begin: tokens with which all rows begin, where they are
+    read once for all (training/shared_reading.py).
 
     - weights: parameters x 4 (fp32) or 2 (bf16, fp16) bytes; in nf4 the linear maps take 0.516 bytes each (QLoRA), the
       rest 2.
@@ -67,10 +68,14 @@ def need_to_train(
     - logits: one tile of TRL's fused head, in 12 bytes a number (16- and 32-bit values and the gradient).
     """
     width = BYTES[precision]
-    count = rows * tokens
-    norms, copies = (4, 4) if width == 4 else (9, 5)
+    begin = min(begin, tokens)
+    count = rows * (tokens - begin) + begin
+    norms, copies = (4, 2) if width == 4 else (9, 3)
     query = shape.heads * shape.head
-    layer = (norms * shape.hidden + copies * query + 4 * shape.intermediate + 7 * r + tokens) * width * count
+    own = (norms * shape.hidden + copies * query + 4 * shape.intermediate + 7 * r) * count
+    # Keys and values are copied out to each row and each head, and each token has a row of the mask.
+    whole = 2 * query * rows * tokens + rows * tokens * (tokens - begin)
+    layer = (own + whole) * width
     kept = shape.layers * layer
     if checkpointing:
         kept = shape.layers * shape.hidden * width * count + layer

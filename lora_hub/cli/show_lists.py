@@ -6,6 +6,7 @@ from lora_hub.cli.screen import Part, Table
 from lora_hub.cli.text import rows_of
 from lora_hub.core.messages import Message, _, joined
 from lora_hub.core.schema import Text2
+from lora_hub.use_cases import tell_about
 
 HUBS = {"embedded": _("this machine's own Hub"), "public": _("the public Hub"), "other": _("the Hub")}
 
@@ -58,11 +59,11 @@ def _taken(mark: dict[str, Any]) -> list[Message | str]:
     if mark["verdict"] == "large":
         training: Message | str = _("does not fit")
     elif mark["verdict"] == "slow":
-        training = _("{time} (slow)", time=_about(mark["seconds"]))
+        training = _("{time} (slow)", time=tell_about(mark["seconds"]))
     else:
-        training = _about(mark["seconds"]) if mark["seconds"] else "?"
+        training = tell_about(mark["seconds"]) if mark["seconds"] else "?"
     memory = _("{count:,.1f} GB", count=mark["memory_bytes"] / 1e9) if mark["memory_bytes"] else "?"
-    return [training, memory, _about(mark["answer_seconds"]) if mark["answer_seconds"] else "?"]
+    return [training, memory, tell_about(mark["answer_seconds"]) if mark["answer_seconds"] else "?"]
 
 
 def _suited(result: dict[str, Any]) -> list[Part]:
@@ -81,15 +82,6 @@ def _suited(result: dict[str, Any]) -> list[Part]:
     if result["proposed"]:
         said.append(_("Suited: {base}", base=result["proposed"]))
     return said
-
-
-def _about(seconds: float) -> Message:
-    """An estimated time, no finer than it is known."""
-    if seconds < 90:
-        return _("{count:,.0f} s", count=max(1.0, seconds))
-    if seconds < 90 * 60:
-        return _("{count:,.0f} min", count=seconds / 60)
-    return _("{count:,.0f} h", count=seconds / 3600)
 
 
 def _command(base: str) -> str:

@@ -103,7 +103,7 @@ class Lengths(Noun):
     prompt, answer, total: quantiles (0, 5, 25, 50, 75, 95, 99 and 100 %) in tokens. too_long: rows of the sample longer
     than `max_length`, which training leaves out. answers_cut: rows whose answer would end beyond `max_length` if rows
     were truncated there. over_context: rows longer than the base's context. trained_share: trained tokens as a share of
-    all tokens (0 to 1).
+    all tokens (0 to 1). begin: tokens with which all rows begin (chat template, instruction, list of labels).
     """
 
     base: str
@@ -118,6 +118,7 @@ class Lengths(Noun):
     answers_cut: int
     over_context: int
     trained_share: float
+    begin: int = 0
 
 
 class DataPart(Noun):

@@ -14,7 +14,15 @@ from lora_hub.runs.deleting import delete_run
 from lora_hub.runs.finding import Wanted, find_runs
 from lora_hub.runs.hiring import hire, tell_price, tell_spent, together
 from lora_hub.runs.looking import held_out_of, list_runs, read_held_out, read_log, refresh_run, wait_for_run
-from lora_hub.runs.machine import check_base, gpu_flops, gpu_name, machine_memory, measured_speed, what_is_known
+from lora_hub.runs.machine import (
+    check_base,
+    gpu_flops,
+    gpu_name,
+    is_measuring,
+    machine_memory,
+    measured_speed,
+    what_is_known,
+)
 from lora_hub.runs.parents import ParentAdapter, find_parent
 from lora_hub.runs.planning import Plan, plan_inspected, plan_run, tokens_per_row
 from lora_hub.runs.publication import Difference, Publication, plan_publication
@@ -55,6 +63,7 @@ __all__ = [
     "gpu_name",
     "held_out_of",
     "hire",
+    "is_measuring",
     "list_runs",
     "machine_memory",
     "measured_speed",

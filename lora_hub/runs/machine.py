@@ -54,13 +54,18 @@ def begin_measuring() -> None:
         _measuring[place].poll()  # or it stays a zombie
 
 
+def is_measuring() -> bool:
+    """Whether a process that this one has started still measures this machine."""
+    going = _measuring.get(str(machine_speed.speed_file()))
+    return going is not None and going.poll() is None
+
+
 def measured_speed(seconds: float) -> machine_speed.Speed | None:
     """This machine's speed, for which it is waited so long; None where it is not known by then."""
     until = time.monotonic() + seconds
     while (speed := machine_speed.read_speed()) is None:
         begin_measuring()
-        going = _measuring.get(str(machine_speed.speed_file()))
-        if going is None or going.poll() is not None or time.monotonic() > until:
+        if not is_measuring() or time.monotonic() > until:
             return machine_speed.read_speed()
         time.sleep(0.05)
     return speed

@@ -26,9 +26,11 @@ from lora_hub.data.prompts.split import held_out_sizes, validation_beside_test
 CPU_FLOPS, SMALL, CPU_STEP, CPU_START = 2.5e10, 1.26e6, 0.03, 14.0
 GPU_SHARE, GPU_STEP, GPU_START = 0.3, 0.02, 25.0
 # Of a machine that was measured: the share of its products' rate that those with an adapter's narrow matrices reach,
-# and what a step costs beside (within a tenth for 960 to 12,800 tokens a step on the built-in base and 400 to 2,400 on
+# and what a step costs beside (within a sixth for 960 to 12,800 tokens a step on the built-in base and 400 to 2,400 on
 # SmolLM2-135M: tests/bench/bench_memory.py prints the seconds).
-ADAPTER_SHARE, MEASURED_STEP = 0.1, 0.01
+ADAPTER_SHARE, MEASURED_STEP = 0.065, 0.01
+# By so many standard deviations the fullest batch of a run is above the mean one.
+RARE = 2.5
 # A question as it is asked to compare: tokens that are read and written, and rows written at once in an evaluation.
 ASKED, ANSWER, AT_ONCE = 60, 40, 8
 # Seconds that an answer and a token of its text cost beside their FLOPs.
@@ -81,12 +83,13 @@ class CostEstimate:
 @dataclass(frozen=True)
 class _Rates:
     """FLOP/s that are reached, counted on all of a base's parameters: in training, in reading prompts and in writing
-    answers. step: seconds a step beside."""
+    answers. step: seconds a step beside. shares_beginning: what all rows begin with is read once."""
 
     training: float
     reading: float
     writing: float
     step: float
+    shares_beginning: bool = False
 
 
 def estimate(
@@ -189,7 +192,7 @@ def _cpu_rates(spec: TrainSpec, speed: Speed | None, cores: int = 2) -> _Rates:
     adapter = shape.lora_parameters(spec.lora.r) / ADAPTER_SHARE if shape else 0.0
     training = flops * 4 * parameters / (4 * linear + 6 * adapter)
     writing = min(flops * parameters / linear, AT_ONCE * speed.bytes_second / 2)
-    return _Rates(training, flops * parameters / linear, writing, MEASURED_STEP)
+    return _Rates(training, flops * parameters / linear, writing, MEASURED_STEP, shares_beginning=True)
 
 
 def _cpu_flops(spec: TrainSpec) -> float:
@@ -221,7 +224,10 @@ def _training_seconds(spec: TrainSpec, tokens_row: float, rates: _Rates) -> floa
     """Training costs 4 FLOPs a parameter and token with a frozen base (2 forward, 2 back through the activations),
     looking at the validation rows 2. A small base is bound by the cost of a step rather than by its FLOPs."""
     work = _swept(spec.sweep)  # each candidate takes its FLOPs, and all share a step
-    tokens = _parameters(spec) * tokens_row * work
+    # On a CPU what all rows begin with is read once a step.
+    lengths = spec.dataset.lengths
+    begin = lengths.begin * (1 - 1 / spec.rows_at_once) if lengths and rates.shares_beginning else 0.0
+    tokens = _parameters(spec) * max(1.0, tokens_row - begin) * work
     _scored, validation = _held_out(spec)
     training = _steps(spec) * (rates.step + 4 * tokens * spec.batch / rates.training)
     return training + (spec.evaluations + 1) * validation * 2 * tokens / rates.reading
@@ -255,18 +261,24 @@ def _swept(settings: int) -> float:
 
 
 def _memory(spec: TrainSpec, tokens_row: float, precision: str, *, checkpointing: bool = False) -> int:
-    """Bytes at the peak: a batch whose rows are as long as the longest that the run keeps, where that was measured."""
-    lengths = spec.dataset.lengths
-    longest = lengths.total[-1] if lengths else tokens_row * 2
+    """Bytes at the peak, where the rows were measured: on a GPU of a batch whose rows are as long as the longest that
+    the run keeps; on a CPU, which reads no padding, of the batch of most tokens that many steps meet."""
+    lengths, rows, on_cpu = spec.dataset.lengths, spec.rows_at_once, precision == "fp32"
+    longest = min(spec.max_length, lengths.total[-1] if lengths else tokens_row * 2)
+    if lengths and on_cpu:
+        low, middle, high = (min(longest, lengths.total[place]) for place in (1, 3, 5))
+        spread = (high - low) / (2 * 1.645)  # of a normal distribution, from its 5 and 95 %
+        longest = min(longest, middle + (longest - middle) / rows + RARE * spread / math.sqrt(rows))
     return bases.memory_bytes(
         spec.base,
         train=True,
-        batch=spec.rows_at_once,
-        length=int(min(spec.max_length, longest)),
+        batch=rows,
+        length=math.ceil(longest),
         r=spec.lora.r,
         precision=precision,
         quantization=spec.quantization,
         gradient_checkpointing=checkpointing,
-        trained=min(lengths.answer[-1], int(longest)) if lengths else 0,
-        with_process=precision == "fp32",
+        trained=min(lengths.answer[-1], math.ceil(longest)) if lengths else 0,
+        begin=lengths.begin if lengths and on_cpu else 0,
+        with_process=on_cpu,
     )

@@ -23,21 +23,27 @@ READ_BYTES = 256 * 2**20  # more than a cache holds
 def measure() -> Speed:
     import torch
 
+    from lora_hub.answering.products import linear
+
     began = time.monotonic()
     threads = torch.get_num_threads()
     with torch.inference_mode():
-        flops = {width: _flops(torch, width, torch.float32, threads) for width in WIDTHS}
+        flops = {width: _flops(torch, linear, width, torch.float32, threads) for width in WIDTHS}
         # Without instructions for it, bf16 is computed as fp32, only slower.
         has_bf16 = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-        bf16 = {width: _flops(torch, width, torch.bfloat16, threads) for width in WIDTHS} if has_bf16 else {}
+        bf16 = (
+            {width: _flops(torch, torch.nn.functional.linear, width, torch.bfloat16, threads) for width in WIDTHS}
+            if has_bf16
+            else {}
+        )
         many = torch.ones(READ_BYTES // 4)
         read = READ_BYTES / _fastest(many.sum, threads)
     return Speed(flops, read, bf16, time.monotonic() - began)
 
 
-def _flops(torch: Any, width: int, kind: Any, threads: int) -> float:
+def _flops(torch: Any, linear: Callable[..., Any], width: int, kind: Any, threads: int) -> float:
     rows, weights = torch.randn(TOKENS, width, dtype=kind), torch.randn(3 * width, width, dtype=kind)
-    return 2 * TOKENS * width * 3 * width / _fastest(lambda: torch.nn.functional.linear(rows, weights), threads)
+    return 2 * TOKENS * width * 3 * width / _fastest(lambda: linear(rows, weights), threads)
 
 
 def _fastest(work: Callable[[], object], threads: int) -> float:

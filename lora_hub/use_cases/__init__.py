@@ -25,6 +25,7 @@ from lora_hub.use_cases.adapters import (
     unpublish_adapter,
 )
 from lora_hub.use_cases.base_choice import BaseChoice, mark_bases
+from lora_hub.use_cases.base_marks import BaseMark, tell_about
 from lora_hub.use_cases.bringing import add_base, list_packages
 from lora_hub.use_cases.collecting import collect_unused, keep_clean
 from lora_hub.use_cases.comparing import Chosen, ask, choose_adapter, resolve, score_file
@@ -109,6 +110,7 @@ from lora_hub.use_cases.watching import list_runs, read_held_out, read_log, refr
 
 __all__ = [
     "BaseChoice",
+    "BaseMark",
     "Boards",
     "Composition",
     "Chosen",
@@ -226,6 +228,7 @@ __all__ = [
     "tag_run",
     "take_up_hired",
     "take_up_waiting",
+    "tell_about",
     "unpublish_adapter",
     "wait_for_run",
 ]

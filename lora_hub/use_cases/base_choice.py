@@ -8,6 +8,7 @@ from lora_hub.catalogue import bases, machine_speed
 from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core import settings
 from lora_hub.core.schema import BaseModel, DatasetInfo, Task
+from lora_hub.hub import endpoint
 from lora_hub.people import Person
 from lora_hub.people.rules import Action
 from lora_hub.use_cases.base_marks import BaseMark, Job, Machine, mark_base, propose
@@ -21,10 +22,12 @@ ROWS, TOKENS_ROW = 400, 60.0
 @dataclass(frozen=True)
 class BaseChoice:
     """marks: in the order of the list. proposed: None where none suits, or nothing was measured yet. is_measured: the
-    machine's speed is known, and with it the times. rows, effort: what they are for; memory_bytes: what there is."""
+    machine's speed is known, and with it the times. beyond: a larger one that would suit, could the Hub be reached.
+    rows, effort: what they are for; memory_bytes: what there is."""
 
     marks: tuple[BaseMark, ...]
     proposed: BaseMark | None
+    beyond: BaseMark | None
     is_measured: bool
     rows: int
     effort: str
@@ -41,7 +44,6 @@ def mark_bases(
     effort: str = "balanced",
     tokens_row: float = TOKENS_ROW,
     languages: Sequence[str] = (),
-    hub_in_reach: bool = False,
     wait: float = 0.0,
 ) -> BaseChoice:
     """The bases of the list that this person may use, marked for training on this data, or on so many rows. languages:
@@ -56,14 +58,11 @@ def mark_bases(
         replace(mark_base(base, job, machine, pace=machine_speed.read_pace(base), place=place), id=name)
         for name, base, place in _listed(person)
     ]
-    return BaseChoice(
-        tuple(marks),
-        propose(marks, languages, hub_in_reach=hub_in_reach),
-        machine.is_known,
-        data.rows,
-        effort,
-        machine.memory_bytes,
-    )
+    # Whether this machine's own Hub reaches the other is not known before it is asked.
+    in_reach = endpoint.wanted_kind() != "embedded"
+    proposed, beyond = propose(marks, languages, hub_in_reach=in_reach), propose(marks, languages, hub_in_reach=True)
+    further = beyond if beyond and beyond.parameters > (proposed.parameters if proposed else 0) else None
+    return BaseChoice(tuple(marks), proposed, further, machine.is_known, data.rows, effort, machine.memory_bytes)
 
 
 def _listed(person: Person) -> list[tuple[str, BaseModel, str]]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from lora_hub.catalogue import bases
 from lora_hub.catalogue.machine_speed import Pace, Speed
+from lora_hub.core.messages import Message, _
 from lora_hub.core.schema import BaseModel, DatasetInfo, Task
 from lora_hub.training import recipe
 
@@ -44,7 +45,7 @@ class BaseMark:
     """A base on this machine. id: as it is chosen. verdict: fits, slow (longer than the patience of the effort), large
     (more memory than there is) or unknown (of its size, or of the machine). seconds, answer_seconds: of a training, and
     of a question to base and adapter; 0 where nobody knows. memory_bytes, answer_bytes: of both, 0 where nobody knows.
-    place: "here", "package" (a package index has it) or "hub"."""
+    place: "here", "package" (a package index has it) or "hub". surpassed: never proposed."""
 
     id: str
     title: str
@@ -57,6 +58,27 @@ class BaseMark:
     memory_bytes: int
     answer_seconds: float
     answer_bytes: int
+    surpassed: bool = False
+
+    def tell(self, memory_bytes: int) -> Message:
+        """The mark in words. memory_bytes: what this machine has."""
+        if self.verdict == "large":
+            needed, have = (_("{count:,.0f} GB", count=one / 1e9) for one in (self.memory_bytes, memory_bytes))
+            return _("does not fit: needs {needed} of {have}", needed=needed, have=have)
+        if not self.seconds:
+            return _("not known yet")
+        if self.verdict == "slow":
+            return _("slow here: trains in about {time}", time=tell_about(self.seconds))
+        return _("trains in about {time} here", time=tell_about(self.seconds))
+
+
+def tell_about(seconds: float) -> Message:
+    """An estimated time, no finer than it is known."""
+    if seconds < 90:
+        return _("{count:,.0f} s", count=max(1.0, seconds))
+    if seconds < 90 * 60:
+        return _("{count:,.0f} min", count=seconds / 60)
+    return _("{count:,.0f} h", count=seconds / 3600)
 
 
 def mark_base(base: BaseModel, job: Job, machine: Machine, *, pace: Pace | None = None, place: str = "") -> BaseMark:
@@ -88,6 +110,7 @@ def mark_base(base: BaseModel, job: Job, machine: Machine, *, pace: Pace | None 
         memory_bytes=told.memory_bytes,
         answer_seconds=recipe.answer_seconds(base, gpu_flops=machine.gpu_flops, speed=machine.speed),
         answer_bytes=answering,
+        surpassed=bases.is_surpassed(base),
     )
 
 
@@ -99,6 +122,7 @@ def propose(marks: Sequence[BaseMark], languages: Sequence[str], *, hub_in_reach
         one
         for one in marks
         if one.verdict == "fits"
+        and not one.surpassed
         and one.place in places
         and (one.place == "here" or not one.gated)
         and set(languages) <= set(one.languages)

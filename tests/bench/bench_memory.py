@@ -1,10 +1,10 @@
 """What a training is told to need beside what it takes: `python tests/bench/bench_memory.py [CASE ...]`
 
-A case is BASE:ROWS:TOKENS, so many rows of so many tokens at once; without any: the built-in base and SmolLM2-135M
-(where it is among the bases of LORA_HUB_HOME) with short and long rows. Each is a process of its own that loads the
-base and trains a few steps as a run does; its peak is the kernel's (VmHWM of /proc: getrusage's also counts what the
-process was before it was Python). Seconds are the process's own CPU time, a step, so that a busy machine changes
-little."""
+A case is BASE:ROWS:TOKENS[:BEGIN], so many rows of so many tokens at once, the first BEGIN of which all rows share;
+without any: the built-in base and SmolLM2-135M (where it is among the bases of LORA_HUB_HOME) with short and long rows.
+Each is a process of its own that loads the base and trains a few steps as a run does; its peak is the kernel's (VmHWM
+of /proc: getrusage's also counts what the process was before it was Python). Seconds are the process's own CPU time, a
+step, so that a busy machine changes little."""
 
 import json
 import os
@@ -23,24 +23,24 @@ CASES = (
     "SmolLM2-135M-Instruct:16:100",
     "SmolLM2-135M-Instruct:4:100",
     "SmolLM2-135M-Instruct:16:300",
-    "SmolLM2-135M-Instruct:32:100",
+    "SmolLM2-135M-Instruct:16:100:50",
 )
 ALLOWED = 0.15
 STEPS, ANSWER = 3, 2
 
 
-def random_rows(count: int, tokens: int) -> Any:
-    """So many rows of so many tokens, of which the last are trained on."""
+def random_rows(count: int, tokens: int, begin: int = 0) -> Any:
+    """So many rows of so many tokens, of which the last are trained on and the first are the same."""
     from lora_hub.data.prompts.prepare import Encoded
 
     ids = random.Random(count)
     mask = [0] * (tokens - ANSWER) + [1] * ANSWER
-    return Encoded(
-        [{"input_ids": [ids.randrange(3, 1000) for _ in mask], "completion_mask": mask} for _ in range(count)], []
-    )
+    alike = [7] * begin
+    rows = [[*alike, *(ids.randrange(8, 1000) for _ in mask[begin:])] for _ in range(count)]
+    return Encoded([{"input_ids": row, "completion_mask": mask} for row in rows], [])
 
 
-def make_spec(base: Any, rows: int, tokens: int) -> Any:
+def make_spec(base: Any, rows: int, tokens: int, begin: int = 0) -> Any:
     """A spec of so many rows at once, with their lengths counted."""
     from lora_hub.catalogue.tasks import catalogue
     from lora_hub.core.schema import DatasetInfo, Lengths
@@ -52,7 +52,7 @@ def make_spec(base: Any, rows: int, tokens: int) -> Any:
         rows=rows,
         sampled=rows,
         prompt=counted,
-        answer=counted,
+        answer=(ANSWER,) * 8,
         total=counted,
         max_length=tokens,
         context=base.context,
@@ -60,6 +60,7 @@ def make_spec(base: Any, rows: int, tokens: int) -> Any:
         answers_cut=0,
         over_context=0,
         trained_share=0.1,
+        begin=begin,
     )
     info = DatasetInfo(
         fingerprint="0" * 16, name="x.csv", rows=4 * rows, columns=("text", "answer"), format="csv", lengths=lengths
@@ -69,7 +70,7 @@ def make_spec(base: Any, rows: int, tokens: int) -> Any:
     return recipe.make_spec(task, base, info, {"text": "text", "answer": "answer"}, overrides=overrides)
 
 
-def measure(base_id: str, rows: int, tokens: int) -> dict[str, float]:
+def measure(base_id: str, rows: int, tokens: int, begin: int = 0) -> dict[str, float]:
     """Trains here."""
     from lora_hub.core.processes import set_environment
 
@@ -80,11 +81,11 @@ def measure(base_id: str, rows: int, tokens: int) -> dict[str, float]:
     from lora_hub.training import alone, estimate
 
     base = bases.get_base(base_id)
-    spec = make_spec(base, rows, tokens)
+    spec = make_spec(base, rows, tokens, begin)
     tokenizer = loading.load_tokenizer(base)
     model = loading.load_base(base)
     loaded = peak_bytes()
-    train, look = random_rows(rows * 2, tokens), random_rows(rows, tokens)
+    train, look = random_rows(rows * 2, tokens, begin), random_rows(rows, tokens, begin)
     marks: list[tuple[int, float]] = []
 
     def report(kind: str, **data: object) -> None:
@@ -107,8 +108,8 @@ def measure(base_id: str, rows: int, tokens: int) -> dict[str, float]:
 
 def main() -> int:
     if sys.argv[1:2] == ["--one"]:
-        base, rows, tokens = sys.argv[2].rsplit(":", 2)
-        print(json.dumps(measure(base, int(rows), int(tokens))))
+        base, *numbers = sys.argv[2].split(":")
+        print(json.dumps(measure(base, *map(int, numbers))))
         return 0
     worst = 0.0
     for case in sys.argv[1:] or CASES:

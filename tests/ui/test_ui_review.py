@@ -3,6 +3,7 @@ lost."""
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from small_data import write_csv
 from test_parents import finished_run
 
 from lora_hub import runs, use_cases
+from lora_hub.catalogue import machine_speed
 from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core import store
 from lora_hub.core.errors import DataError, HubError
@@ -184,13 +186,28 @@ def test_a_form_becomes_a_plan(tmp_path):
     )
 
 
+def test_each_base_tells_what_it_takes_here_and_one_is_proposed(tmp_path):
+    asked = asked_about(spam_file(tmp_path), effort="balanced", base="built-in")
+    before = look(asked).bases
+    assert "data-base=" in before and "trains in" not in before  # this machine was not measured
+    machine_speed.keep_speed(machine_speed.Speed({128: 1e11, 2048: 1e11}, 3e10))
+    told = look(asked).bases
+    suited = told.partition("<details")[0]
+    assert "SmolLM2 135M" in suited and 'data-base="SmolLM2-135M-Instruct"' in suited and "min here" in suited
+    assert "slow here" in told and "from the Hub" in told
+    assert "آموزش اینجا" in look(asked, "fa").bases
+    machine_speed.keep_speed(machine_speed.Speed({128: 1e9, 2048: 1e9}, 3e9))
+    chosen = look(replace(asked, effort="quick")).bases.partition("<details")[0]
+    assert "Built-in" in chosen and "data-base" not in chosen
+
+
 def test_costs_elsewhere_are_told_exactly_where_this_machine_is_too_small(tmp_path, monkeypatch):
     asked = asked_about(spam_file(tmp_path))
     fits = look(asked)
     assert fits.ready and "lh-costs" not in fits.plan and "$" not in fits.plan
     # The base would fit, but not this run of it; it is said and may be tried.
     needed = runs.plan_run(
-        use_cases.open_dataset(LOCAL, asked.dataset), fits.spec.task, fits.spec.base
+        use_cases.open_dataset(LOCAL, asked.dataset), fits.spec.task, fits.spec.base, effort=asked.effort
     ).estimate.memory_bytes
     monkeypatch.setattr("lora_hub.runs.machine_memory", lambda: needed - 1)
     tight = look(asked)

@@ -18,6 +18,7 @@ Two shortcuts make it fast:
 In a chat, every answer with its preceding turns is one example and counts as a row, as in training.
 """
 
+import os.path
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,7 +85,7 @@ def measure(
         return None
     bound = CUT_FACTOR * max(base.context, max_length)
     chosen = _spread(examples, sample, bound)
-    prompt, answer = _count(tokenizer, task, written(tokenizer, chosen), bound)
+    prompt, answer, begin = _count(tokenizer, task, written(tokenizer, chosen), bound)
     total = [p + a for p, a in zip(prompt, answer, strict=True)]
     turns = len(examples) / len({example.row for example in examples}) if task.is_chat else 1
     lengths = Lengths(
@@ -101,6 +102,7 @@ def measure(
         answers_cut=sum(tokens - 1 > max_length for tokens in total),
         over_context=sum(tokens > base.context for tokens in total),
         trained_share=_trained_share(prompt, answer, max_length),
+        begin=begin,
     )
     return Measured(lengths, tuple(example.row for example in chosen), tuple(prompt), tuple(answer))
 
@@ -246,10 +248,14 @@ def _evenly(examples: Sequence[Example], wanted: int) -> list[Example]:
     return [examples[index * (len(examples) - 1) // (wanted - 1)] for index in range(wanted)]
 
 
-def _count(tokenizer: LightTokenizer, task: Task, examples: list[Example], bound: int) -> tuple[list[int], list[int]]:
-    """Tokens of each prompt and of each answer, including its end token."""
+def _count(
+    tokenizer: LightTokenizer, task: Task, examples: list[Example], bound: int
+) -> tuple[list[int], list[int], int]:
+    """Tokens of each prompt and of each answer, including its end token, and those with which all prompts begin."""
     cut = [_shorten(example.inputs, bound) for example in examples]
-    prompt = [len(ids) for ids in template.encode_prompts(tokenizer, task, [inputs for inputs, _ in cut])]
+    encoded = template.encode_prompts(tokenizer, task, [inputs for inputs, _ in cut])
+    prompt = [len(ids) for ids in encoded]
+    begin = len(os.path.commonprefix([list(min(encoded)), list(max(encoded))]))
     longer = [index for index, (_, factor) in enumerate(cut) if factor > 1]
     # The frame around the texts does not grow with them.
     bare = template.encode_prompts(tokenizer, task, [_shorten(examples[index].inputs, 0)[0] for index in longer])
@@ -259,7 +265,7 @@ def _count(tokenizer: LightTokenizer, task: Task, examples: list[Example], bound
     answer = [
         round(len(ids) * max(1.0, len(example.answer) / bound)) for ids, example in zip(answers, examples, strict=True)
     ]
-    return prompt, answer
+    return prompt, answer, begin
 
 
 def _shorten(inputs: dict[str, Any], bound: int) -> tuple[dict[str, Any], float]:

@@ -1,5 +1,6 @@
 // The data's report (render_problems.py): sends what is clicked, and keeps what is being typed when the report is drawn anew.
-// Events: 'mend' {add, undo, all} with mends as JSON, 'rows' {code}, and 'task' {id} of the task that fits better.
+// Events: 'mend' {add, undo, all} with mends as JSON, 'rows' {code}, 'task' {id} of the task that fits better, and 'choose'
+// {id} of a base (render_bases.py).
 let isBusy = false; // from a click until its handler has answered (finetune.py says so): the next one builds on what it changed
 const typed = new Map();   // label -> the name that is being typed for it
 const opened = new Map();  // a fold's key -> whether the person opened it
@@ -40,6 +41,7 @@ element.addEventListener('click', (event) => {
   if ('rows' in data) trigger('rows', {code: button.getAttribute('aria-expanded') === 'true' ? '' : data.rows});
   else if ('mend' in data) trigger('mend', {add: JSON.parse(data.mend)});
   else if ('task' in data) trigger('task', {id: data.task});
+  else if ('base' in data) trigger('choose', {id: data.base});
   else if ('undo' in data) trigger('mend', {undo: JSON.parse(data.undo)});
   else if ('undoAll' in data) trigger('mend', {all: true});
   else return;

@@ -152,6 +152,11 @@ class Wires:
         self.look_again(chosen.then(**done).then(**self.keeping).then(**self.looking))
         opened = columns.problems.rows(told(self.looks.open_rows), [language], room.opened, **LIGHT)
         self.look_again(opened.then(**done).then(**self.quiet))
+        base = self.steps.base
+        waited = [self.steps.outdated, base.measuring]
+        base.measuring.tick(told(self.looks.when_measured), [language], waited, **LIGHT)
+        taken = base.marks.choose(told(self.looks.use_base), [language], base.base, **LIGHT)
+        self.look_again(taken.then(**done).then(**self.keeping).then(**self.quiet))
         columns.exact.click(
             told(self.looks.show_exact),
             self.inputs,

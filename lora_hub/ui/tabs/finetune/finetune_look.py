@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from lora_hub import use_cases
+from lora_hub import runs, use_cases
 from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core.schema import Run, TrainSpec
 from lora_hub.people import Person
@@ -28,6 +28,8 @@ from lora_hub.ui.tabs.finetune.view import View
 
 # As many adapters are offered to go on from; the name of another one can be typed.
 SHOWN_PARENTS = 30
+# Characters of a base's name; those of the Hub are shorter.
+MOST_NAME = 250
 
 
 class Look:
@@ -39,7 +41,8 @@ class Look:
         self.outputs = [
             *[choice.card, choice.own_box, self.room.sample, *data_reading.shown(self.room)],
             *[columns.problems, columns.prompts, columns.exact, steps.shown_roles],
-            *[base.card, base.get, base.parent, base.parent_note, base.lengths, base.settings],
+            *[base.card, base.get, base.parent, base.parent_note],
+            *[base.marks, base.measuring, base.lengths, base.settings],
             *[training.plan, training.name_note, training.reason, training.train, training.add, steps.seen],
             *training.twin_parts,
         ]
@@ -120,6 +123,15 @@ class Look:
         chosen = str((event._data or {}).get("id", ""))
         return [chosen, ""] if chosen in catalogue.ORDER else gr.skip()
 
+    def use_base(self, language: str, event: gr.EventData) -> Any:
+        """What a click in the list of bases chose; whether there is such a base is found by the look that follows."""
+        chosen = (event._data or {}).get("id", "")
+        return chosen if isinstance(chosen, str) and 0 < len(chosen) <= MOST_NAME else gr.skip()
+
+    def when_measured(self, language: str) -> Any:
+        """Looks again as soon as this machine has been measured."""
+        return gr.skip() if runs.is_measuring() else [secrets.token_hex(4), gr.Timer(active=False)]
+
     def open_rows(self, language: str, event: gr.EventData) -> str:
         return str((event._data or {}).get("code", ""))[:80]
 
@@ -175,6 +187,8 @@ class Look:
             steps.base.get: gr.Button(view.wanted, visible=bool(view.wanted)),
             steps.base.parent: gr.Dropdown(choices=self._parents(person, asked, language)),
             steps.base.parent_note: view.parent,
+            steps.base.marks: view.bases,
+            steps.base.measuring: gr.Timer(active=view.measuring),
             steps.base.lengths: view.lengths,
             steps.base.settings: view.settings,
             training.plan: plan + self._left(person, language),

@@ -32,6 +32,8 @@ EFFORT_REASONS = {
 }
 WATCH_SECONDS = 4
 PARENT_HINT = _("More data for an adapter that you have: choose its run, or type owner/name@version")
+# Between two looks whether this machine has been measured, which takes a few seconds, once.
+MEASURING_SECONDS = 2
 FROM_THE_LIST = _("From the list, or type any Hub id or a folder")
 FROM_THE_LIST_HERE = _("From the list; another one of the Hub if an admin allows it")
 
@@ -150,6 +152,8 @@ class BaseStep:
                     elem_id="lh-effort",
                 )
                 shared.html("".join(_effort(name, words) for name in EFFORTS))
+        self.measuring = gr.Timer(MEASURING_SECONDS, active=False)
+        self.marks = shared.html(elem_id="lh-bases", js_on_load=REPORT)
         self.lengths = shared.html(elem_id="lh-lengths")
         with gr.Accordion(words(_("Advanced: every setting and why")), open=False, elem_id="lh-advanced"):
             shared.html(f'<p class="lh-quiet">{words.both(_("Leave a field empty to keep the derived value."))}</p>')

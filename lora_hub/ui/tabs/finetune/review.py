@@ -21,10 +21,18 @@ from lora_hub.core.messages import Message, _, text_in
 from lora_hub.core.schema import BaseModel, DatasetInfo, Task, TrainSpec
 from lora_hub.people import Person
 from lora_hub.training import recipe
-from lora_hub.ui.render import render, render_data, render_plan, render_problems, render_table, render_works
+from lora_hub.ui.render import (
+    render,
+    render_data,
+    render_plan,
+    render_problems,
+    render_table,
+    render_works,
+)
 from lora_hub.ui.render.page_words import OWN_TITLES, setting_of
 from lora_hub.ui.render.text import own_digits, t
 from lora_hub.ui.tabs.finetune.asked import Asked, own_wanting, read_task, roles_of, setting_field
+from lora_hub.ui.tabs.finetune.review_bases import mark_bases
 from lora_hub.ui.tabs.finetune.review_parent import look_at_parent
 from lora_hub.ui.tabs.finetune.review_report import report
 from lora_hub.ui.tabs.finetune.view import View
@@ -55,6 +63,8 @@ def review(
         plan = _plan(person, asked, inspection, base, view, language, inspector, fits)
     elif task is not None and base is not None:
         _explain_without_data(asked, task, inspection, base, view, language)
+    view.bases = mark_bases(person, asked, task, inspection, plan, language)
+    view.measuring = runs.is_measuring()
     if trouble and not view.reason:
         view.reason, view.ready, view.spec = trouble, False, None
     if inspection is not None and task is not None:
@@ -249,7 +259,7 @@ def _look_at_base(
         view.base, view.error = render.error_card(error, language), error
         return None, False
     have = runs.machine_memory()
-    needed = bases.memory_bytes(base, train=True, batch=4, length=256, precision="fp32")
+    needed = bases.memory_bytes(base, train=True, batch=4, length=256, precision="fp32", with_process=True)
     fit = "unknown" if not needed else "large" if needed > have else "tight" if needed > TIGHT_SHARE * have else "fits"
     view.base = render_plan.base_card(base, fit, needed, have, language) + (
         render.error_card(doubt, language) if doubt else ""

@@ -10,12 +10,13 @@ from lora_hub.core.schema import DatasetInfo, Hired, Task, TrainSpec
 @dataclass
 class View:
     """What the page shows for a form. roles: (role, its column, the reason). read_as: how the file was read, None if it
-    was not. is_broken: the file could not be read. reason: why Train is disabled. doubt: the data speaks against the
-    task, which does not disable Train. error: what was refused, in words. wanting: what a custom task still lacks.
-    name: why the adapter's name is invalid. taken, seen: the task, and the file's Inspection for it; None if there is
-    none. hired: the hardware that the run would be started on; None: this machine. tokens_row: mean tokens of its
-    rows. wanted: what the button says that brings the base here; empty: it is here, or cannot be brought. parent: what
-    is said of the adapter to go on from. begins_from: that adapter."""
+    was not. is_broken: the file could not be read. reason: why Train is disabled. doubt: the data speaks against
+    the task, which does not disable Train. error: what was refused, in words. wanting: what a custom task still
+    lacks. name: why the adapter's name is invalid. taken, seen: the task, and the file's Inspection for it; None if
+    there is none. hired: the hardware that the run would be started on; None: this machine. tokens_row: mean tokens
+    of its rows. bases: what each takes here, and which suits. measuring: this machine's speed is being measured, on
+    which `bases` waits. wanted: what the button says that brings the base here; empty: it is here, or cannot be
+    brought. parent: what is said of the adapter to go on from. begins_from: that adapter."""
 
     task: str = ""
     wanting: str = ""
@@ -30,6 +31,8 @@ class View:
     base: str = ""
     wanted: str = ""
     parent: str = ""
+    bases: str = ""
+    measuring: bool = False
     lengths: str = ""
     plan: str = ""
     settings: str = ""

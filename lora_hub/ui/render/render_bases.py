@@ -1,0 +1,87 @@
+"""What each base takes on this machine, and the one that suits -> HTML."""
+
+from lora_hub.core import languages, settings
+from lora_hub.core.messages import Message, _
+from lora_hub.ui.render.render import badge, escape, filled, note, table
+from lora_hub.ui.render.text import between, count_of, size_of, t
+from lora_hub.use_cases import BaseChoice, BaseMark, tell_about
+
+KINDS = {"fits": "good", "slow": "warn", "large": "bad", "unknown": "plain"}
+PLACES = {"here": _("here"), "package": _("from the package index"), "hub": _("from the Hub")}
+
+
+def suited(found: BaseChoice, chosen: str, language: str) -> str:
+    """Which base suits, with a button unless it is chosen, and what the list below it says of all."""
+    return _proposal(found, chosen, language) + _list(found, chosen, language)
+
+
+def _proposal(found: BaseChoice, chosen: str, language: str) -> str:
+    if not found.is_measured:
+        if not settings.measures_speed():
+            return ""
+        return note(t(_("This machine is being measured; then the list says how long each base trains."), language))
+    lines = []
+    if found.proposed is not None:
+        one = found.proposed
+        said = filled(
+            _("Suited to this data and effort: {base}, {mark}."),
+            language,
+            base=f"<strong><bdi>{escape(one.title)}</bdi></strong>",
+            mark=escape(t(one.tell(found.memory_bytes), language)),
+        )
+        choose = "" if one.id == chosen else _button(one, _("Take it"), language)
+        lines.append(f"{said} {choose}")
+    if found.beyond is not None:
+        one = found.beyond
+        said = filled(
+            _("If the Hub can be reached: {base}, {mark}."),
+            language,
+            base=f"<strong><bdi>{escape(one.title)}</bdi></strong>",
+            mark=escape(t(one.tell(found.memory_bytes), language)),
+        )
+        lines.append(f"{said} {'' if one.id == chosen else _button(one, _('Take it'), language)}")
+    return "".join(f'<p class="lh-suited">{line}</p>' for line in lines)
+
+
+def _button(mark: BaseMark, words: Message, language: str) -> str:
+    named = t(_("Take {base}"), language, base=mark.title)
+    return (
+        f'<button type="button" class="lh-plainbutton" data-base="{escape(mark.id)}" aria-label="{escape(named)}">'
+        f"{escape(t(words, language))}</button>"
+    )
+
+
+def _list(found: BaseChoice, chosen: str, language: str) -> str:
+    rows = [_row(one, found, chosen, language) for one in found.marks]
+    heads = [_("Base"), _("Size"), _("Languages"), _("Training"), _("Memory"), _("An answer")]
+    told = t(
+        _("Estimates for {rows:,} rows; an answer is 40 tokens, from base and adapter."), language, rows=found.rows
+    )
+    return (
+        '<details class="lh-fold" data-key="bases">'
+        f"<summary>{escape(t(_('All bases on this machine: time and memory'), language))}</summary>"
+        f"{table([t(head, language) for head in heads], rows, 'lh-marks', stacked=True)}"
+        f'<p class="lh-quiet">{escape(told)}</p></details>'
+    )
+
+
+def _row(one: BaseMark, found: BaseChoice, chosen: str, language: str) -> list[str]:
+    name = f"<bdi>{escape(one.title)}</bdi>"
+    if one.id == chosen:
+        name = f'<strong aria-current="true">{name}</strong>'
+    else:
+        named = t(_("Take {base}"), language, base=one.title)
+        name = (
+            f'<button type="button" class="lh-plainbutton" data-base="{escape(one.id)}" '
+            f'aria-label="{escape(named)}">{name}</button>'
+        )
+    spoken = between(language).join(languages.name_of(code, language) for code in one.languages) or "–"
+    answer = t(_("about {time}"), language, time=t(tell_about(one.answer_seconds), language))
+    return [
+        f'{name} <span class="lh-quiet">{escape(t(PLACES[one.place], language))}</span>',
+        escape(count_of(one.parameters, language)) if one.parameters else "–",
+        escape(spoken),
+        badge(t(one.tell(found.memory_bytes), language), KINDS[one.verdict]),
+        escape(size_of(one.memory_bytes, language)) if one.memory_bytes else "–",
+        escape(answer) if one.answer_seconds else "–",
+    ]
