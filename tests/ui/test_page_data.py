@@ -274,7 +274,8 @@ def test_a_table_can_be_pasted_a_sheet_chosen_and_the_sample_taken(app: App, vis
     wait_for_text(page, "#lh-data", "sheet Second")
 
     # A base without the Hub: one that a package carries is offered, and a file of one's own is read in.
-    choose(page, "#lh-base", "SmolLM2 135M, without the Hub")
+    page.locator("#lh-bases summary").click()
+    page.locator('#lh-bases button[data-base="SmolLM2-135M-Instruct"]').click()  # what each base takes here
     expect(page.locator("#lh-get-base")).to_contain_text("92.9 MB from the package index")
     expect(page.locator("#lh-train")).to_be_disabled()
     field = page.locator("#lh-base input")
