@@ -18,7 +18,7 @@ LOGIT_TILE = (4096, 32768)
 # A run's process on a CPU: Python with its libraries, as it stands when the first step begins; and the bytes that the C
 # library's heap takes for each that autograd keeps. What a step frees in between leaves holes that what is kept does
 # not fill (without holes, by MALLOC_TOP_PAD_=0, a step takes up to twice as long).
-PROCESS, HEAP = 620 * 10**6, 1.3
+PROCESS, HEAP = 620 * 10**6, 1.4
 
 
 @dataclass(frozen=True)
