@@ -30,7 +30,7 @@ GPU_SHARE, GPU_STEP, GPU_START = 0.3, 0.02, 25.0
 # SmolLM2-135M: tests/bench/bench_memory.py prints the seconds).
 ADAPTER_SHARE, MEASURED_STEP = 0.065, 0.01
 # By so many standard deviations the fullest batch of a run is above the mean one.
-RARE = 2.5
+RARE = 3.5
 # A question as it is asked to compare: tokens that are read and written, and rows written at once in an evaluation.
 ASKED, ANSWER, AT_ONCE = 60, 40, 8
 # Seconds that an answer and a token of its text cost beside their FLOPs.
