@@ -31,6 +31,8 @@ GPU_SHARE, GPU_STEP, GPU_START = 0.3, 0.02, 25.0
 ADAPTER_SHARE, MEASURED_STEP = 0.065, 0.01
 # By so many standard deviations the fullest batch of a run is above the mean one.
 RARE = 3.5
+# The largest copy of a base's layers that is made with an adapter in it (answering/merged.py).
+MERGED_BYTES = 1 << 29
 # A question as it is asked to compare: tokens that are read and written, and rows written at once in an evaluation.
 ASKED, ANSWER, AT_ONCE = 60, 40, 8
 # Seconds that an answer and a token of its text cost beside their FLOPs.
@@ -48,7 +50,8 @@ CUDA_BYTES, FILLED = 600 * 2**20, 0.92
 @dataclass(frozen=True)
 class Estimate:
     """What a run will take. tokens_row: mean tokens a row; seconds: wall time, start and scoring included; training,
-    scoring: what of it grows with the work."""
+    scoring: what of it grows with the work. memory_bytes: at
+    the peak; training_bytes: until scoring begins."""
 
     steps: int
     tokens_row: float
@@ -56,6 +59,7 @@ class Estimate:
     memory_bytes: int
     training: float = 0.0
     scoring: float = 0.0
+    training_bytes: int = 0
 
     def to_json(self) -> dict[str, float]:
         """For programs."""
@@ -101,13 +105,15 @@ def estimate(
     training, scoring = _training_seconds(spec, tokens_row, rates), _scoring_seconds(spec, tokens_row, rates)
     if pace is not None:
         training, scoring = training * pace.training, scoring * pace.scoring
+    trained = _memory(spec, tokens_row, "bf16" if gpu_flops else "fp32")
     return Estimate(
         steps=_steps(spec),
         tokens_row=tokens_row,
         seconds=start + training + scoring,
-        memory_bytes=_memory(spec, tokens_row, "bf16" if gpu_flops else "fp32"),
+        memory_bytes=trained + (0 if gpu_flops or not trained else _merged_bytes(spec)),
         training=training,
         scoring=scoring,
+        training_bytes=trained,
     )
 
 
@@ -251,6 +257,14 @@ def _scoring_seconds(spec: TrainSpec, tokens_row: float, rates: _Rates) -> float
         read += GENERAL
     through = read / rates.reading + written / rates.writing
     return 2 * _parameters(spec) * through + ANSWERED * exam.rows + WRITTEN * written
+
+
+def _merged_bytes(spec: TrainSpec) -> int:
+    """On a CPU the adapter is scored within a second copy of the layers, unless that is too large (answering/merged);
+    what training took does not go back before."""
+    shape = bases.shape_of(spec.base)
+    size = 4 * shape.linear_parameters if shape else 0
+    return size if size <= MERGED_BYTES else 0
 
 
 def _swept(settings: int) -> float:

@@ -98,7 +98,7 @@ def measure(base_id: str, rows: int, tokens: int, begin: int = 0) -> dict[str, f
     (first, began), (last, ended) = marks[0], marks[-1]
     told = estimate.estimate(spec, tokens_row=tokens)
     return {
-        "told": told.memory_bytes,
+        "told": told.training_bytes,
         "took": peak_bytes(),
         "loaded": loaded,
         "step": (ended - began) / max(1, last - first),
