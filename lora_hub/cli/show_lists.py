@@ -6,7 +6,7 @@ from lora_hub.cli.screen import Part, Table
 from lora_hub.cli.text import rows_of
 from lora_hub.core.messages import Message, _, joined
 from lora_hub.core.schema import Text2
-from lora_hub.use_cases import tell_about
+from lora_hub.core.verdicts import tell_about
 
 HUBS = {"embedded": _("this machine's own Hub"), "public": _("the public Hub"), "other": _("the Hub")}
 

@@ -113,3 +113,12 @@ def told_forgotten(found: PairedComparison) -> Message:
         else _("That it forgot something cannot be told ({figures}).")
     )
     return said.filled({"figures": figures})
+
+
+def tell_about(seconds: float) -> Message:
+    """An estimated time, no finer than it is known."""
+    if seconds < 90:
+        return _("{count:,.0f} s", count=max(1.0, seconds))
+    if seconds < 90 * 60:
+        return _("{count:,.0f} min", count=seconds / 60)
+    return _("{count:,.0f} h", count=seconds / 3600)

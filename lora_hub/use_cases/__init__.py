@@ -25,7 +25,7 @@ from lora_hub.use_cases.adapters import (
     unpublish_adapter,
 )
 from lora_hub.use_cases.base_choice import BaseChoice, mark_bases
-from lora_hub.use_cases.base_marks import BaseMark, tell_about
+from lora_hub.use_cases.base_marks import BaseMark
 from lora_hub.use_cases.bringing import add_base, list_packages
 from lora_hub.use_cases.collecting import collect_unused, keep_clean
 from lora_hub.use_cases.comparing import Chosen, ask, choose_adapter, resolve, score_file
@@ -228,7 +228,6 @@ __all__ = [
     "tag_run",
     "take_up_hired",
     "take_up_waiting",
-    "tell_about",
     "unpublish_adapter",
     "wait_for_run",
 ]

@@ -11,6 +11,7 @@ from lora_hub.catalogue import bases
 from lora_hub.catalogue.machine_speed import Pace, Speed
 from lora_hub.core.messages import Message, _
 from lora_hub.core.schema import BaseModel, DatasetInfo, Task
+from lora_hub.core.verdicts import tell_about
 from lora_hub.training import recipe
 
 # Seconds that a person waits for a training, by its effort.
@@ -70,15 +71,6 @@ class BaseMark:
         if self.verdict == "slow":
             return _("slow here: trains in about {time}", time=tell_about(self.seconds))
         return _("trains in about {time} here", time=tell_about(self.seconds))
-
-
-def tell_about(seconds: float) -> Message:
-    """An estimated time, no finer than it is known."""
-    if seconds < 90:
-        return _("{count:,.0f} s", count=max(1.0, seconds))
-    if seconds < 90 * 60:
-        return _("{count:,.0f} min", count=seconds / 60)
-    return _("{count:,.0f} h", count=seconds / 3600)
 
 
 def mark_base(base: BaseModel, job: Job, machine: Machine, *, pace: Pace | None = None, place: str = "") -> BaseMark:

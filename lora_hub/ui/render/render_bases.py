@@ -2,9 +2,10 @@
 
 from lora_hub.core import languages, settings
 from lora_hub.core.messages import Message, _
+from lora_hub.core.verdicts import tell_about
 from lora_hub.ui.render.render import badge, escape, filled, note, table
 from lora_hub.ui.render.text import between, count_of, size_of, t
-from lora_hub.use_cases import BaseChoice, BaseMark, tell_about
+from lora_hub.use_cases import BaseChoice, BaseMark
 
 KINDS = {"fits": "good", "slow": "warn", "large": "bad", "unknown": "plain"}
 PLACES = {"here": _("here"), "package": _("from the package index"), "hub": _("from the Hub")}
