@@ -8,10 +8,14 @@ from typing import Any
 
 import openai
 import pytest
+from sample_adapters import make_spec
 from serving import Place, in_threads, open_place
 
 from lora_hub.answering import generate, questions
 from lora_hub.compare import routing
+from lora_hub.hub import make_record
+from lora_hub.hub.card import engines
+from lora_hub.hub.card.card import facts_of
 from lora_hub.models import Stops, read_calls
 from lora_hub.serve import requests
 
@@ -65,6 +69,20 @@ def test_each_adapter_is_asked_in_its_own_template(client: openai.OpenAI, place:
     # the base is no adapter
     base = client.chat.completions.create(model="base", messages=HELLO, max_tokens=9).choices[0].message.content
     assert base != client.chat.completions.create(model="chat", messages=HELLO, max_tokens=9).choices[0].message.content
+
+
+@pytest.mark.parametrize(("name", "inputs"), [("spam", ("text",)), ("qa", ("question", "context"))])
+def test_the_code_on_a_card_asks_it(
+    place: Place, name: str, inputs: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = make_spec().model_copy(update={"task": place.shelf.panes[name].task})
+    made = engines.serve(facts_of(make_record(spec, spec.task, "run", {}, {}, 1), name))
+    address = f"http://127.0.0.1:{engines.SERVE_PORT}"
+    assert address in made.code
+    exec(made.code.replace(address, place.url), {})
+    asked = {role: f"Put the {role} here." for role in inputs}
+    expected = direct(place, name, asked, place.shelf.panes[name].task.max_new_tokens)
+    assert capsys.readouterr().out.strip() == expected.strip()
 
 
 def test_a_stream_says_the_same_piece_by_piece(client: openai.OpenAI) -> None:
