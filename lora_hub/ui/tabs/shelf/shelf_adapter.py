@@ -18,7 +18,7 @@ from lora_hub.ui.frame.page import LIGHT, Page
 from lora_hub.ui.render import render, render_own_data, render_works
 from lora_hub.ui.render.shelf import render_adapters, render_card
 from lora_hub.ui.render.text import t
-from lora_hub.ui.tabs.shelf import promote
+from lora_hub.ui.tabs.shelf import export_part, promote
 from lora_hub.ui.tabs.shelf.shelf_kept import KeptListings
 
 UNPUBLISHING = "unpublish "  # what the button was pressed for, before the repo's id
@@ -35,6 +35,7 @@ class OneAdapter:
         with gr.Row(elem_classes="lh-tight"):
             self.compare = gr.Button(words(_("Add to Compare")), size="md", visible=False, elem_id="lh-adapter-compare")
         self.moved = promote.build(page)
+        export_part.build(page)
         with gr.Row(elem_classes="lh-tight lh-plainfields"):
             self.version = gr.Dropdown(
                 [], label=words(_("What to delete")), visible=False, min_width=220, elem_id="lh-adapter-version"
