@@ -451,3 +451,40 @@ def test_the_form_goes_on_from_an_adapter_and_says_what_stands_against_it(tmp_pa
     labels = review(LOCAL, asked_about(strange, task="spam", parent=run_id), "en", Looker())
     assert not labels.ready and "eggs" in labels.parent
     assert Asked.from_json(asked.to_json()) == asked
+
+
+# --- several files ---
+
+
+def test_several_files_are_one_dataset_with_weights(tmp_path, home):
+    first, second = (
+        dataset_of(tmp_path, name, head) for name, head in (("a.csv", "message,kind"), ("b.csv", "text,label"))
+    )
+    parts = [{"dataset": first, "weight": 1.0}, {"dataset": second, "weight": 2.0}]
+    asked = Asked(task="spam", dataset=first, parts=parts, effort="quick")
+    looker = Looker()
+    view = review(LOCAL, asked, "en", looker)
+    assert view.ready and view.spec.dataset.rows == 120, view.reason
+    assert [(part.name, part.weight) for part in view.spec.dataset.parts] == [("a.csv", 1), ("b.csv", 2)]
+    assert "a.csv" in view.data and "message" in view.data and "b.csv" in view.data
+    heavier = Asked(**{**asked.to_json(), "parts": [parts[0], {"dataset": second, "weight": 4.0}]})
+    again = review(LOCAL, heavier, "fa", looker)
+    assert again.spec.dataset.fingerprint == view.spec.dataset.fingerprint and again.spec.dataset.parts[1].weight == 4
+    before = review(LOCAL, Asked(task="", dataset=first, parts=parts), "en", looker)
+    assert not before.ready and "a.csv" in before.data
+    assert Asked.from_json(asked.to_json()) == asked
+    for wrong in ([parts[0]], [{"dataset": 7}], "x", parts * 9, [{"dataset": first, "weight": float("nan")}] * 2):
+        read = asked_module.read_parts(wrong)
+        assert all(one["weight"] == 1 for one in read) and len(read) in (0, 2)
+    other = tmp_path / "prices.csv"
+    other.write_text("x,y\n" + "".join(f"{n},{n * 2}\n" for n in range(40)))
+    strange = {"dataset": asked_module.dataset_id(store.add_dataset(other)), "weight": 1.0}
+    refused = review(LOCAL, Asked(task="spam", dataset=first, parts=[parts[0], strange]), "en", looker)
+    assert not refused.ready and "prices.csv does not go with the others" in re.sub("<[^>]+>", "", refused.data)
+
+
+def dataset_of(folder: Path, name: str, head: str) -> str:
+    rows = [f"{name} is great number {n} now,{'spam' if n % 2 else 'ham'}" for n in range(60)]
+    file = folder / name
+    file.write_text("\n".join([head, *rows]))
+    return asked_module.dataset_id(store.add_dataset(file))

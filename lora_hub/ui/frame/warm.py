@@ -29,6 +29,7 @@ class Looker:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._inspector: Any = None
+        self._combined: dict[tuple[str, ...], Any] = {}
         self._parents: dict[tuple[str, ...], tuple[float, Any]] = {}
         self._bases: dict[tuple[str, ...], tuple[float, LoraHubError | None]] = {}
 
@@ -54,6 +55,21 @@ class Looker:
             with self._lock:
                 self._parents = {key: (time.monotonic(), found)}  # one form is looked at again and again
         return found
+
+    def combine(self, person: Person, files: list[tuple[str, float]], task: Any) -> tuple[Any, tuple[Any, ...]]:
+        """`use_cases.combine_datasets` of stored files, by their ids with weights; the last one is remembered, so that
+        another weight costs nothing. Raises DataError like it."""
+        key = (person.id, *[name for name, _weight in files], task.model_dump_json())
+        with self._lock:
+            known = self._combined.get(key)
+        if known is None or not known[0].is_file():
+            kept = [(use_cases.open_dataset(person, name), 1.0) for name, _weight in files]
+            known = use_cases.combine_datasets(person, self, kept, task)
+            with self._lock:
+                self._combined = {key: known}
+        file, parts = known
+        weighed = [part.model_copy(update={"weight": own[1]}) for part, own in zip(parts, files, strict=True)]
+        return file, tuple(weighed)
 
     def check_base(self, person: Person, base: BaseModel) -> LoraHubError | None:
         """Asks the Hub, as this person, for a base that is neither in the catalogue nor a folder. Raises BaseError if

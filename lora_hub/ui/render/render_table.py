@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lora_hub.core.messages import Message, _, _n
-from lora_hub.core.schema import DatasetInfo
+from lora_hub.core.schema import DataPart, DatasetInfo
 from lora_hub.ui.render.render import badge, card, cell, escape, pager, sentence
 from lora_hub.ui.render.text import between, digits, t
 
@@ -59,6 +59,19 @@ def file_summary(info: DatasetInfo, rows_in_file: int, language: str) -> str:
         f'<p class="lh-file"><strong><bdi>{escape(info.name)}</bdi></strong> {escape(t(rows, language))}'
         f"{between(language)}{escape(columns)}{said}</p>"
     )
+
+
+def parts(of: Sequence[DataPart], language: str) -> str:
+    """The files that a dataset was put together from: rows, and which column is what; empty for one file."""
+    rows = []
+    for part in of:
+        count = t(_n("{count:,} row", "{count:,} rows", count=part.rows), language)
+        used = [
+            f"{escape(role_name(role, language))}: <bdi>{escape(column)}</bdi>" for role, column in part.mapping.items()
+        ]
+        told = between(language).join([escape(count), *used])
+        rows.append(f"<li><bdi>{escape(part.name)}</bdi>{between(language)}{told}</li>")
+    return f'<ul class="lh-quiet">{"".join(rows)}</ul>' if rows else ""
 
 
 def gone_columns(gone: dict[str, str], language: str) -> str:

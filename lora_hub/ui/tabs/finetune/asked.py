@@ -16,18 +16,21 @@ from lora_hub.catalogue import bases
 from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core.errors import SpecError
 from lora_hub.core.messages import _
-from lora_hub.core.schema import Mend, Task
+from lora_hub.core.schema import MOST_WEIGHT, Mend, Task
 
 OWN = "own"
 MAX_INPUTS = 6
+# Files that can be dropped as one dataset.
+MAX_FILES = 8
 
 
 @dataclass(frozen=True)
 class Asked:
     """proposed: the task that the page derived from a file's columns; while the form still has it, nobody has chosen
     one. dataset, test: "fingerprint/name" in our store, empty if there is none. columns: role -> column, for roles
-    whose column a person chose ("": no column); the others are proposed. parent: the adapter to go on from, by its
-    name. mends: `schema.Mend` as JSON, in the order of the clicks."""
+    whose column a person chose ("": no column); the others are proposed. parent: the adapter to
+    go on from, by its name. parts: {dataset, weight} of each of several files that are one dataset; empty for one
+    file."""
 
     task: str = ""
     proposed: str = ""
@@ -40,6 +43,7 @@ class Asked:
     test: str = ""
     columns: dict[str, str] = field(default_factory=dict)
     mends: list[dict] = field(default_factory=list)
+    parts: list[dict] = field(default_factory=list)
     base: str = bases.BUILT_IN
     effort: str = "balanced"
     name: str = ""
@@ -64,8 +68,9 @@ class Asked:
                 kept[key] = {
                     name: value for name, value in kept[key].items() if isinstance(name, str) and isinstance(value, str)
                 }
-        if "mends" in kept:
-            kept["mends"] = read_mends(kept["mends"])
+        for key, read in (("mends", read_mends), ("parts", read_parts)):
+            if key in kept:
+                kept[key] = read(kept[key])
         return Asked(**kept)
 
     def reading(self) -> dict[str, Any]:
@@ -93,6 +98,18 @@ def read_mends(data: Any) -> list[dict]:
         except ValidationError:
             continue  # from an older version, or made up
     return found
+
+
+def read_parts(data: Any) -> list[dict]:
+    """The files of a dataset from what the page sent or the browser stored; none where it is not of several. A weight
+    that is none is 1."""
+    found = []
+    for one in data if isinstance(data, list) else []:
+        if isinstance(one, dict) and isinstance(one.get("dataset"), str):
+            weight = one.get("weight")
+            is_weight = type(weight) in (int, float) and 0 < weight <= MOST_WEIGHT
+            found.append({"dataset": one["dataset"], "weight": float(weight) if is_weight else 1.0})
+    return found if 1 < len(found) <= MAX_FILES else []
 
 
 def read_task(asked: Asked) -> Task | None:

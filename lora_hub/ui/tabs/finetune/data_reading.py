@@ -4,7 +4,7 @@ from typing import Any
 
 import gradio as gr
 
-from lora_hub.core.messages import _
+from lora_hub.core.messages import _, several
 from lora_hub.ui.render import render
 from lora_hub.ui.render.render_table import delimiter_name, role_name
 from lora_hub.ui.render.text import t
@@ -29,14 +29,21 @@ DELIMITERS = (",", ";", "\t", "|")
 def shown(room: Room) -> list[Any]:
     """The widgets that an inspection updates: see `updates`."""
     fields = [room.file, room.encoding, room.delimiter, room.sheet, room.skip_broken]
-    return [room.data, room.reading, *fields, *room.roles, room.preview]
+    return [room.data, room.files, *room.weights, room.reading, *fields, *room.roles, room.preview]
 
 
 def file_label(asked: Asked, language: str) -> str:
     """The label of the file field. It names the file in use, because the field is empty for a restored form, a sample
     and pasted text."""
+    if asked.parts:
+        names = several([part["dataset"].partition("/")[2] for part in asked.parts])
+        return t(_("Dataset: {name}", name=names), language)
     in_use = asked.dataset.partition("/")[2]
-    return t(_("Dataset: {name}"), language, name=in_use) if in_use else t(_("Dataset"), language)
+    return (
+        t(_("Dataset: {name}"), language, name=in_use)
+        if in_use
+        else t(_("Dataset: a file, or several of one task"), language)
+    )
 
 
 def updates(
@@ -58,6 +65,7 @@ def updates(
 
     return {
         room.data: view.data,
+        **_weights(room, asked, language),
         room.file: gr.File(label=file_label(asked, language)),
         room.reading: gr.Row(visible=info is not None or view.is_broken),
         room.encoding: field(asked.encoding, found[0], [(name, name) for name in ENCODINGS], has_text),
@@ -69,6 +77,18 @@ def updates(
         **dict(zip(room.roles, _roles(view, columns, language), strict=True)),
         room.preview: view.preview,
     }
+
+
+def _weights(room: Room, asked: Asked, language: str) -> dict[Any, Any]:
+    """One number for each of several files; the others stay hidden."""
+    updates: dict[Any, Any] = {room.files: gr.Column(visible=bool(asked.parts))}
+    for place, weight in enumerate(room.weights):
+        updates[weight] = gr.Number(visible=False)
+        if place < len(asked.parts):
+            part = asked.parts[place]
+            label = t(_("Weight of {name}"), language, name=part["dataset"].partition("/")[2])
+            updates[weight] = gr.Number(visible=True, value=part["weight"], label=label)
+    return updates
 
 
 def _field(

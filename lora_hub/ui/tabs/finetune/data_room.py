@@ -7,12 +7,13 @@ import gradio as gr
 
 from lora_hub.core import settings
 from lora_hub.core.messages import _, several
+from lora_hub.core.schema import MOST_WEIGHT
 from lora_hub.data.read.formats import PACKED, TABLES
 from lora_hub.ui.frame import page as shared
 from lora_hub.ui.frame.page import Labels
 from lora_hub.ui.render.text import size_of
-from lora_hub.ui.tabs.finetune.asked import MAX_INPUTS
-from lora_hub.ui.tabs.finetune.form import NO_MENDS, NOTHING_CORRECTED
+from lora_hub.ui.tabs.finetune.asked import MAX_FILES, MAX_INPUTS
+from lora_hub.ui.tabs.finetune.form import NO_MENDS, NO_PARTS, NOTHING_CORRECTED
 
 ROLE_SLOTS = MAX_INPUTS + 1
 READ = {"formats": several([one.title for one in TABLES]), "packed": several(PACKED, "or")}
@@ -26,7 +27,12 @@ class Room:
 
     def __init__(self, words: Labels) -> None:
         shared.html(words.heading(2, _("Your data"), WHAT_IS_SENT if settings.signs_in() else WHAT_IS_READ))
-        self.file = gr.File(label=words(_("Dataset")), height=132, elem_id="lh-file")
+        self.file = gr.File(
+            label=words(_("Dataset: a file, or several of one task")),
+            file_count="multiple",
+            height=132,
+            elem_id="lh-file",
+        )
         shared.html(_too_large(words))
         with gr.Row(elem_classes="lh-tight", elem_id="lh-ways"):
             self.paste = gr.Button(words(_("Paste a table")), size="sm", elem_id="lh-paste-open")
@@ -39,6 +45,8 @@ class Room:
         with gr.Column(visible=False, elem_id="lh-hub", elem_classes="lh-way") as self.hub_box:
             self._draw_hub(words)
         self.data = shared.html(elem_id="lh-data")
+        with gr.Column(visible=False, elem_id="lh-files") as self.files:
+            self._draw_weights(words)
         with gr.Row(visible=False, elem_id="lh-reading", elem_classes="lh-fields") as self.reading:
             self._draw_reading(words)
         with gr.Row(elem_classes=["lh-roles", "lh-fields"], elem_id="lh-roles"):
@@ -60,8 +68,18 @@ class Room:
         self.test = _hidden("test")
         self.corrections = _hidden("corrections", NOTHING_CORRECTED)
         self.mends = _hidden("mends", NO_MENDS)
+        self.parts = _hidden("parts", NO_PARTS)
         self.opened = _hidden("opened")
         self.proposed = _hidden("proposed")
+
+    def _draw_weights(self, words: Labels) -> None:
+        said = _("Weights: 1 as they are, 2 each row twice, 0.5 half of the rows. Some of each file are held out.")
+        shared.html(f'<p class="lh-quiet">{words.both(said)}</p>')
+        small: dict[str, Any] = {"label": "", "visible": False, "minimum": 0.05, "step": 0.05, "min_width": 180}
+        with gr.Row(elem_classes="lh-fields"):
+            self.weights = [
+                gr.Number(1.0, maximum=MOST_WEIGHT, elem_id=f"lh-weight-{place}", **small) for place in range(MAX_FILES)
+            ]
 
     def _draw_paste(self, words: Labels) -> None:
         self.pasted = gr.Textbox(
@@ -118,13 +136,14 @@ class Room:
             self.corrections,
             self.mends,
             self.opened,
+            self.parts,
         ]
 
 
 def renewed(dataset: str) -> list[Any]:
     """Values for `Room.renewed()`: the new file, and nothing corrected yet. So what was corrected in another one stays
     behind."""
-    return [dataset, "", "", "", False, NOTHING_CORRECTED, NO_MENDS, ""]
+    return [dataset, "", "", "", False, NOTHING_CORRECTED, NO_MENDS, "", NO_PARTS]
 
 
 def _hidden(name: str, value: str = "") -> gr.Textbox:

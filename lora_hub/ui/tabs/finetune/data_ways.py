@@ -3,6 +3,7 @@
 A token for the Hub is used in one call only; its field is cleared at once.
 """
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from lora_hub.ui.frame.asking import has_sent
 from lora_hub.ui.frame.page import LIGHT, Page, told, told_stream
 from lora_hub.ui.render import render
 from lora_hub.ui.render.text import t
-from lora_hub.ui.tabs.finetune.asked import OWN, dataset_id
+from lora_hub.ui.tabs.finetune.asked import MAX_FILES, OWN, dataset_id
 from lora_hub.ui.tabs.finetune.data_arrival import fetched, proposed_task
 from lora_hub.ui.tabs.finetune.data_room import Room, renewed
 
@@ -81,12 +82,26 @@ class Ways:
         return [cleared, brought, tested], [dropped, sampled, pasted]
 
     def take_file(
-        self, person: Person, language: str, path: str | None, task_id: str | None, proposed: str, before: str
+        self,
+        person: Person,
+        language: str,
+        paths: list[str] | None,
+        task_id: str | None,
+        proposed: str,
+        before: str,
     ) -> dict[Any, Any]:
-        if not path:
+        """One file, or several that become one dataset."""
+        if not paths:
             return {}
-        kept = _take(person, path)
-        return self._new_file(kept, before) | self._guess(person, kept, task_id, proposed, language)
+        if len(paths) > MAX_FILES:
+            raise DataError(
+                _("{count} files are too many for one dataset.", count=len(paths)),
+                _("Put them into {most} files at most.", most=MAX_FILES),
+            )
+        kept = list(dict.fromkeys(_take(person, path) for path in paths))
+        parts = [{"dataset": dataset_id(file), "weight": 1.0} for file in kept] if len(kept) > 1 else []
+        new = self._new_file(kept[0], before) | {self.room.parts: json.dumps(parts)}
+        return new | self._guess(person, kept[0], task_id, proposed, language)
 
     def take_sample(self, person: Person, language: str, task_id: str, before: str) -> dict[Any, Any]:
         file = catalogue.sample_file(catalogue.get_task(task_id))

@@ -15,7 +15,7 @@ from lora_hub.ui.tabs.finetune.data_ways import Ways
 from lora_hub.ui.tabs.finetune.finetune_look import Look
 from lora_hub.ui.tabs.finetune.finetune_start import Start
 from lora_hub.ui.tabs.finetune.finetune_steps import Steps
-from lora_hub.ui.tabs.finetune.form import correcting
+from lora_hub.ui.tabs.finetune.form import correcting, weighing
 
 # Each inspection records the form it was for. If the form differs by then, for instance after a click while the
 # response was on its way, it is inspected again. So whichever response arrives last, the page ends up showing the
@@ -111,6 +111,11 @@ class Wires:
             told_of = [room.corrections, self.steps.shown_roles, role]
             corrected = role.input(None, told_of, room.corrections, js=correcting(place), api_visibility="private")
             self.look_again(corrected.then(**self.keeping).then(**self.looking))
+
+        for place, weight in enumerate(room.weights):
+            told_of = {"inputs": [room.parts, weight], "outputs": room.parts, "js": weighing(place)}
+            weighed = gr.on([weight.blur, weight.submit], None, **told_of, api_visibility="private")
+            self.look_again(weighed.then(**self.keeping).then(**self.quiet))
 
     def form(self) -> None:
         """Wires the fields that a person clicks and types in. Never by their change event: that also fires while a

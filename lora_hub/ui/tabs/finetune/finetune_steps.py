@@ -68,6 +68,7 @@ class Steps:
         plain |= {"name": self.training.name, "dataset": room.dataset, "test": room.test, "proposed": room.proposed}
         plain |= {"encoding": room.encoding, "delimiter": room.delimiter, "sheet": room.sheet}
         plain |= {"skip_broken": room.skip_broken, "corrections": room.corrections, "mends": room.mends}
+        plain |= {"parts": room.parts}
         self.form = Form(plain, own=self.choice.own, roles=room.roles, overrides=self.base.overrides)
         self.fields = self.form.components()
 

@@ -12,7 +12,8 @@ from typing import Any
 
 import gradio as gr
 
-from lora_hub.ui.tabs.finetune.asked import Asked, read_mends
+from lora_hub.core.schema import MOST_WEIGHT
+from lora_hub.ui.tabs.finetune.asked import Asked, read_mends, read_parts
 
 # The fields of `Asked` that have one component each, and the two hidden ones, in the order in which the browser stores
 # them.
@@ -32,9 +33,10 @@ PLAIN = (
     "name",
     "hardware",
     "parent",
+    "parts",
 )
 OWN_DEFAULTS = {"inputs": "text", "output": "labels"}
-NOTHING_CORRECTED, NO_MENDS = "{}", "[]"
+NOTHING_CORRECTED, NO_MENDS, NO_PARTS = "{}", "[]", "[]"
 
 
 class Form:
@@ -81,6 +83,7 @@ class Form:
             return {name: value if isinstance(value, str) else "" for name, value in found.items()}
 
         plain = texts(self.plain)
+        parts = read_parts(_json(plain.pop("parts"), []))
         columns, mends = chosen_columns(plain.pop("corrections")), read_mends(_json(plain.pop("mends"), []))
         return Asked(
             **{
@@ -90,6 +93,7 @@ class Form:
             },
             columns=columns,
             mends=mends,
+            parts=parts,
             own=texts(self.own),
             overrides=texts(self.overrides),
         )
@@ -100,6 +104,7 @@ class Form:
             "task": asked.task or None,
             "corrections": corrections(asked.columns),
             "mends": json.dumps(asked.mends),
+            "parts": json.dumps(asked.parts),
         }
         plain = [special[name] if name in special else getattr(asked, name) for name in self.plain]
         own = [asked.own.get(key) or OWN_DEFAULTS.get(key, "") for key in self.own]
@@ -118,6 +123,15 @@ def correcting(place: int) -> str:
     return (
         "(corrected, roles, column) => { const role = JSON.parse(roles || '[]')[" + str(place) + "];"
         " return role ? JSON.stringify({...JSON.parse(corrected || '{}'), [role]: column ?? ''}) : corrected; }"
+    )
+
+
+def weighing(place: int) -> str:
+    """JavaScript for when a person changes the weight of the file at `place`: (`parts`, the weight) -> `parts`."""
+    return (
+        "(parts, weight) => { const all = JSON.parse(parts || '[]');"
+        f" if (all[{place}] && weight > 0) all[{place}].weight = Math.min(weight, {MOST_WEIGHT:g});"
+        " return JSON.stringify(all); }"
     )
 
 

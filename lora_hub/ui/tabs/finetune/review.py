@@ -33,7 +33,7 @@ from lora_hub.ui.render.page_words import OWN_TITLES, setting_of
 from lora_hub.ui.render.text import own_digits, t
 from lora_hub.ui.tabs.finetune.asked import Asked, own_wanting, read_task, roles_of, setting_field
 from lora_hub.ui.tabs.finetune.review_bases import mark_bases
-from lora_hub.ui.tabs.finetune.review_parent import look_at_parent
+from lora_hub.ui.tabs.finetune.review_parent import chosen_file, look_at_parent
 from lora_hub.ui.tabs.finetune.review_report import report
 from lora_hub.ui.tabs.finetune.view import View
 from lora_hub.works_in import marks_of_spec
@@ -181,8 +181,8 @@ def _look_at_data(person: Person, asked: Asked, task: Task | None, view: View, l
     if not asked.dataset:
         return None
     try:
-        file = use_cases.open_dataset(person, asked.dataset)
-        table = use_cases.read_dataset(person, inspector, file, **asked.reading())
+        file, reading = chosen_file(person, asked, task, view, inspector)
+        table = use_cases.read_dataset(person, inspector, file, **reading)
     except LoraHubError as error:
         view.data, view.is_broken, view.error = render.error_card(error, language), True, error
         return None
@@ -210,9 +210,7 @@ def _look_at_data(person: Person, asked: Asked, task: Task | None, view: View, l
         view.preview = render_table.preview(table, {}, language)
         return None
     try:
-        seen = use_cases.inspect_dataset(
-            person, inspector, file, task, chosen, mends=asked.mends_to_do(), **asked.reading()
-        )
+        seen = use_cases.inspect_dataset(person, inspector, file, task, chosen, mends=asked.mends_to_do(), **reading)
     except LoraHubError as error:
         # A column chosen twice, or data that does not fit the task: the fields and the table stay visible, so that the
         # person can see and change it.
@@ -224,6 +222,7 @@ def _look_at_data(person: Person, asked: Asked, task: Task | None, view: View, l
     view.read_as = seen.info
     view.roles = [(role, seen.mapping.get(role, ""), _reason(seen.reasons.get(role), language)) for role in roles]
     view.data = render_table.file_summary(seen.info, table.rows, language) + render_table.gone_columns(gone, language)
+    view.data += render_table.parts(view.parts, language)
     view.preview = render_table.preview(seen.table, seen.mapping, language)
     view.prompts = render_data.prompts(seen.preview, language)
     return seen
@@ -319,6 +318,7 @@ def _plan(
             test_file=use_cases.open_dataset(person, asked.test) if asked.test else None,
             name=asked.name.strip(),
             parent=view.begins_from,
+            parts=view.parts,
             inspector=inspector,
         )
     except (

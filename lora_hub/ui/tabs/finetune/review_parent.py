@@ -1,7 +1,10 @@
-"""The adapter that a training goes on from, in a review of the Fine-tune form."""
+"""What a training begins with, in a review of the Fine-tune form: the adapter that it goes on from, and its file or
+files."""
 
+from pathlib import Path
 from typing import Any
 
+from lora_hub import use_cases
 from lora_hub.core.errors import LoraHubError
 from lora_hub.core.schema import Task
 from lora_hub.people import Person
@@ -25,3 +28,15 @@ def look_at_parent(person: Person, asked: Asked, view: View, language: str, insp
     view.begins_from = found
     view.parent = render_plan.parent_note(found, language)
     return found.task
+
+
+def chosen_file(
+    person: Person, asked: Asked, task: Task | None, view: View, inspector: Any
+) -> tuple[Path, dict[str, Any]]:
+    """(the file to train on, how it is read): of several files, that which they are put together to, once the task is
+    known; the view then has its parts. Raises LoraHubError."""
+    if not asked.parts or task is None:
+        return use_cases.open_dataset(person, asked.dataset), asked.reading()
+    named = [(part["dataset"], part["weight"]) for part in asked.parts]
+    file, view.parts = inspector.combine(person, named, task)
+    return file, {}

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lora_hub.core.errors import LoraHubError
-from lora_hub.core.schema import DatasetInfo, Hired, Task, TrainSpec
+from lora_hub.core.schema import DataPart, DatasetInfo, Hired, Task, TrainSpec
 
 
 @dataclass
@@ -16,7 +16,8 @@ class View:
     there is none. hired: the hardware that the run would be started on; None: this machine. tokens_row: mean tokens
     of its rows. bases: what each takes here, and which suits. measuring: this machine's speed is being measured, on
     which `bases` waits. wanted: what the button says that brings the base here; empty: it is here, or cannot be
-    brought. parent: what is said of the adapter to go on from. begins_from: that adapter."""
+    brought. parent: what is said of the adapter to go on from. begins_from: that adapter. parts: the files that
+    are one dataset."""
 
     task: str = ""
     wanting: str = ""
@@ -47,3 +48,4 @@ class View:
     taken: Task | None = None
     seen: Any = None
     begins_from: Any = None
+    parts: tuple[DataPart, ...] = ()
