@@ -71,7 +71,7 @@ def parts(of: Sequence[DataPart], language: str) -> str:
         ]
         told = between(language).join([escape(count), *used])
         rows.append(f"<li><bdi>{escape(part.name)}</bdi>{between(language)}{told}</li>")
-    return f'<ul class="lh-quiet">{"".join(rows)}</ul>' if rows else ""
+    return f'<ul class="lh-quiet" style="padding-inline-start:1.2em">{"".join(rows)}</ul>' if rows else ""
 
 
 def gone_columns(gone: dict[str, str], language: str) -> str:

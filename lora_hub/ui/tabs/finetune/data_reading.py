@@ -67,7 +67,7 @@ def updates(
         room.data: view.data,
         **_weights(room, asked, language),
         room.file: gr.File(label=file_label(asked, language)),
-        room.reading: gr.Row(visible=info is not None or view.is_broken),
+        room.reading: gr.Row(visible=(info is not None or view.is_broken) and not asked.parts),
         room.encoding: field(asked.encoding, found[0], [(name, name) for name in ENCODINGS], has_text),
         room.delimiter: field(asked.delimiter, found[1], separators, has_cells),
         room.sheet: field(asked.sheet, found[2], [(name, name) for name in sheets], len(sheets) > 1),
