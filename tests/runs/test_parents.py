@@ -176,3 +176,21 @@ def test_a_run_that_goes_on_tells_both_comparisons_and_what_was_forgotten(home: 
         shown = render_runs.result(run, language)
         assert words in shown and run_id in shown
     assert any("general questions" in str(part) for part in show_runs.show_result(run_json.run_result(run)))
+
+
+def test_scores_are_told_by_file_where_several_are_one_dataset(home: Path) -> None:
+    score = {"value": 90.0, "low": 80.0, "high": 95.0, "rows": 12}
+    told = [
+        {"name": "<a>.csv", "metric": "accuracy", "trained": 40, "base": {**score, "value": 50.0}, "adapter": score},
+        {"name": "b.csv", "weight": 0.5, "metric": "accuracy", "trained": 9},
+    ]
+    metrics = {who: {"accuracy": score} for who in ("base", "adapter")}
+    run = store.read_run(
+        make_run(("worker-7-1", "exam", {"parts": told, "metrics": metrics, "eval_rows": 12}), task=TASK)
+    )
+    assert [part.weight for part in run.parts] == [1, 0.5]
+    shown = render_runs.result(run, "en")
+    assert "&lt;a&gt;.csv" in shown and "90.0" in shown and "(12 rows)" in shown and "<a>" not in shown
+    result = run_json.run_result(run)
+    assert result["files"][0]["adapter"]["value"] == 90
+    assert any("b.csv" in str(getattr(part, "rows", "")) for part in show_runs.show_result(result))
