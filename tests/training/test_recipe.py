@@ -136,6 +136,7 @@ def test_every_field_of_the_form_is_in_the_spec_and_every_hyperparameter_in_the_
         "name",
         "effort",
         "lora",
+        "parent",
         "share_rows",
         "publish_to",
         "publish_private",
