@@ -141,7 +141,6 @@ def test_every_field_of_the_form_is_in_the_spec_and_every_hyperparameter_in_the_
         "publish_to",
         "publish_private",
         "minimum",
-        "parent",
     }
     # Of the task itself only the language that it is put in is a setting.
     assert keys == (set(TrainSpec.model_fields) - ours) | nested | {"task.prompt_language"}

@@ -352,15 +352,23 @@ def test_a_running_run_shows_step_share_and_time_left(tmp_path):
     assert (
         "گام ۳۰ از ۱۲۰" in render_runs.run_head(run, "fa") and "25.0 % trained" not in shown and "25 % trained" in shown
     )
-    # Behind the last step the bar is that of the scoring: half of the second of its three phases is half of it.
+    # Behind the last step the bar is that of the scoring: half of the second of its four phases is 37.5 %; a
+    # base that is not asked the general questions has three.
     trained = run.model_copy(update={"step": 120, "eta": None})
-    for phase, share in (("scoring the base", 0), ("scoring the base with examples (20 of 40)", 50)):
+    for phase, share in (("scoring the base", 0), ("scoring the base with examples (20 of 40)", 38)):
         scored = render_runs.run_head(trained.model_copy(update={"phase": phase}), "en")
         assert f'aria-valuenow="{share}"' in scored and f"{share} % scored" in scored, scored
         assert "100 %" not in scored and "step 120" not in scored
-    assert "۵۰٪ ارزیابی انجام شد" in render_runs.run_head(
+    assert "۳۸٪ ارزیابی انجام شد" in render_runs.run_head(
         trained.model_copy(update={"phase": "scoring the base with examples (20 of 40)"}), "fa"
     )
+    short = trained.model_copy(
+        update={
+            "phase": "scoring the base with examples (20 of 40)",
+            "spec": run.spec.model_copy(update={"general": "off"}),
+        }
+    )
+    assert "50 % scored" in render_runs.run_head(short, "en")
     waiting = render_runs.run_head(trained.model_copy(update={"phase": "waiting to be scored"}), "en")
     assert "lh-unsure" in waiting and "aria-valuenow" not in waiting and "100 %" not in waiting
     assert "scoring the base (3 of 40)" == render_runs.phase_words("scoring the base (3 of 40)", "en")

@@ -40,6 +40,7 @@ SCORING = (
     "scoring the base with examples",
     "scoring the adapter before",
     "scoring the adapter",
+    "asking general questions",
 )
 _KIND = {
     RunState.QUEUED: "plain",
@@ -168,8 +169,11 @@ def _scored(run: Run) -> float | None:
     name, progress = run_phases.split(run.phase)
     if name not in SCORING:
         return None
+    left_out = set() if run.spec.parent else {"scoring the adapter before"}
+    left_out |= set() if run.spec.asks_general else {"asking general questions"}
+    phases = [phase for phase in SCORING if phase == name or phase not in left_out]
     part = progress[0] / progress[1] if progress and progress[1] else 0.0
-    return 100.0 * (SCORING.index(name) + min(1.0, part)) / len(SCORING)
+    return 100.0 * (phases.index(name) + min(1.0, part)) / len(phases)
 
 
 def run_head(run: Run, language: str, others: Sequence[Run] = (), names: dict[str, RunName] | None = None) -> str:
