@@ -2,8 +2,9 @@
 they ask.
 
 A visitor's rows join the batch between two steps and leave it when they end; a step gives every open row one token, so
-nobody waits for another's answer to end. Rows that would not fit any more wait in the order they came. A visitor who
-cancels, or goes away, is gone with the next step. What fails for one fails for that one: where a step fails, its
+nobody waits for another's answer to end. Rows that would not fit any more wait in the order they came; of a visitor
+with many, as many come at a time as half of the room holds. A visitor who cancels, or goes away, is gone with the next
+step. What fails for one fails for that one: where a step fails, its
 visitors go on apart from each other. One thread answers while there is something to answer.
 
     queue = AnswerQueue(stack, ends, pad)
@@ -17,7 +18,7 @@ import queue
 import threading
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 
 import torch
@@ -27,7 +28,7 @@ from lora_hub.answering.stack import AdapterStack
 
 logger = logging.getLogger("lora_hub.answering.visitors")
 
-# Padded tokens in the cache at once, by device; one visitor's rows are let in even where they alone are more.
+# Padded tokens in the cache at once, by device; one row is let in even where it alone is more.
 ROOM = {"cpu": 32_768, "cuda": 524_288}
 POLL_SECONDS = 0.05
 
@@ -72,10 +73,17 @@ class AnswerQueue:
         self._running = False
 
     def answer(self, rows: list[Live], *, cancelled: Callable[[], bool] | None = None) -> Iterator[list[Live]]:
-        """Yields the rows that got a token or ended, as `decoding.decode` does; raises what their step raised."""
-        if not rows:
-            return
-        visit = Visit(rows)
+        """Yields the rows that got a token or ended, as `decoding.decode` does; raises what their step raised. One who
+        asks so much that it would take the room of all, and memory without end, is answered part after part."""
+        for part in parted(rows, self._room // 2):
+            if (yield from self._answer(part, rows, cancelled)):
+                return
+
+    def _answer(
+        self, part: list[Live], rows: list[Live], cancelled: Callable[[], bool] | None
+    ) -> Generator[list[Live], None, bool]:
+        """`answer` for some of a visitor's rows; returns whether it was cancelled."""
+        visit = Visit(part)
         with self._lock:
             self._waiting.append(visit)
             if not self._running:
@@ -89,13 +97,13 @@ class AnswerQueue:
                     yield [
                         dataclasses.replace(row, finish=row.finish or "cancelled", ids=list(row.ids)) for row in rows
                     ]
-                    return
+                    return True
                 try:
                     moved = visit.moved.get(timeout=POLL_SECONDS)
                 except queue.Empty:
                     continue
                 if moved is None:
-                    return
+                    return False
                 if isinstance(moved, BaseException):
                     raise moved
                 yield moved
@@ -206,6 +214,21 @@ class AnswerQueue:
     def _give_memory_back(self) -> None:
         if self._stack.model.device.type == "cuda":
             torch.cuda.empty_cache()
+
+
+def parted(rows: list[Live], room: int) -> Iterator[list[Live]]:
+    """The rows in parts, each of which takes at most so many padded tokens of the cache, or is one row."""
+    part: list[Live] = []
+    longest = most = 0
+    for row in rows:
+        longer, more = max(longest, len(row.prompt) + len(row.ids)), max(most, row.left)
+        if part and (len(part) + 1) * (longer + more) > room:
+            yield part
+            part, longer, more = [], len(row.prompt) + len(row.ids), row.left
+        part.append(row)
+        longest, most = longer, more
+    if part:
+        yield part
 
 
 def _tell(moved: list[Live], visits: list[Visit]) -> None:

@@ -421,3 +421,37 @@ def test_many_visitors_with_fewer_places_than_adapters(tokenizer, tmp_path: Path
 
     assert in_threads([lambda place=place: visitor(place) for place in range(16)]) == ["done"] * 16
     assert wrong == [] and most[0] <= most_bytes
+
+
+def test_one_who_asks_for_more_than_the_room_leaves_room_to_others(
+    tokenizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack = open_stack("llama", tmp_path)
+    queue = AnswerQueue(stack, generate.end_token_ids(stack.model, tokenizer), tokenizer.pad_token_id, room=240)
+    rows = [PromptRow(prompt(5 + place % 7, place), "abc"[place % 3]) for place in range(24)]
+    alone = visit(stack, tokenizer, rows)
+    rooms: list[int] = []
+    join = Batch.join
+    monkeypatch.setattr(Batch, "join", lambda batch, new: rooms.append(batch.room(new)) or join(batch, new))
+    assert visit(stack, tokenizer, rows, queue) == alone
+    assert len(rooms) > 5 and max(rooms) <= 240 // 2  # and not the 24 * 35 of all
+
+    # a small question is answered long before the large one
+    order: list[str] = []
+    large = stream(stack, tokenizer, rows, max_new_tokens=24, visitors=queue)
+    next(large)
+    works = [
+        lambda: [*large] and order.append("large"),
+        lambda: visit(stack, tokenizer, rows[:1], queue) and order.append("small"),
+    ]
+    in_threads(works)
+    assert order == ["small", "large"]
+
+    # who goes away between two parts is told of all rows
+    gone: list[int] = []
+    ended = [
+        (row, answer.finish)
+        for row, answer in stream(stack, tokenizer, rows, max_new_tokens=24, visitors=queue, cancelled=lambda: gone)
+        if answer.done and (gone.append(row) or True)
+    ]
+    assert sorted(row for row, _finish in ended) == list(range(24)) and "cancelled" in dict(ended).values()
