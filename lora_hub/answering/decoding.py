@@ -251,7 +251,10 @@ def _next_tokens(logits: torch.Tensor, live: list[Live]) -> list[int]:
     if drawn:
         heat = torch.tensor([live[i].temperature for i in drawn], device=logits.device).unsqueeze(-1)
         share = torch.tensor([live[i].top_p for i in drawn], device=logits.device, dtype=torch.float64).unsqueeze(-1)
-        tokens[drawn] = _draw(logits[drawn] / heat, [live[i].random for i in drawn], share)
+        # less than a float holds would divide by nothing
+        heat = heat.clamp(min=torch.finfo(heat.dtype).tiny)
+        cooled = (logits[drawn] - logits[drawn].amax(-1, keepdim=True)) / heat
+        tokens[drawn] = _draw(cooled, [live[i].random for i in drawn], share)
     return tokens.tolist()
 
 

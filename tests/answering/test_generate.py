@@ -12,7 +12,7 @@ from persian import refused
 from tiny_bases import BASE, CONFIGS, END, build, byte_tokenizer, load_with_peft, save_adapter
 
 from lora_hub.answering import generate
-from lora_hub.answering.decoding import _draw
+from lora_hub.answering.decoding import Live, _draw, _next_tokens
 from lora_hub.answering.generate import PromptRow, answer_all, stream
 from lora_hub.answering.stack import AdapterStack
 from lora_hub.core.errors import AdapterError, DataError
@@ -168,6 +168,13 @@ def test_a_sampled_row_depends_on_its_seed_and_not_on_its_neighbours(stack, toke
     greedy = [a.ids for a in answer_all(stack, tokenizer, others, max_new_tokens=12)]
     assert sample(others, top_p=1e-6) == greedy
     assert sample(others) != greedy
+
+
+def test_next_to_no_temperature_is_greedy():
+    logits = torch.tensor([[1.0, 3.0, 2.0, -float("inf")]])
+    for temperature in (1e-3, 1e-40, 5e-324):
+        row = Live(0, None, [1], 9, torch.Generator().manual_seed(1), temperature)
+        assert _next_tokens(logits, [row]) == [1]
 
 
 def test_draws_follow_the_distribution_within_the_nucleus():
