@@ -239,6 +239,15 @@ def test_a_name_that_is_none_is_refused_and_never_the_base(client: openai.OpenAI
     assert place.ask("/v1/chat/completions", {"model": "", "messages": HELLO}).status_code == 400
 
 
+# A call whose arguments are nested deeper than any template goes.
+DEEP = {
+    "role": "assistant",
+    "tool_calls": [
+        {"id": "1", "type": "function", "function": {"name": "x", "arguments": '{"a":' * 900 + "1" + "}" * 900}}
+    ],
+}
+
+
 @pytest.mark.parametrize(
     ("change", "said", "param"),
     [
@@ -268,6 +277,7 @@ def test_a_name_that_is_none_is_refused_and_never_the_base(client: openai.OpenAI
         ({"inputs": {"text": "x", "other": "y"}}, "has no input 'other'", "inputs"),
         ({"inputs": {"text": ["x"]}}, "inputs", "inputs.text"),
         ({"seed": 1.5}, "it must be a whole number", "seed"),
+        ({"model": "chat", "messages": [*HELLO, DEEP]}, "chat template refuses these messages", None),
         ({"tools": [{"type": "function"}]}, "The tools are no definitions", "tools"),
         ({"messages": [{"role": "user", "content": "a" * 400_000}]}, "400,000 characters long", None),
     ],

@@ -248,7 +248,8 @@ def render(
         return tokenizer.apply_chat_template(
             messages, add_generation_prompt=add_generation_prompt, tokenize=False, **more, **TEMPLATE_VARIABLES
         )
-    except (TemplateError, TypeError, KeyError, ValueError) as error:  # a template that adds texts to what is none
+    # a template that adds texts to what is none; a call's arguments nested deeper than it can go
+    except (TemplateError, TypeError, KeyError, ValueError, RecursionError) as error:
         raise DataError(
             _("The base's chat template refuses these messages: {reason}."),
             _("Choose another base, or change the order of the turns."),
