@@ -7,14 +7,13 @@ command there adds what it needs to FILES, or the test says that it is not run.
 import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
 from small_data import sentiment_rows, write_csv
-from test_cli import run_here
+from test_cli import run_here, run_process
+from warm_shell import WarmShell
 
 from lora_hub.answering import exam_work
 from lora_hub.api.endpoints import NAMES
@@ -36,13 +35,13 @@ BODY = TEXT.split("\n---\n", 1)[1]
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", BODY, re.M | re.S)
 COMMAND = "python -m lora_hub "
 # Served until they are ended, or for a real Hub, or for one with jobs: tested by test_local_hub_accounts,
-# test_serve_command, test_cli_deploy and test_hf_jobs.
+# test_serve_command, test_cli_deploy and test_hf_jobs; or from a package index: tested by test_gguf_base.
 NOT_RUN = re.compile(
-    r"python -m lora_hub (?:hub --port|serve|deploy |(?:train|pipeline) .*--hardware)|make |docker |hf |export |"
-    r"HF_\w+=|LORA_HUB_\w+=|pip "
+    r"python -m lora_hub (?:hub --port|serve|deploy |bases --add |(?:train|pipeline) .*--hardware)|make |docker |hf |"
+    r"export |HF_\w+=|LORA_HUB_\w+=|pip "
 )
 # These ask no Hub, so they need no process that knows which is theirs.
-LOCAL = ("tasks", "bases", "inspect", "runs", "datasets", "hub")
+LOCAL = ("tasks", "bases", "inspect", "runs", "datasets", "disk", "hub")
 
 
 def blocks(language: str) -> list[str]:
@@ -106,48 +105,45 @@ def test_every_command_of_the_shell_runs(folder: Path, home: Path, hub) -> None:
     HfApi().upload_file(
         path_or_fileobj=folder / "messages.csv", path_in_repo="train.csv", repo_id=data, repo_type="dataset"
     )
-    where = {name: os.environ[name] for name in ("HF_ENDPOINT", "HF_TOKEN") if name in os.environ}
     # the id of a dataset lies on the session's Hub; all else happens on one that the first command starts
     own = {
         name: value
         for name, value in os.environ.items()
         if name not in ("HF_ENDPOINT", "HF_TOKEN", "HF_HOME", "HF_HUB_CACHE")
     }
+    own |= {"LORA_HUB_HOME": str(home), "LORA_HUB_UPSTREAM": "off", "PYTHONPATH": str(ROOT)}
+    there = {**os.environ, "LORA_HUB_HUB": "public"}
     ran, last_run = [], ""
-    for line in commands():
-        if NOT_RUN.match(line):
-            continue
-        assert line.startswith(COMMAND), f"README has the command {line!r}, which no test runs: add it here"
-        words = shlex.split(line.removeprefix(COMMAND))
-        environment = {**own, "LORA_HUB_HOME": str(home), "LORA_HUB_UPSTREAM": "off", "PYTHONPATH": str(ROOT)}
-        if "owner/name" in words:
-            words[words.index("owner/name")] = data
-            environment |= where | {"LORA_HUB_HUB": "public"}
-        words = [
-            last_run if word in ("RUN", "ID") else str(folder / "hub") if word == "DIR" else word for word in words
-        ]
-        if words[0] == "train":
-            words += ["--effort", "quick", "--set", "steps=6", "--set", "evaluations=1"]
-        if words[:2] == ["hub", "backup"]:
-            words[2] = str(folder / "copy")
-        if words[0] in LOCAL and data not in words:
-            done = run_here(words, environment, cwd=folder)
-        else:
-            done = subprocess.run(
-                [sys.executable, "-m", "lora_hub", *words],
-                cwd=folder,
-                env=environment,
-                capture_output=True,
-                text=True,
-                timeout=400,
+    with WarmShell(own) as warm:
+        for line in commands():
+            if NOT_RUN.match(line):
+                continue
+            assert line.startswith(COMMAND), f"README has the command {line!r}, which no test runs: add it here"
+            words = shlex.split(line.removeprefix(COMMAND))
+            if elsewhere := "owner/name" in words:
+                words[words.index("owner/name")] = data
+            words = [
+                last_run if word in ("RUN", "ID") else str(folder / "hub") if word == "DIR" else word for word in words
+            ]
+            if words[0] == "train":
+                words += ["--effort", "quick", "--set", "steps=6", "--set", "evaluations=1"]
+            if words[:2] == ["hub", "backup"]:
+                words[2] = str(folder / "copy")
+            if words[:2] == ["hub", "stop"]:
+                warm.close()
+            if words[0] in LOCAL:
+                done = run_here(words, there if elsewhere else own, cwd=folder)
+            elif "train" in ran:
+                done = warm.run(words, folder)
+            else:  # the first of them is to find its Hub itself
+                done = run_process(words, own, cwd=folder)
+            # a minimum that six steps do not reach, or a base that they do not beat, is no fault of the command
+            assert done.returncode in ((0, 4) if {"--min", "promote", "compose"} & {*words} else (0,)), (
+                f"{line}\n{done.stdout[-1500:]}\n{done.stderr[-1500:]}"
             )
-        # a minimum that six steps do not reach, or a base that they do not beat, is no fault of the command
-        assert done.returncode in ((0, 4) if {"--min", "promote", "compose"} & {*words} else (0,)), (
-            f"{line}\n{done.stdout[-1500:]}\n{done.stderr[-1500:]}"
-        )
-        found = re.search(r"^run (\S+)$", done.stderr, re.M)
-        last_run = found[1] if found else last_run
-        ran.append(words[0])
+            found = re.search(r"^run (\S+)$", done.stderr, re.M)
+            last_run = found[1] if found else last_run
+            ran.append(words[0])
     assert {"tasks", "inspect", "train", "pipeline", "runs", "adapters", "compare"} <= set(ran)
 
 

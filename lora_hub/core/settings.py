@@ -34,7 +34,6 @@ Functions that read the environment when called, so that a test isolates everyth
 """
 
 import ipaddress
-import math
 import os
 import re
 import sys
@@ -43,6 +42,7 @@ from urllib.parse import urlsplit
 
 from lora_hub.core.errors import SpecError
 from lora_hub.core.messages import _
+from lora_hub.core.variables import read_address, read_number, read_switch
 
 HUBS = ("public", "embedded")
 LOG_LEVELS = ("debug", "info", "warning")
@@ -86,6 +86,7 @@ def check() -> None:
         root_path,
         log_level,
         has_mcp,
+        has_endpoint,
         measures_speed,
         state_repo,
     ):
@@ -148,7 +149,7 @@ def hub_dir() -> Path:
 def hub_idle_minutes() -> float:
     """Minutes after which an unused embedded Hub stops; 0: never. Raises SpecError if LORA_HUB_IDLE_MINUTES is not a
     number from 0 up."""
-    return _number("LORA_HUB_IDLE_MINUTES", 10, least=0, most=1e6)
+    return read_number("LORA_HUB_IDLE_MINUTES", 10, least=0, most=1e6)
 
 
 def organization() -> str:
@@ -203,40 +204,23 @@ def log_level() -> str:
 
 def hub_address() -> str:
     """The address in HF_ENDPOINT without a trailing slash; empty if unset. Raises SpecError if it is not an address."""
-    return _address("HF_ENDPOINT", os.environ.get("HF_ENDPOINT") or "")
+    return read_address("HF_ENDPOINT", os.environ.get("HF_ENDPOINT") or "")
 
 
 def upstream() -> str:
     """LORA_HUB_UPSTREAM: an address, "off", or empty if unset. Raises SpecError if it is neither."""
     told = os.environ.get("LORA_HUB_UPSTREAM") or ""
-    return told if told == "off" else _address("LORA_HUB_UPSTREAM", told)
-
-
-def _address(name: str, url: str) -> str:
-    url = url.rstrip("/")
-    try:
-        parts = urlsplit(url)
-        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:  # unclosed brackets, or a port that is not a number
-        is_address = False
-    if url and not is_address:
-        raise SpecError(
-            _("{name} is {url!r}, which is no address of a Hub."),
-            _("Give it whole, as http://hub.example:8000, or leave it out."),
-            name=name,
-            url=url,
-        )
-    return url
+    return told if told == "off" else read_address("LORA_HUB_UPSTREAM", told)
 
 
 def max_upload_bytes() -> int:
     """Raises SpecError if LORA_HUB_MAX_UPLOAD_MB is not a number above 0."""
-    return int(_number("LORA_HUB_MAX_UPLOAD_MB", 512, least=0.001, most=1e9) * 1e6)
+    return int(read_number("LORA_HUB_MAX_UPLOAD_MB", 512, least=0.001, most=1e9) * 1e6)
 
 
 def slots() -> int:
     """Raises SpecError if LORA_HUB_SLOTS is not a whole number from 1 up."""
-    return int(_number("LORA_HUB_SLOTS", 1, least=1, most=1000, whole=True))
+    return int(read_number("LORA_HUB_SLOTS", 1, least=1, most=1000, whole=True))
 
 
 def hosts() -> tuple[str, ...]:
@@ -271,20 +255,12 @@ def proxies() -> tuple[str, ...]:
 
 def has_mcp() -> bool:
     """Whether the app is an MCP server, too. Raises SpecError."""
-    return _is_on("LORA_HUB_MCP")
+    return read_switch("LORA_HUB_MCP")
 
 
 def has_endpoint() -> bool:
     """Whether the app answers over OpenAI's wire, too. Raises SpecError."""
-    return _is_on("LORA_HUB_SERVE")
-
-
-def _is_on(name: str) -> bool:
-    asked = os.environ.get(name, "").strip()
-    if asked not in ("", "0", "1"):
-        said = _("The environment variable {name} is {text!r}.")
-        raise SpecError(said, _("It is `1`, `0` or unset."), name=name, text=asked[:100])
-    return asked == "1"
+    return read_switch("LORA_HUB_SERVE")
 
 
 def measures_speed() -> bool:
@@ -338,37 +314,7 @@ def port() -> int:
 
 
 def _port(name: str) -> int:
-    return int(_number(name, 7860, least=0, most=65535, whole=True))
-
-
-def _number(name: str, default: float, *, least: float, most: float, whole: bool = False) -> float:
-    """A number from the environment; the default if unset or empty. Raises SpecError naming the variable and its
-    value."""
-    text = (os.environ.get(name) or "").strip()
-    if not text:
-        return default
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not least <= value <= most or (whole and value != int(value)):
-        raise SpecError(
-            _(
-                "The environment variable {name} is {text!r}, which is not a whole number from {least:.12g} to "
-                "{most:.12g}."
-            )
-            if whole
-            else _(
-                "The environment variable {name} is {text!r}, which is not a number from {least:.12g} to {most:.12g}."
-            ),
-            _("Set it to one, such as {name}={default}, or unset it."),
-            name=name,
-            text=text[:60],
-            least=least,
-            most=most,
-            default=f"{default:g}",
-        )
-    return value
+    return int(read_number(name, 7860, least=0, most=65535, whole=True))
 
 
 def in_space() -> bool:

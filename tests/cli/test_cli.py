@@ -36,10 +36,12 @@ def call(*arguments: str, home: Path, expect: int | None = 0, text: str | None =
     return done.stdout if not expect else done.stderr
 
 
-def run_process(arguments: Sequence[str], environment: dict[str, str], text: str | None) -> Any:
+def run_process(
+    arguments: Sequence[str], environment: dict[str, str], text: str | None = None, cwd: Path = ROOT
+) -> Any:
     return subprocess.run(
         [sys.executable, "-m", "lora_hub", *arguments],
-        cwd=ROOT,
+        cwd=cwd,
         env=environment,
         capture_output=True,
         text=True,

@@ -23,6 +23,7 @@ WRONG = [
     ("LORA_HUB_MAX_UPLOAD_MB", "inf", "a number from"),
     ("LORA_HUB_IDLE_MINUTES", "-1", "a number from 0"),
     ("LORA_HUB_PORT", "99999", "from 0 to 65535"),
+    ("LORA_HUB_SERVE", "yes", "`1`, `0` or unset"),
     ("LORA_HUB_HUB", "pubic", "`public`, `embedded` or unset"),
     ("LORA_HUB_ORG", "a/b", "letters, digits"),
     ("HF_ENDPOINT", "notaurl", "http://hub.example:8000"),
