@@ -27,7 +27,7 @@ SHOWN_NAMES = 20
 # The sentence around a text that is not translated.
 AS_IT_IS = "{text}"
 LONGEST_NAME = 60
-_SPEC = re.compile(r",?(?:\.\d{1,2})?[fg%]?")
+_SPEC = re.compile(r"\+?,?(?:\.\d{1,2})?[fg%]?")
 # The full stop of a value that ends its sentence, which has one of its own; "x..." keeps its three.
 _STOP = re.compile(r"(?<=[^\s./])\.$|\.\.\.$")
 # A path in the Hub client's cache.

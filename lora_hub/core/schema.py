@@ -300,6 +300,11 @@ class Run(Noun):
     adapter_folder: str = ""
 
     @property
+    def planned_steps(self) -> int:
+        """Its last step as a plot needs it: of a run that has ended, none is to come."""
+        return self.step if self.state.is_final else self.total_steps
+
+    @property
     def last_look(self) -> int:
         """The step of the last validation, each of which saves a checkpoint; 0: none yet."""
         return max((step for step, _loss in self.eval_losses), default=0)

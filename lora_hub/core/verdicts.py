@@ -110,7 +110,7 @@ def told_forgotten(found: PairedComparison) -> Message:
         if found.high < 0
         else _("It knows more than the base ({figures}).")
         if found.low > 0
-        else _("That it forgot something cannot be told ({figures}).")
+        else _("Nothing seems forgotten ({figures}).")
     )
     return said.filled({"figures": figures})
 

@@ -166,6 +166,7 @@ def test_line_breaks_and_per_cents_are_told_as_the_language_does(made_up: str) -
         ("{x:{x}}", "5"),
         ("{x:d}", "5"),
         ("{x:,.2f}", "5.00"),
+        ("{x:+.1f}", "+5.0"),
     ],
 )
 def test_a_strangers_sentence_reads_no_attribute_and_asks_for_no_memory(sentence: str, shown: str) -> None:

@@ -75,6 +75,8 @@ def test_figures_read_as_the_language_writes_them(language, expected):
         text.age(1000, language, now=1000 + 200),
     ]
     assert shown == expected
+    # What rounds to a thousand is told in the next unit.
+    assert text.count_of(999_886_000, "en") == "1.0 B" and text.size_of(999_700_000, "en") == "1.0 GB"
 
 
 def test_a_page_that_is_none_is_the_first() -> None:
@@ -481,6 +483,8 @@ def test_the_plot_keeps_its_shape_with_few_points():
         and len(shown) < 20_000
     )
     assert drawing.ticks(0, 6.7) == [0, 2, 4, 6]
+    # One number is no scale.
+    assert len(plot.Plane([0.0034, 0.0172], 96, "en", count=3, is_small=True).ticks) > 1
     assert "The curve begins" in plot.loss_plot([], []) and "lh-dot-train" in plot.loss_plot([(1, 2.0)], [])
     assert "nan" not in plot.loss_plot([(1, float("nan")), (2, 1.0)], [])
 

@@ -71,6 +71,13 @@ def asked_about(file: Path, **more) -> Asked:
     )
 
 
+def test_one_figure_is_told_for_the_memory_and_rare_facts_are_folded(tmp_path):
+    view = look(asked_about(messy_file(tmp_path)))
+    [told] = re.findall(r"needs about ([\d.]+ [GM]B)", view.base)
+    assert told in view.plan and f">{told}<" in view.bases
+    assert '<details class="lh-fold lh-works"' in view.plan and "of 5 other programs" in view.plan
+
+
 def test_a_mend_takes_the_card_away_counts_its_rows_and_can_be_undone(tmp_path):
     asked = asked_about(messy_file(tmp_path))
     before = look(asked)

@@ -39,7 +39,7 @@ MEASURES = {
 def told(**changes: Any) -> Any:
     """What the plots read of a run."""
     losses = {"train_losses": [(1, 3.0), (40, 1.0)], "eval_losses": [(0, 3.5), (40, 1.25)]}
-    return SimpleNamespace(**{**losses, "measures": MEASURES, "total_steps": 40, **changes})
+    return SimpleNamespace(**{**losses, "measures": MEASURES, "planned_steps": 40, **changes})
 
 
 def test_learning_rate_norm_speed_and_memory_have_a_plot_each() -> None:

@@ -1,6 +1,7 @@
 """Where an adapter works -> HTML: a badge for each place, and in full with the reasons.
 
 works_in(marks, "en")       the list with reasons, under its title
+folded(marks, "en")         how many there are; the list with reasons is inside
 badges(marks, "en")         one line, for a card of the shelf
 """
 
@@ -31,12 +32,27 @@ def works_in(marks: Sequence[Mark], language: str) -> str:
     """Every place with its reason."""
     if not marks:
         return ""
+    return f'<section class="lh-works"><h4>{escape(t(_("Works in"), language))}</h4>{_list(marks, language)}</section>'
+
+
+def folded(marks: Sequence[Mark], language: str) -> str:
+    """Every place with its reason, folded: who trains a first adapter need not know these programs."""
+    if not marks:
+        return ""
+    working = sum(mark.works in ("yes", "if") for mark in marks)
+    said = t(_("Works in {some} of {all} other programs", some=working, all=len(marks)), language)
+    return (
+        f'<details class="lh-fold lh-works" data-key="works"><summary>{escape(said)}</summary>'
+        f"{_list(marks, language)}</details>"
+    )
+
+
+def _list(marks: Sequence[Mark], language: str) -> str:
     lines = []
     for mark in marks:
         why = f'<span class="lh-quiet">{sentence(t(mark.why, language))}</span>' if mark.reasons else ""
         lines.append(f"<li>{_badge(mark, language)}{why}</li>")
-    title = escape(t(_("Works in"), language))
-    return f'<section class="lh-works"><h4>{title}</h4><ul>{"".join(lines)}</ul></section>'
+    return f"<ul>{''.join(lines)}</ul>"
 
 
 def _badge(mark: Mark, language: str, *, titled: bool = False) -> str:

@@ -108,10 +108,14 @@ def percent(value: float, language: str, decimals: int = 1) -> str:
     return languages.percent(number(value, language, decimals), language)
 
 
+# From here on a value is told in the next unit: 999,886,000 is "1.0 B" and not "1,000 M".
+ROUNDED = 0.9995
+
+
 def count_of(value: float, language: str) -> str:
     """A count, such as parameters: 1_700_000_000 -> "1.7 B"."""
     for size, unit in ((1e9, _("B")), (1e6, _("M")), (1e3, _("k"))):
-        if value >= size:
+        if value >= ROUNDED * size:
             return f"{_scaled(value / size, language)} {t(unit, language)}"
     return number(value, language)
 
@@ -119,7 +123,7 @@ def count_of(value: float, language: str) -> str:
 def size_of(value: float, language: str) -> str:
     """Bytes: 1_500_000_000 -> "1.5 GB". A MB is 1,000,000 bytes wherever a size is told or set."""
     for size, unit in ((1e9, _("GB")), (1e6, _("MB")), (1e3, _("KB"))):
-        if value >= size:
+        if value >= ROUNDED * size:
             return f"{_scaled(value / size, language)} {t(unit, language)}"
     return f"{number(value, language)} {t(_('bytes'), language)}"
 

@@ -84,7 +84,7 @@ def run_svg(run: Run, title: str, language: str) -> str:
             drawn = [(step, value / size) for step, value in pairs]
             panels.append((title_of(name, unit, language), [Curve("", drawn, 4, is_alone=True)], LOW))
     steps = [step for _title, curves, _high in panels for one in curves for step, _value in one.pairs]
-    last = max([run.total_steps, 1, *steps])
+    last = max([run.planned_steps, 1, *steps])
     drawing = _Plot(language, 30 + LINE + sum(high + 58 for _title, _curves, high in panels))
     drawing.text(WIDTH / 2, 18, cut(title, 70), middle=True)
     drawing.legend(losses, 40)

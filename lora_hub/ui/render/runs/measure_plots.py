@@ -1,6 +1,6 @@
 """What a training tells beside its losses, as small plots: learning rate, gradient norm, speed and memory.
 
-measure_plots(run.measures, run.total_steps, "en")
+measure_plots(run.measures, run.planned_steps, "en")
 """
 
 import math

@@ -52,6 +52,8 @@ class Plane:
         margin = max((high - low) * 0.08, min(0.01, 0.1 * high))
         self.low, self.high, self.last, self.language = max(0.0, low - margin), high + (margin or 0.01), last, language
         self.ticks, self.is_small = ticks(self.low, self.high, count), is_small
+        if len(self.ticks) < 2:  # one number is no scale
+            self.ticks = ticks(self.low, self.high, 2 * count)
 
     def x(self, step: float) -> float:
         return round(WIDTH * step / self.last, 1)

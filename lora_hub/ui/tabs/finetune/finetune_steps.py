@@ -31,7 +31,9 @@ EFFORT_REASONS = {
     "thorough": _("More passes and a larger adapter, as long as validation loss falls."),
 }
 WATCH_SECONDS = 4
-PARENT_HINT = _("More data for an adapter that you have: choose its run, or type owner/name@version")
+PARENT_HINT = _("To train an adapter that you have further on new data, choose its run, or type owner/name@version")
+# The settings that are worth a try before the others.
+FIRST = ("sweep", "replay", "lr", "epochs", "lora.r", "batch", "max_length", "even_labels")
 # Between two looks whether this machine has been measured, which takes a few seconds, once.
 MEASURING_SECONDS = 2
 FROM_THE_LIST = _("From the list, or type any Hub id or a folder")
@@ -135,15 +137,6 @@ class BaseStep:
                     elem_id="lh-base",
                 )
                 self.card = shared.html(elem_id="lh-base-card")
-                self.parent = gr.Dropdown(
-                    parent_choices(words, []),
-                    value="",
-                    label=words(_("Begin")),
-                    info=words(PARENT_HINT),
-                    allow_custom_value=True,
-                    elem_id="lh-parent",
-                )
-                self.parent_note = shared.html(elem_id="lh-parent-note")
                 self.get = gr.Button("", visible=False, size="sm", variant="primary", elem_id="lh-get-base")
             with gr.Column(min_width=300):
                 self.effort = gr.Radio(
@@ -153,13 +146,26 @@ class BaseStep:
                     elem_id="lh-effort",
                 )
                 shared.html("".join(_effort(name, words) for name in EFFORTS))
+                self.parent = gr.Dropdown(
+                    parent_choices(words, []),
+                    value="",
+                    label=words(_("Start from")),
+                    info=words(PARENT_HINT),
+                    allow_custom_value=True,
+                    elem_id="lh-parent",
+                )
+                self.parent_note = shared.html(elem_id="lh-parent-note")
         self.measuring = gr.Timer(MEASURING_SECONDS, active=False)
         self.marks = shared.html(elem_id="lh-bases", js_on_load=REPORT)
         self.lengths = shared.html(elem_id="lh-lengths")
         with gr.Accordion(words(_("Advanced: every setting and why")), open=False, elem_id="lh-advanced"):
             shared.html(f'<p class="lh-quiet">{words.both(_("Leave a field empty to keep the derived value."))}</p>')
+            of = {one.key: one for one in spec_fields.FIELDS}
             with gr.Row(elem_classes="lh-overrides"):
-                self.overrides = {one.key: _override(one, words) for one in spec_fields.FIELDS}
+                self.overrides = {key: _override(of[key], words) for key in FIRST}
+            shared.html(f'<h4 class="lh-others">{words.both(_("The other settings"))}</h4>')
+            with gr.Row(elem_classes="lh-overrides"):
+                self.overrides |= {key: _override(one, words) for key, one in of.items() if key not in FIRST}
             self.settings = shared.html(elem_id="lh-settings")
 
 
@@ -278,4 +284,4 @@ def _choice(base: BaseModel) -> tuple[str, str]:
 
 def parent_choices(words: Callable[[Message], Any], found: Sequence[tuple[str, str]]) -> list[tuple[Any, str]]:
     """What a training can begin from: nothing, or one of these adapters, as (what it is called, name)."""
-    return [(words(_("from the beginning")), ""), *[(words(_("from {name}", name=told)), name) for told, name in found]]
+    return [(words(_("the base alone: a new adapter")), ""), *found]

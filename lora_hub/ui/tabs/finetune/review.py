@@ -53,7 +53,7 @@ def review(
     task, inspection = view.taken, view.seen
     if inspection is not None:
         view.problems = ""  # the plan shows them with its own
-    base, fits = _look_at_base(person, asked, view, language, inspector)
+    base, fits, doubt = _look_at_base(person, asked, view, language, inspector)
     view.reason = _first_hindrance(task, inspection, view, language) or (
         "" if base else t(_("Choose a base that fits (step 4)."), language)
     )
@@ -61,6 +61,8 @@ def review(
     trouble = _look_at_name(asked, view, language)
     if not view.reason:
         plan = _plan(person, asked, inspection, base, view, language, inspector, fits)
+        if plan is not None:  # what these rows need, as the plan and the list of bases tell it
+            view.base, _fits = _base_card(base, plan.estimate.memory_bytes, doubt, language)
     elif task is not None and base is not None:
         _explain_without_data(asked, task, inspection, base, view, language)
     view.bases = mark_bases(person, asked, task, inspection, plan, language)
@@ -245,25 +247,30 @@ def _refusal(table: Any, language: str) -> str:
 
 def _look_at_base(
     person: Person, asked: Asked, view: View, language: str, inspector: Any
-) -> tuple[BaseModel | None, bool]:
-    """The base, and whether it fits this machine; None if no base has that name, with the reason in the view."""
+) -> tuple[BaseModel | None, bool, LoraHubError | None]:
+    """The base, whether it fits this machine, and what is doubtful about it; None if no base has that name, with the
+    reason in the view."""
     try:
         base = use_cases.find_base(person, asked.base.strip())
         doubt = inspector.check_base(person, base) if hasattr(inspector, "check_base") else None
     except bases.NotHereYet as error:
         view.wanted, view.error = render_plan.wanted_base(error.wanted, language), error
         view.base = render.note(render.told(error, language)[0], "warn")
-        return None, False
+        return None, False, None
     except LoraHubError as error:
         view.base, view.error = render.error_card(error, language), error
-        return None, False
-    have = runs.machine_memory()
+        return None, False, None
     needed = bases.memory_bytes(base, train=True, batch=4, length=256, precision="fp32", with_process=True)
+    view.base, fits = _base_card(base, needed, doubt, language)
+    return base, fits, doubt
+
+
+def _base_card(base: BaseModel, needed: int, doubt: LoraHubError | None, language: str) -> tuple[str, bool]:
+    """What is told of a base, and whether it fits this machine. needed: bytes to train it; 0: unknown."""
+    have = runs.machine_memory()
     fit = "unknown" if not needed else "large" if needed > have else "tight" if needed > TIGHT_SHARE * have else "fits"
-    view.base = render_plan.base_card(base, fit, needed, have, language) + (
-        render.error_card(doubt, language) if doubt else ""
-    )
-    return base, fit != "large"
+    card = render_plan.base_card(base, fit, needed, have, language)
+    return card + (render.error_card(doubt, language) if doubt else ""), fit != "large"
 
 
 def _first_hindrance(task: Task | None, inspection: Any, view: View, language: str) -> str:
@@ -351,7 +358,7 @@ def _plan(
     if not fits or estimate.memory_bytes > have:
         # The cost of another machine only matters if this one is too small.
         view.plan += render_plan.costs(plan.costs, hardware.prices_checked(), estimate.memory_bytes, have, language)
-    view.plan += render_works.works_in(marks_of_spec(plan.spec), language)
+    view.plan += render_works.folded(marks_of_spec(plan.spec), language)
     view.settings = _settings(plan.spec, language)
     return plan
 
@@ -366,7 +373,7 @@ def _hire(person: Person, asked: Asked, plan: runs.Plan, view: View, language: s
         view.reason, view.ready, view.spec = render.told(error, language)[0], False, None
         return
     view.plan = render_plan.hired(view.hired, plan.estimate.steps, language)
-    view.plan += render_works.works_in(marks_of_spec(plan.spec), language)
+    view.plan += render_works.folded(marks_of_spec(plan.spec), language)
 
 
 def _explain_without_data(

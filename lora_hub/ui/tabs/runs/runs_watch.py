@@ -240,11 +240,11 @@ def draw(
         render_runs.result(run, language),
         gr.Column(visible=mine and bool(run.adapter_folder) and run.state is not RunState.DAMAGED),
         _published(run, language) if is_new else gr.skip(),
-        sweep_plot(run.sweep, run.total_steps, language)
+        sweep_plot(run.sweep, run.planned_steps, language)
         + loss_plot(
-            run.train_losses, run.eval_losses, best_step=run.best_step, total=run.total_steps, language=language
+            run.train_losses, run.eval_losses, best_step=run.best_step, total=run.planned_steps, language=language
         )
-        + measure_plots(run.measures, run.total_steps, language),
+        + measure_plots(run.measures, run.planned_steps, language),
         gr.Column(visible=bool(run.metrics)),
         render_held_out.held_out_rows(
             found.rows,
