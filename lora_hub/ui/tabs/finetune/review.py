@@ -32,14 +32,12 @@ from lora_hub.ui.render import (
 from lora_hub.ui.render.page_words import OWN_TITLES, setting_of
 from lora_hub.ui.render.text import own_digits, t
 from lora_hub.ui.tabs.finetune.asked import Asked, own_wanting, read_task, roles_of, setting_field
-from lora_hub.ui.tabs.finetune.review_bases import mark_bases
+from lora_hub.ui.tabs.finetune.review_bases import base_card, mark_bases
 from lora_hub.ui.tabs.finetune.review_parent import chosen_file, look_at_parent
 from lora_hub.ui.tabs.finetune.review_report import report
 from lora_hub.ui.tabs.finetune.view import View
 from lora_hub.works_in import marks_of_spec
 
-# A base that needs more than this share of the memory leaves little for other programs.
-TIGHT_SHARE = 0.6
 # The exact prompts show the first usable rows among this many.
 TRIED_ROWS = 200
 
@@ -62,7 +60,7 @@ def review(
     if not view.reason:
         plan = _plan(person, asked, inspection, base, view, language, inspector, fits)
         if plan is not None:  # what these rows need, as the plan and the list of bases tell it
-            view.base, _fits = _base_card(base, plan.estimate.memory_bytes, doubt, language)
+            view.base, _fits = base_card(base, plan.estimate.memory_bytes, doubt, language)
     elif task is not None and base is not None:
         _explain_without_data(asked, task, inspection, base, view, language)
     view.bases = mark_bases(person, asked, task, inspection, plan, language)
@@ -261,16 +259,8 @@ def _look_at_base(
         view.base, view.error = render.error_card(error, language), error
         return None, False, None
     needed = bases.memory_bytes(base, train=True, batch=4, length=256, precision="fp32", with_process=True)
-    view.base, fits = _base_card(base, needed, doubt, language)
+    view.base, fits = base_card(base, needed, doubt, language)
     return base, fits, doubt
-
-
-def _base_card(base: BaseModel, needed: int, doubt: LoraHubError | None, language: str) -> tuple[str, bool]:
-    """What is told of a base, and whether it fits this machine. needed: bytes to train it; 0: unknown."""
-    have = runs.machine_memory()
-    fit = "unknown" if not needed else "large" if needed > have else "tight" if needed > TIGHT_SHARE * have else "fits"
-    card = render_plan.base_card(base, fit, needed, have, language)
-    return card + (render.error_card(doubt, language) if doubt else ""), fit != "large"
 
 
 def _first_hindrance(task: Task | None, inspection: Any, view: View, language: str) -> str:
