@@ -10,7 +10,7 @@ from lora_hub.cli.options import add_minimum, seconds
 from lora_hub.cli.train import wait
 from lora_hub.core import store
 from lora_hub.core.errors import SpecError
-from lora_hub.core.messages import Message, _
+from lora_hub.core.messages import Message, _, several
 from lora_hub.people import LOCAL
 from lora_hub.runs.run_json import run_details, run_row
 
@@ -81,9 +81,15 @@ def manage_runs(options: argparse.Namespace) -> Result:
         return _compare(options.id)
     if len(options.id) != 1 or not options.id[0]:
         raise SpecError(
-            _("`{command}` needs a run's id."),
-            _("`python -m lora_hub runs` lists them."),
+            _("`{command}` takes one run's id, not {count:,}: {ids}.")
+            if len(options.id) > 1
+            else _("`{command}` needs a run's id."),
+            _("A tag is given by --tag TAG, a name by --name NAME.")
+            if len(options.id) > 1 and options.action in ("tag", "rename")
+            else _("`python -m lora_hub runs` lists them."),
             command=f"runs {options.action}",
+            count=len(options.id),
+            ids=several(options.id),
         )
     options.id = options.id[0]
     if options.action == "wait":

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from lora_hub import runs
 from lora_hub.core import events, store
 from lora_hub.core.errors import RunError, SpecError
-from lora_hub.core.messages import _, several
+from lora_hub.core.messages import _, _n, several
 from lora_hub.core.run_reader import RunReader
 from lora_hub.core.schema import Run
 from lora_hub.people import Person
@@ -52,7 +52,11 @@ def compare_runs(
     wanted = list(dict.fromkeys(run_ids))
     if not runs.LEAST_BESIDE <= len(wanted) <= runs.MOST_BESIDE:
         raise SpecError(
-            _("{count} runs cannot stand beside each other.", count=len(wanted)),
+            _n(
+                "{count:,} run cannot stand beside others.",
+                "{count:,} runs cannot stand beside each other.",
+                count=len(wanted),
+            ),
             _("Choose {least} to {most}.", least=runs.LEAST_BESIDE, most=runs.MOST_BESIDE),
         )
     known = {run.id: run for run in visible(person, runs.list_runs(reader))}

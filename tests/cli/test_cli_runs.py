@@ -63,6 +63,12 @@ def test_a_run_has_to_be_named(action: str, capsys: pytest.CaptureFixture) -> No
     assert call(capsys, "runs", "list", "x")[0] == 2
 
 
+def test_words_beside_a_runs_id_are_told_of(capsys: pytest.CaptureFixture) -> None:
+    status, _printed, told = call(capsys, "runs", "tag", "some-run", "night")
+    assert status == 2 and "takes one run's id, not 2: some-run, night. A tag is given by --tag TAG" in told
+    assert "1 run cannot stand beside others. Choose 2 to 8." in call(capsys, "runs", "compare", "some-run")[2]
+
+
 def test_names_that_fit_are_told_in_persian_too() -> None:
     for _ in range(5):
         make_run(started())

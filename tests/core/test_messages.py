@@ -76,6 +76,11 @@ def test_numbers_of_rows_are_no_names(made_up: str) -> None:
     )
 
 
+def test_a_difference_has_its_sign_and_no_more_digits_than_are_asked_for() -> None:
+    told = _("{difference:+.1f} points ({low:+.1f} to {high:+,.0f})", difference=1.25, low=-6.673, high=1234.5)
+    assert told.en == "+1.2 points (-6.7 to +1,234)"
+
+
 def test_plurals_follow_the_languages_own_rule(made_up: str) -> None:
     assert [str(_n("{count} row", "{count} rows", count=count)) for count in (0, 1, 2)] == ["0 rows", "1 row", "2 rows"]
     assert [_n("{count} row", "{count} rows", count=count).fa for count in (0, 1, 2)] == ["۰ سطر", "۱ سطر", "همهٔ ۲ سطر"]
