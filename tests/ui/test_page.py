@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import into_use
 import pytest
 from conftest import end_hub
 from playwright import sync_api as playwright
@@ -307,6 +308,9 @@ def fine_tune_to_compare(app: App, visit: Visit, tmp_path: Path) -> None:
     row.click()
     wait_for_text(page, "#lh-adapter", "v1")
     wait_for_text(page, "#lh-card", name)
+    wait_for_text(page, "#lh-adapter", "Works in")
+    assert into_use.is_peft_zip(into_use.take_away(page, "PEFT", tmp_path / "taken"))
+    into_use.put_to_use(app, "built-in", name, sentiment_rows(120)[:8])
     page.locator(f'[data-compare="{name}"]').click()
 
     # Step 5: the base and the adapter answer one held-out example beside each other.
