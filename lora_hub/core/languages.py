@@ -34,6 +34,7 @@ _SAME = str.maketrans(
 _ZEROS = {"arab": "٠", "arabext": "۰", "deva": "०", "beng": "০", "mymr": "၀", "tibt": "༠", "olck": "᱐", "adlm": "𞥐"}
 # Direction marks in CLDR's patterns. They are removed, since whoever shows a text sets its direction.
 _MARKS = re.compile("[\u061c\u200e\u200f]")
+_LEFT_TO_RIGHT = "\u200e"
 _FSI, _PDI = "\u2068", "\u2069"
 
 
@@ -114,10 +115,11 @@ def has_own_digits(language: str) -> bool:
 
 def in_digits(text: str, language: str) -> str:
     """A number written in English, in the language's digits and signs: 1,234.5 -> ۱٬۲۳۴٫۵. A power of ten is left
-    unchanged."""
+    unchanged. Where one writes from right to left, a mark keeps a sign on the number's left."""
     if language == ENGLISH or "e" in text:
         return text
-    return text.translate(_signs(language))
+    mark = _LEFT_TO_RIGHT if text[:1] in ("-", "+") and direction(language) == "rtl" else ""
+    return mark + text.translate(_signs(language))
 
 
 def percent(text: str, language: str) -> str:

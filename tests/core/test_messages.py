@@ -11,7 +11,7 @@ from persian import LETTER
 
 from lora_hub.core import languages
 from lora_hub.core.errors import DataError
-from lora_hub.core.messages import NOTHING, Message, _, _n, joined, numbers, several
+from lora_hub.core.messages import NOTHING, Message, _, _n, joined, numbers, several, takes_format
 from lora_hub.locale import update
 
 CATALOGUES = sorted(languages.LOCALE.glob("*/LC_MESSAGES/*.po"))
@@ -65,6 +65,12 @@ def test_a_sentence_is_told_with_its_values_in_the_language(made_up: str) -> Non
     assert said.in_language("fa") == "«a.csv» ۱٬۲۰۰ سطر دارد، ۲٫۲٪: «متن»، «label» در \u2068a.csv\u2069."
     # What has no translation is English as a whole, its digits too.
     assert _("{count:,} more", count=1200).in_language("fa") == "1,200 more"
+
+
+def test_a_signed_number_keeps_its_sign_on_its_left(made_up: str) -> None:
+    told = _("{points:+.1f} points", points=-17.8209)
+    assert str(told) == "-17.8 points" and languages.in_digits("+2.1", "fa") == "\u200e+۲٫۱"
+    assert languages.in_digits("2.1", "fa") == "۲٫۱"
 
 
 def test_numbers_of_rows_are_no_names(made_up: str) -> None:
@@ -249,6 +255,9 @@ def test_the_catalogue_has_what_the_code_says_and_nothing_else(file: Path) -> No
         for text in strings:
             assert places(text) <= places(sentence) | places(said[sentence]), f"{sentence}: {text}"
             assert text.strip() == text or not sentence.strip(" ,;.·"), sentence
+        for text in (sentence, *strings):
+            for _literal, _name, spec, _conversion in string.Formatter().parse(text):
+                assert takes_format(spec or ""), f"a value is told without {spec!r} here: {text}"
 
 
 # Words that the project's Persian does not use: another one says the same everywhere else. Each stands for its forms.

@@ -275,7 +275,7 @@ def fine_tune_to_compare(app: App, visit: Visit, tmp_path: Path) -> None:
     every_row = page.locator("#lh-examples tbody tr").count()
     page.locator("#lh-show").get_by_text("better than the base").click()
     playwright.expect(page.locator("#lh-examples tbody tr")).not_to_have_count(every_row)
-    page.get_by_role("button", name=re.compile("^Log")).click()
+    page.get_by_role("button", name=re.compile("^Log .$")).click()
     wait_for_text(page, "#lh-log", "training")
     # While another name is typed, what publishing would do is told of that one.
     named = page.locator("#lh-publish-name :is(input, textarea)")

@@ -122,10 +122,11 @@
   // What was pressed to come to another tab is not shown any more, and the focus with it: it goes to the tab's own button.
   let focused = null;
   document.addEventListener("focusin", (event) => { focused = event.target; });
-  const refocus = (tab, tries = 20) => {
-    if (!focused || shownTab() !== tab) return;
-    if (focused.isConnected && focused.checkVisibility()) { // the tab is told before what was pressed is taken away
-      if (tries) setTimeout(refocus, 50, tab, tries - 1);
+  const refocus = (tab, pressed = focused, tries = 200) => {
+    if (!focused || focused !== pressed || shownTab() !== tab) return;
+    // The tab is told before what was pressed is taken away: on a machine with much to do, seconds before.
+    if (focused.isConnected && focused.checkVisibility()) {
+      if (tries) setTimeout(refocus, 50, tab, pressed, tries - 1);
       return;
     }
     if (document.activeElement !== document.body) return;
