@@ -70,6 +70,7 @@ def own_digits(text: str, language: str) -> str:
     to one of these ("16 یا 2e-4")."""
     if not has_own_digits(language):
         return text
+    text = re.sub("\u200e(?=[-+])", "", text)  # a sign's mark comes again with its number
     return "".join(
         part if place % 2 else _with_ranges(_NUMBER.sub(lambda found: _own(found.group(), language), part), language)
         for place, part in enumerate(_LATIN.split(text))
