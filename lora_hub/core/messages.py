@@ -121,11 +121,6 @@ def several(found: Iterable[object], between: str = ",", *, most: int = SHOWN_NA
     return Names(names=names, between=between, most=most, quoted=quoted)
 
 
-def takes_format(spec: str) -> bool:
-    """Whether a number is told in this format; in any other it is told as if there were none."""
-    return bool(_SPEC.fullmatch(spec))
-
-
 def numbers(found: Iterable[int], most: int = SHOWN_NAMES) -> Names:
     """A list of line or row numbers inside a sentence; numpy's integers work too."""
     return several(map(int, found), most=most)
