@@ -49,7 +49,7 @@ def check(source: Source, kind: str, type_: str) -> tuple[Kind, str]:
     if mark.works == "no" or not is_plain(config):
         raise AdapterError(
             _("{name} cannot be exported as {kind}: {why}", name=source.name, kind=kind, why=mark.why),
-            _("Take PEFT's folder instead: --to peft."),
+            _("Take PEFT's folder instead (peft)."),
         )
     if type_ == "q4_k_m" and shutil.which(QUANTIZER) is None:
         rest = [one for one in TYPES["gguf"] if one != type_]

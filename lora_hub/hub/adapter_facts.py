@@ -45,7 +45,7 @@ def ref_of(info: Any) -> AdapterRef:
         size=_size(ours.get("size"), getattr(info, "safetensors", None)),
         owner=_text(ours.get("owner")),
         unpublished=_text(ours.get("unpublished")) != "",
-        lora=_shape(ours.get("lora")),
+        lora=_shape(ours.get("lora"), _base_of(card, tags)),
     )
 
 
@@ -106,14 +106,16 @@ def _is_score(score: Any) -> bool:
     )
 
 
-def _shape(told: Any) -> dict[str, Any]:
-    """What decides where it works (`works_in.marks`), as our own cards tell it; empty where they do not."""
+def _shape(told: Any, base_repo: str) -> dict[str, Any]:
+    """What decides where it works (`works_in.marks`), as our own cards tell it; empty where they do not. base_repo: the
+    base's repo on the Hub, empty where it has none."""
     if not isinstance(told, dict) or not isinstance(told.get("r"), int) or isinstance(told["r"], bool):
         return {}
     targets = told.get("target_modules")
     named = [_text(one) for one in targets[:MOST_SCORES]] if isinstance(targets, list) else _text(targets)
     return {
         "peft_type": "LORA",
+        "base_model_name_or_path": base_repo,
         "r": told["r"],
         "use_rslora": told.get("use_rslora") is True,
         "target_modules": named,

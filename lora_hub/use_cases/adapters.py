@@ -2,6 +2,7 @@
 collections of them; unpublishing and deleting them, as the Hub lets this person, with their own token, also where the
 Space publishes with its own: that one reaches more than they may."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -17,6 +18,8 @@ from lora_hub.use_cases.kept_comparisons import list_comparisons
 from lora_hub.use_cases.watching import visible
 from lora_hub.works_in import Mark, marks
 
+# The name of a repo, as a published configuration has it.
+REPO = re.compile(r"[\w.-]+/[\w.-]+")
 MOST_COMPARISONS = 1000  # that are looked through, the newest first
 
 
@@ -73,7 +76,10 @@ def mark_adapter(person: Person, ref: AdapterRef) -> tuple[Mark, ...]:
 
 
 def _marks(config: dict[str, Any], base: BaseModel | None, ref: AdapterRef) -> tuple[Mark, ...]:
-    return marks(config, base, quantization=str(ref.lora.get("quantization", "none")))
+    # The built-in base is a folder here and a repo there, to which the published configuration points.
+    named = config.get("base_model_name_or_path")
+    is_repo = isinstance(named, str) and REPO.fullmatch(named) is not None
+    return marks(config, base, quantization=str(ref.lora.get("quantization", "none")), on_hub=is_repo)
 
 
 def _base_named(name: str) -> BaseModel | None:

@@ -9,7 +9,7 @@ from lora_hub import use_cases
 from lora_hub.catalogue import bases, machine_speed
 from lora_hub.catalogue.machine_speed import Speed
 from lora_hub.catalogue.tasks import catalogue
-from lora_hub.core.schema import DatasetInfo
+from lora_hub.core.schema import AdapterRef, DatasetInfo
 from lora_hub.people import LOCAL
 from lora_hub.training import measure_speed, recipe
 from lora_hub.use_cases import base_marks
@@ -122,3 +122,12 @@ def test_what_a_package_brings_is_proposed_to_whoever_sits_here_and_can_wait(hom
     assert brought.id == "SmolLM2-135M-Instruct" and brought.verdict == "fits" and found.is_measured
     assert found.proposed == brought
     assert use_cases.mark_bases(LOCAL, rows=400, languages=["en"], effort="quick").proposed.id == "built-in"
+
+
+def test_a_published_adapter_of_the_built_in_base_finds_it_on_the_hub() -> None:
+    lora = {"peft_type": "LORA", "r": 16, "target_modules": "all-linear"}
+    found = {}
+    for name in ("lora-hub/built-in", "built-in", ""):
+        ref = AdapterRef(repo_id="lora-hub/a", base="built-in", lora={**lora, "base_model_name_or_path": name})
+        found[name] = {mark.place: mark.works for mark in use_cases.mark_adapters(LOCAL, [ref])[ref.repo_id]}
+    assert found["lora-hub/built-in"]["peft"] == "yes" and found["built-in"]["peft"] == found[""]["peft"] == "if"

@@ -1,6 +1,5 @@
 """Where an adapter works -> HTML: a badge for each place, and in full with the reasons.
 
-works_in(marks, "en")       the list with reasons, under its title
 folded(marks, "en")         how many there are; the list with reasons is inside
 badges(marks, "en")         one line, for a card of the shelf
 """
@@ -22,17 +21,11 @@ SIGNS: dict[str, tuple[str, str, Message]] = {
 
 
 def badges(marks: Sequence[Mark], language: str) -> str:
-    """A badge for each place; its title says why."""
-    if not marks:
+    """A badge for each place where it works or may; its title says why. The open adapter tells all of them."""
+    shown = [mark for mark in marks if mark.works != "no"]
+    if not shown:
         return ""
-    return f'<p class="lh-works-line">{"".join(_badge(mark, language, titled=True) for mark in marks)}</p>'
-
-
-def works_in(marks: Sequence[Mark], language: str) -> str:
-    """Every place with its reason."""
-    if not marks:
-        return ""
-    return f'<section class="lh-works"><h4>{escape(t(_("Works in"), language))}</h4>{_list(marks, language)}</section>'
+    return f'<p class="lh-works-line">{"".join(_badge(mark, language, titled=True) for mark in shown)}</p>'
 
 
 def folded(marks: Sequence[Mark], language: str) -> str:

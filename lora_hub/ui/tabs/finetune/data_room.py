@@ -45,7 +45,7 @@ class Room:
         with gr.Column(visible=False, elem_id="lh-hub", elem_classes="lh-way") as self.hub_box:
             self._draw_hub(words)
         self.data = shared.html(elem_id="lh-data")
-        with gr.Column(visible=False, elem_id="lh-files") as self.files:
+        with gr.Column(visible=False, elem_id="lh-mixed-files") as self.files:
             self._draw_weights(words)
         with gr.Row(visible=False, elem_id="lh-reading", elem_classes="lh-fields") as self.reading:
             self._draw_reading(words)

@@ -20,16 +20,23 @@ from lora_hub.ui.render import render
 from lora_hub.ui.render.text import t
 
 
+def _nothing() -> tuple[str, Any]:
+    """No result, and no files."""
+    return "", gr.File(value=None, visible=False)
+
+
 def build(page: Page) -> None:
     """Draws the part inside the current context and wires it to the adapter that is open."""
     words, chosen = page.words, page.adapter_id
     with gr.Row(elem_classes="lh-tight lh-plainfields"):
         kind = gr.Dropdown([], label=words(_("Export as")), visible=False, min_width=240, elem_id="lh-export-kind")
-        type_ = gr.Dropdown([], label=words(_("Numbers as")), visible=False, min_width=120, elem_id="lh-export-type")
+        type_ = gr.Dropdown([], label=words(_("Weights as")), visible=False, min_width=120, elem_id="lh-export-type")
         start = gr.Button(words(_("Export")), size="md", scale=0, visible=False, elem_id="lh-export")
         stop = gr.Button(words(_("Cancel")), size="md", scale=0, visible=False, elem_id="lh-export-stop")
     state = html(elem_id="lh-export-state")
-    files = gr.File(label=words(_("Download")), visible=False, file_count="multiple", elem_id="lh-export-files")
+    files = gr.File(
+        label=words(_("Download")), visible=False, file_count="multiple", interactive=False, elem_id="lh-export-files"
+    )
 
     def offer(language: str, repo_id: str, *, person: Person) -> list[Any]:
         may = bool(repo_id) and rules.may(person, Action.TRAIN)
@@ -39,19 +46,20 @@ def build(page: Page) -> None:
             gr.Dropdown(visible=False),
             gr.Button(visible=may),
             gr.Button(visible=False),
-            "",
-            gr.File(value=None, visible=False),
+            *_nothing(),
         ]
 
-    def pick(language: str, kind: str | None) -> Any:
+    def pick(language: str, kind: str | None) -> list[Any]:
+        """What is said of another kind does not stay."""
         types = [one for one in TYPES.get(kind, ()) if one]
-        return gr.Dropdown(types, value=types[0] if types else None, visible=bool(types))
+        return [gr.Dropdown(types, value=types[0] if types else None, visible=bool(types)), *_nothing()]
 
     def export(
         language: str, repo_id: str, kind: str | None, type_: str | None, *, person: Person
     ) -> Iterator[list[Any]]:
         """Into a folder of its own below the system's, from where Gradio may hand files out; it goes once the browser's
         copy is made."""
+        yield [*_nothing(), gr.skip(), gr.skip()]
         with tempfile.TemporaryDirectory(prefix="lora-hub-export-") as work:
             going = use_cases.export_adapter(person, repo_id, kind or "peft", type_ or "", Path(work) / "made")
             for step in going:
@@ -59,7 +67,7 @@ def build(page: Page) -> None:
                     count = f" {step.done}/{step.total}" if step.total else ""
                     yield [
                         render.waiting(render.escape(f"{t(step.said, language)}{count}")),
-                        gr.File(value=None, visible=False),
+                        gr.skip(),
                         gr.Button(visible=False),
                         gr.Button(visible=True),
                     ]
@@ -77,7 +85,7 @@ def build(page: Page) -> None:
         return ["", gr.Button(visible=True), gr.Button(visible=False)]
 
     chosen.change(told(offer), [page.language, chosen], [kind, type_, start, stop, state, files], **LIGHT)
-    kind.input(told(pick), [page.language, kind], type_, **LIGHT)
+    kind.input(told(pick), [page.language, kind], [type_, state, files], **LIGHT)
     going = start.click(
         told_stream(export),
         [page.language, chosen, kind, type_],

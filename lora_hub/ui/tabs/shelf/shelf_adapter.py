@@ -71,7 +71,7 @@ def wire(page: Page, one: OneAdapter, kept: KeptListings) -> Any:
     def works_of(person: Person, ref: AdapterRef, language: str) -> str:
         """Where it works; nothing where its configuration cannot be read, which Compare says of it."""
         try:
-            return render_works.works_in(use_cases.mark_adapter(person, ref), language)
+            return render_works.folded(use_cases.mark_adapter(person, ref), language)
         except AdapterError:
             return ""
 
