@@ -19,6 +19,8 @@ def export(options: argparse.Namespace) -> Result:
     with connected_hub(options.screen):
         from lora_hub import use_cases
 
+        if options.push:
+            use_cases.check_push(LOCAL, options.push, org=options.org)
         made: Any = None
         asked = (LOCAL, options.name, options.to, options.type, options.out.expanduser().resolve())
         last = ""

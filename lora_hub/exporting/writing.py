@@ -9,10 +9,11 @@ import shutil
 import tempfile
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from lora_hub.core.disk import disk_errors
+from lora_hub.core.disk import FULL_DISK_BYTES, disk_errors, disk_is_full
 from lora_hub.core.errors import AdapterError, BaseError, LoraHubError, SpecError
 from lora_hub.core.messages import _, several
 from lora_hub.exporting.nouns import KINDS, LEAST_AGREEMENT, TYPES, Agreement, Exported, Kind, Source, Step
@@ -64,14 +65,10 @@ def export(source: Source, kind: str, type_: str, folder: Path) -> Iterator[Step
     """Yields where it stands, and at last what was made. folder: becomes the export's; must not be there, or be empty.
     Raises LoraHubError."""
     kind, type_ = check(source, kind, type_)
-    if folder.exists() and any(folder.iterdir()):
-        raise SpecError(
-            _("{folder} is there already and is not empty."), _("Name another folder (--out)."), folder=folder
-        )
+    _open_place(folder)
     with disk_errors(folder.parent):
-        folder.parent.mkdir(parents=True, exist_ok=True)
         _check_disk(source, kind, type_, folder.parent)
-        with tempfile.TemporaryDirectory(prefix=".exporting-", dir=folder.parent) as work:
+        with tempfile.TemporaryDirectory(prefix=".exporting-", dir=folder.parent) as work, _full_disk(folder.parent):
             made = Path(work) / "made"
             made.mkdir()
             done: Exported | None = None
@@ -84,6 +81,34 @@ def export(source: Source, kind: str, type_: str, folder: Path) -> Iterator[Step
                 folder.rmdir()
             made.rename(folder)
     yield Exported(**{**vars(done), "folder": folder})
+
+
+def _open_place(folder: Path) -> None:
+    """Makes the folder that the export's will lie in. Raises SpecError where it cannot be written there."""
+    elsewhere = _("Name another folder (--out).")
+    try:
+        if folder.exists() and any(folder.iterdir()):
+            raise SpecError(_("{folder} is there already and is not empty."), elsewhere, folder=folder)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SpecError(
+            _("{path} cannot be written: {reason}."), elsewhere, path=folder, reason=error.strerror or str(error)
+        ) from error
+
+
+@contextmanager
+def _full_disk(place: Path) -> Iterator[None]:
+    """What writes tensors says in words of its own, and by no number, that the disk is full."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        if shutil.disk_usage(place).free >= FULL_DISK_BYTES:
+            raise
+        raise disk_is_full(place) from error
 
 
 def _make(source: Source, kind: Kind, type_: str, made: Path, work: Path) -> Iterator[Step | Exported]:

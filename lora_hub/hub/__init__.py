@@ -26,7 +26,7 @@ from lora_hub.hub.composition import Composition, Ingredient
 from lora_hub.hub.dataset import fetch_dataset, is_dataset_id
 from lora_hub.hub.deleting import Deletion, delete_adapter, plan_deletion
 from lora_hub.hub.dependents import Dependents, find_dependents
-from lora_hub.hub.exported import push_export
+from lora_hub.hub.exported import check_push, push_export
 from lora_hub.hub.fetch import (
     TOKENIZER_FILES,
     check_base,
@@ -109,6 +109,7 @@ __all__ = [
     "bring_files",
     "cancel_job",
     "check_base",
+    "check_push",
     "check_name",
     "check_owner",
     "check_publishing",

@@ -40,7 +40,7 @@ from lora_hub.use_cases.datasets import (
     read_dataset,
 )
 from lora_hub.use_cases.disk import Disk, clean_disk, measure_disk
-from lora_hub.use_cases.exporting import export_adapter, push_export
+from lora_hub.use_cases.exporting import check_push, export_adapter, push_export
 from lora_hub.use_cases.filling import check_matrix, fill_matrix, read_matrix, start_filling
 from lora_hub.use_cases.judging import choose_judge
 from lora_hub.use_cases.keeping import start_keeping
@@ -133,6 +133,7 @@ __all__ = [
     "check_base",
     "check_matrix",
     "check_owner",
+    "check_push",
     "check_test",
     "choose_judge",
     "choose_adapter",

@@ -51,6 +51,12 @@ def _rows(person: Person, run: str) -> tuple[dict, ...]:
     return tuple(one.inputs for one in found.examples) if found else ()
 
 
+@use_case(Action.PUBLISH)
+def check_push(person: Person, name: str, *, org: str = "") -> str:
+    """The id of the repo that an export would be put into, before hours are spent on it. Raises HubError."""
+    return hub.check_push(name, org=org)
+
+
 @use_case(Action.PUBLISH, counted=True)
 def push_export(person: Person, made: Exported, name: str, *, org: str = "", private: bool = False) -> str:
     """Puts an export on the Hub as a repo of its own, and returns its address. Raises HubError."""

@@ -8,20 +8,24 @@ from pathlib import Path
 import gguf
 import pytest
 import torch
+from huggingface_hub import HfApi
 from peft import PeftModel
 from persian import refused
+from safetensors import SafetensorError
 from tiny_bases import build, save_adapter
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
+from lora_hub import use_cases
 from lora_hub.answering.peft_folder import read_adapter
 from lora_hub.catalogue import bases
 from lora_hub.converting import gguf_base
-from lora_hub.core.errors import AdapterError, BaseError, LoraHubError, SpecError
+from lora_hub.core.errors import AdapterError, BaseError, HubError, LoraHubError, SpecError
 from lora_hub.core.schema import Task
 from lora_hub.exporting import Exported, Source, Step, check, export, gguf_files, writing
 from lora_hub.exporting.gguf_shape import read_shape
 from lora_hub.exporting.merging import MergedModel
+from lora_hub.people import LOCAL
 
 TEXT = "the answer is 42 or سلام"
 CHAT = (
@@ -230,6 +234,11 @@ def test_what_cannot_be_made_is_refused_before_any_work(tmp_path: Path, monkeypa
     (tmp_path / "full" / "mine.txt").write_text("mine")
     with refused(SpecError, "not empty"):
         next(export(plain, "merged", "", tmp_path / "full"))
+    (tmp_path / "file").write_text("mine")
+    for place in (tmp_path / "file", tmp_path / "file" / "made", tmp_path / ("x" * 300)):
+        with refused(SpecError, "cannot be written"):
+            next(export(plain, "merged", "", place))
+    (tmp_path / "file").unlink()
     monkeypatch.setattr(writing, "LEFT_BYTES", 1 << 60)
     with refused(LoraHubError, "on the disk"):
         next(export(plain, "merged", "", tmp_path / "made"))
@@ -243,6 +252,48 @@ def test_whoever_stops_it_leaves_nothing(tmp_path: Path) -> None:
         assert isinstance(next(going), Step)
     going.close()
     assert [*(tmp_path / "out").iterdir()] == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "error"),
+    [("merged", SafetensorError("I/O error: No space left on device")), ("gguf", OSError("8 requested and 4 written"))],
+)
+def test_a_disk_that_fills_up_is_told(
+    kind: str, error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In words of its own, by those that write tensors."""
+    source = source_of(tmp_path / "in")
+
+    def fails(*_given: object) -> None:
+        monkeypatch.setattr(writing, "FULL_DISK_BYTES", 1 << 60)
+        raise error
+
+    monkeypatch.setattr("lora_hub.exporting.merging.save_file", fails)
+    monkeypatch.setattr("gguf.GGUFWriter.write_tensor_data", fails)
+    with refused(LoraHubError, "is full"):
+        [*export(source, kind, "", tmp_path / "out" / "made")]
+    assert [*(tmp_path / "out").iterdir()] == []
+
+
+def test_an_export_is_put_into_a_repo_of_its_own(hub: object, tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("---\ntags:\n- lora-hub-export\n---\n")
+    assert use_cases.push_export(LOCAL, made_of(tmp_path), "An export!").endswith("/lora-hub/An-export")
+    assert use_cases.check_push(LOCAL, "An export!") == "lora-hub/An-export"  # and may be written again
+    HfApi().create_repo("lora-hub/no-export")
+    HfApi().upload_file(repo_id="lora-hub/no-export", path_in_repo="a.txt", path_or_fileobj=b"mine")
+    for name, said in (
+        ("no-export", "is no export"),
+        ("elsewhere/x", "elsewhere"),
+        ("a/b/c", "no name of a repo"),
+        ("lora-hub/", "no name of a repo"),
+        ("!", "no letters"),
+    ):
+        with refused(HubError, said):
+            use_cases.check_push(LOCAL, name)
+
+
+def made_of(folder: Path) -> Exported:
+    return Exported(folder, "merged", "", ("README.md",))
 
 
 def test_an_export_that_answers_otherwise_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -110,6 +110,7 @@ MAY = {
     "promote": THOSE_WHO_TRAIN,
     "publish_run": THOSE_WHO_TRAIN,
     "publishing_trouble": THOSE_WHO_TRAIN,
+    "check_push": THOSE_WHO_TRAIN,
     "push_export": THOSE_WHO_TRAIN,
     "put_back": THOSE_WHO_TRAIN,
     "read_boards": MEMBERS,
