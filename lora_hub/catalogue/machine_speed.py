@@ -29,6 +29,8 @@ KEPT = 0.5
 MOST_BASES = 500
 # Of what is measured and how: figures of another kind are not taken for these.
 MEASURED_AS = 2
+# What reading a file raises that somebody wrote into, or that was cut off: what it knew is measured again.
+DAMAGES = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
 
 
 @dataclass(frozen=True)
@@ -71,9 +73,9 @@ def read_speed() -> Speed | None:
             bf16={int(width): float(flops) for width, flops in told["bf16"].items()},
             seconds=float(told["seconds"]),
         )
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except DAMAGES:
         return None
-    figures = [*speed.flops.values(), *speed.bf16.values(), speed.bytes_second]
+    figures = [*speed.flops, *speed.flops.values(), *speed.bf16, *speed.bf16.values(), speed.bytes_second]
     return speed if speed.flops and all(math.isfinite(one) and one > 0 for one in figures) else None
 
 
@@ -82,10 +84,10 @@ def keep_speed(speed: Speed) -> None:
 
 
 def read_pace(base: BaseModel) -> Pace:
-    told = (_read().get("paces") or {}).get(_name(base))
+    told = _paces(_read()).get(_name(base))
     try:
         pace = Pace(float(told["training"]), float(told["scoring"]), int(told["runs"]))
-    except (KeyError, TypeError, ValueError):
+    except DAMAGES:
         return Pace()
     return pace if all(LEAST_PACE <= one <= MOST_PACE for one in (pace.training, pace.scoring)) else Pace()
 
@@ -96,11 +98,12 @@ def keep_pace(
     """training, scoring: (seconds that it took, seconds that had been estimated without a pace)."""
 
     def changed(known: dict) -> dict:
-        paces = dict(known.get("paces") or {})
-        told, old = paces.pop(_name(base), None), read_pace(base)
+        paces = dict(_paces(known))
+        old = read_pace(base)
+        paces.pop(_name(base), None)
         both = {
-            "training": _mean(old.training, training, is_first=not told),
-            "scoring": _mean(old.scoring, scoring, is_first=not told),
+            "training": _mean(old.training, training, is_first=not old.runs),
+            "scoring": _mean(old.scoring, scoring, is_first=not old.runs),
             "runs": old.runs + 1,
         }
         paces[_name(base)] = both  # the last that was trained stands last
@@ -144,10 +147,15 @@ def _name(base: BaseModel) -> str:
     return f"{base.id}@{base.fingerprint[:16]}" if base.folder else base.id
 
 
+def _paces(known: dict) -> dict:
+    found = known.get("paces")
+    return found if isinstance(found, dict) else {}
+
+
 def _read() -> dict:
     try:
         known = json.loads(speed_file().read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return known if isinstance(known, dict) else {}
 

@@ -41,6 +41,27 @@ def test_a_measured_machine_is_kept_and_asked_between_what_was_measured(home) ->
     assert machine_speed.read_speed() is None
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 50_000,
+        '{"paces": [1]}',
+        '{"paces": {"NAME": {"training": 1, "scoring": 1, "runs": 1e999}}}',
+        '{"paces": {"NAME": {"training": 1' + "0" * 400 + ', "scoring": 1, "runs": 1}}}',
+        '{"speed": {"flops": {"0": 1e9, "512": 2e9}, "bytes_second": 1e9, "bf16": {}, "seconds": 1}}',
+        '{"speed": {"flops": {"64": 1' + "0" * 400 + '}, "bytes_second": 1e9, "bf16": {}, "seconds": 1}}',
+    ],
+)
+def test_a_damaged_file_is_as_none(home, text: str) -> None:
+    base = bases.get_base("built-in")
+    file = machine_speed.speed_file()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text.replace("NAME", machine_speed._name(base)))
+    assert machine_speed.read_speed() is None and machine_speed.read_pace(base) == machine_speed.Pace()
+    machine_speed.keep_pace(base, training=(2.0, 1.0))
+    assert machine_speed.read_pace(base) == machine_speed.Pace(training=2.0, runs=1)
+
+
 def test_this_machine_is_measured_in_a_moment(monkeypatch) -> None:
     monkeypatch.setattr(measure_speed, "SECONDS", 0.02)
     monkeypatch.setattr(measure_speed, "READ_BYTES", 1 << 20)
