@@ -22,7 +22,7 @@ def to_yaml(run: Run, *, shows_places: bool) -> str:
     to be laid beside the file."""
     import yaml
 
-    missing = [info.name for info in data_of(run.spec) if find_data(info) is None]
+    missing = [info.name for info in _read_of(run.spec) if find_data(info) is None]
     lines = [f"# Settings of the run {run.id}. Train again: python -m lora_hub pipeline THIS_FILE"]
     lines += [f"# {name!r} is not on this machine any more: lay it beside this file." for name in missing]
     told = yaml.safe_dump(to_pipeline(run.spec, shows_places), allow_unicode=True, sort_keys=False, width=120)
@@ -43,6 +43,20 @@ def to_pipeline(spec: TrainSpec, shows_places: bool) -> dict[str, Any]:
         # an optional role that was left without a column would be given one again
         "map": {**dict.fromkeys(spec.task.optional_inputs, ""), **spec.mapping},
     }
+    if spec.parent:
+        noun = spec.parent
+        entry["from"] = f"{noun.repo_id}@{noun.version or noun.revision}" if noun.repo_id else noun.run
+    if parts := spec.dataset.parts:
+        entry["data"] = [
+            f"{place(info)}:{part.weight:g}" if part.weight != 1 else place(info)
+            for info, part in zip(_parts_of(spec.dataset), parts, strict=True)
+        ]
+        # one mapping stands for all files: a role whose columns differ is found in each file again
+        entry["map"] = {
+            role: column
+            for role, column in parts[0].mapping.items()
+            if all(part.mapping.get(role) == column for part in parts)
+        }
     if spec.test_dataset:
         entry["test"] = place(spec.test_dataset)
     if spec.name:
@@ -98,8 +112,14 @@ def reading_of(info: DatasetInfo) -> dict[str, Any]:
     return found | ({"skip_broken": True} if info.skip_broken else {})
 
 
-def data_of(spec: TrainSpec) -> list[DatasetInfo]:
-    return [spec.dataset, *([spec.test_dataset] if spec.test_dataset else [])]
+def _parts_of(info: DatasetInfo) -> list[DatasetInfo]:
+    """The files that a dataset was put together from, as they lie in the store."""
+    return [info.model_copy(update={"fingerprint": part.fingerprint, "name": part.name}) for part in info.parts]
+
+
+def _read_of(spec: TrainSpec) -> list[DatasetInfo]:
+    """The files that the pipeline names."""
+    return [*(_parts_of(spec.dataset) or [spec.dataset]), *([spec.test_dataset] if spec.test_dataset else [])]
 
 
 def find_data(info: DatasetInfo) -> Any:

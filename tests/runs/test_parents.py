@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy
 import pytest
+import yaml
 from safetensors.numpy import save_file
 from test_run_folders import make_run, make_spec, started
 
@@ -18,7 +19,7 @@ from lora_hub.data.prompts import template
 from lora_hub.hub.card.card import render_card
 from lora_hub.hub.record import make_record
 from lora_hub.people import LOCAL
-from lora_hub.runs import parents, run_json
+from lora_hub.runs import parents, pipeline, run_json
 from lora_hub.runs.jobs import job_parcel
 from lora_hub.ui.render.runs import render_runs
 
@@ -72,6 +73,18 @@ def test_a_run_takes_over_task_shape_and_base_and_gets_the_weights(home: Path, t
     store.remove_checkpoints(made)
     assert not weights.exists()
     assert run_json.run_result(store.read_run(made))["parent"]["name"] == run_id
+
+
+def test_settings_as_yaml_keep_the_adapter_before_and_the_files_weights(home: Path, tmp_path: Path) -> None:
+    """Through the file, the pipeline's reader and its plan: the same spec."""
+    (tmp_path / "b.csv").write_text(rows(tmp_path).read_text().replace("message", "another message"))
+    entry = {"task": "spam", "from": finished_run(), "data": ["rows.csv", "b.csv:0.5"], "set": {"replay": 20}}
+    asked = pipeline.make_pipeline({"tasks": [entry]}, tmp_path)
+    spec = pipeline._plan(asked.entries[0], asked, "", False, None, {}).spec
+    text = use_cases.export_run(LOCAL, store.create_run(spec), "settings").text
+    again = pipeline.make_pipeline(yaml.safe_load(text), tmp_path / "elsewhere")
+    assert pipeline._plan(again.entries[0], again, "", False, None, {}).spec == spec
+    assert spec.parent and [part.weight for part in spec.dataset.parts] == [1, 0.5]
 
 
 def test_what_does_not_fit_is_refused_before_anything_starts(home: Path, tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def test_the_settings_in_which_runs_differ_are_told_and_no_others() -> None:
     assert [run.id for run in found] == [one, other]
     assert {name: values[1] for name, values in differing} == {"effort": "quick", "lr": "0.5"}
     for wrong in ([one], [f"r{place}" for place in range(9)]):
-        with refused(SpecError, match="beside each other"):
+        with refused(SpecError, match="cannot stand beside"):
             use_cases.compare_runs(WILL, wrong)
 
 
