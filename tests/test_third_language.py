@@ -210,7 +210,7 @@ def fine_tune(page: object, reader: Reader, folder: Path) -> None:
     page.locator("#lh-sample").click()
     expect(page.locator("#lh-train")).to_be_enabled()
     page.locator("#lh-advanced button").first.click()
-    page.locator("#lh-settings table").wait_for()
+    page.locator("#lh-settings table").first.wait_for()
     page.evaluate("document.querySelectorAll('#lh-tabs details').forEach((fold) => { fold.open = true; })")
     reader.check(page, "a plan")
     page.locator("#lh-exact").click()

@@ -96,7 +96,7 @@ def fill_finetune(page: object) -> None:
     wait_for_text(page, "#lh-data", "spam.csv")
     for fold in ("#lh-advanced button.label-wrap", "#lh-hub-open"):
         page.locator(fold).first.click()
-    page.locator("#lh-settings table").wait_for()
+    page.locator("#lh-settings table").first.wait_for()
 
 
 def open_tab(page: object, tab: str) -> None:

@@ -11,6 +11,7 @@ from lora_hub.core.messages import Message, _, _n
 from lora_hub.core.schema import BaseModel, Hired, Lengths, Run, TrainSpec
 from lora_hub.core.spec_fields import shown
 from lora_hub.runs import tell_price
+from lora_hub.training import recipe
 from lora_hub.ui.render.render import badge, card, escape, filled, sentence, table
 from lora_hub.ui.render.text import between, count_of, dollars, duration, number, percent, size_of, t
 
@@ -215,18 +216,25 @@ def costs(estimates: Sequence[Any], checked: str, needed: int, have: int, langua
 
 
 def settings_table(explained: Sequence[tuple[str, Any, Message]], titles: dict[str, str], language: str) -> str:
-    """Every setting with its value and its reason. explained: (key, value, why); titles: key -> title in the
-    language."""
-    rows = [
-        (
-            f"{escape(titles.get(key, key))} <code>{escape(key)}</code>",
-            f"<b><bdi>{escape(_setting(value, language))}</bdi></b>",
-            f"<span>{sentence(why.in_language(language))}</span>",
-        )
-        for key, value, why in explained
-    ]
-    return table(
-        [t(_("Setting"), language), t(_("Value"), language), t(_("Why"), language)], rows, "lh-settings", stacked=True
+    """Every setting with its value and its reason; those at their default are folded. explained: (key, value, why);
+    titles: key -> title in the language."""
+    heads = [t(head, language) for head in (_("Setting"), _("Value"), _("Why"))]
+    chosen: list[tuple[str, str, str]] = []
+    default: list[tuple[str, str]] = []
+    for key, value, why in explained:
+        name = f"{escape(titles.get(key, key))} <code>{escape(key)}</code>"
+        told = f"<b><bdi>{escape(_setting(value, language))}</bdi></b>"
+        if why == recipe.DEFAULT:
+            default.append((name, told))
+        else:
+            chosen.append((name, told, f"<span>{sentence(why.in_language(language))}</span>"))
+    shown = table(heads, chosen, "lh-settings", stacked=True)
+    if not default:
+        return shown
+    said = _n("{count:,} setting at its default", "{count:,} settings at their default", count=len(default))
+    return (
+        f'{shown}<details class="lh-fold" data-key="defaults"><summary>{escape(t(said, language))}</summary>'
+        f"{table(heads[:2], default, 'lh-settings')}</details>"
     )
 
 

@@ -17,7 +17,11 @@ from lora_hub.ui.tabs.finetune.form import NO_MENDS, NO_PARTS, NOTHING_CORRECTED
 
 ROLE_SLOTS = MAX_INPUTS + 1
 READ = {"formats": several([one.title for one in TABLES]), "packed": several(PACKED, "or")}
-WHAT_IS_READ = _("{formats}, or one of these packed ({packed}). Any encoding. Rows stay on this machine.", **READ)
+WHAT_IS_READ = _(
+    "{formats}, or one of these packed ({packed}). Any encoding. Several files become one dataset. "
+    "Rows stay on this machine.",
+    **READ,
+)
 WHAT_IS_SENT = _("{formats}, or one of these packed ({packed}). Any encoding. Nobody else can open your file.", **READ)
 TOO_LARGE = _("This file is larger than {limit}. Use a part of it, or raise LORA_HUB_MAX_UPLOAD_MB.")
 
@@ -73,7 +77,7 @@ class Room:
         self.proposed = _hidden("proposed")
 
     def _draw_weights(self, words: Labels) -> None:
-        said = _("Weights: 1 as they are, 2 each row twice, 0.5 half of the rows. Some of each file are held out.")
+        said = _("Weight 1: the rows as they are; 2: each row twice; 0.5: half of them. Each file gives held-out rows.")
         shared.html(f'<p class="lh-quiet">{words.both(said)}</p>')
         small: dict[str, Any] = {"label": "", "visible": False, "minimum": 0.05, "step": 0.05, "min_width": 180}
         with gr.Row(elem_classes="lh-fields"):

@@ -166,7 +166,7 @@ class BaseStep:
             shared.html(f'<h4 class="lh-others">{words.both(_("The other settings"))}</h4>')
             with gr.Row(elem_classes="lh-overrides"):
                 self.overrides |= {key: _override(one, words) for key, one in of.items() if key not in FIRST}
-            self.settings = shared.html(elem_id="lh-settings")
+            self.settings = shared.html(elem_id="lh-settings", js_on_load=REPORT)
 
 
 class TrainStep:
