@@ -11,7 +11,7 @@ from lora_hub.core.spec_fields import FIELDS, shown, value_of
 # As many lines as can be told apart in one plot.
 LEAST_BESIDE, MOST_BESIDE = 2, 8
 # What is no setting of the form, and is told first.
-PARTS = ("task", "base", "data", "test", "effort")
+PARTS = ("task", "base", "from", "data", "test", "effort")
 
 
 def find_differing(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
@@ -20,6 +20,7 @@ def find_differing(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
     told = [
         ("task", [spec.task.id for spec in specs]),
         ("base", [spec.base.id for spec in specs]),
+        ("from", [spec.parent.name if spec.parent else "" for spec in specs]),
         ("data", [_which(spec.dataset) for spec in specs]),
         ("test", [_which(spec.test_dataset) for spec in specs]),
         ("effort", [spec.effort for spec in specs]),
@@ -29,8 +30,11 @@ def find_differing(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
 
 
 def _which(info: DatasetInfo | None) -> str:
-    """A file by its name, its rows and, of two of one name, its bytes; with how many mends were made."""
+    """A file by its name, its rows and, of two of one name, its bytes; with how many mends were made, and the weights
+    of the files that it was put together from, where they differ."""
     if info is None:
         return ""
     mends = f" +{len(info.mends)}" if info.mends else ""
-    return f"{info.name} ({info.rows:,}{mends}) {info.fingerprint[:6]}"
+    weights = [f"{part.weight:g}" for part in info.parts]
+    shares = f" {':'.join(weights)}" if len({*weights}) > 1 else ""
+    return f"{info.name} ({info.rows:,}{mends}) {info.fingerprint[:6]}{shares}"

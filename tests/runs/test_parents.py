@@ -84,6 +84,9 @@ def test_settings_as_yaml_keep_the_adapter_before_and_the_files_weights(home: Pa
     text = use_cases.export_run(LOCAL, store.create_run(spec), "settings").text
     again = pipeline.make_pipeline(yaml.safe_load(text), tmp_path / "elsewhere")
     assert pipeline._plan(again.entries[0], again, "", False, None, {}).spec == spec
+    plain = store.create_run(spec.model_copy(update={"parent": None}))
+    _found, differing = use_cases.compare_runs(LOCAL, [plain, store.create_run(spec)])
+    assert differing == [("from", ["", entry["from"]])]
     assert spec.parent and [part.weight for part in spec.dataset.parts] == [1, 0.5]
 
 

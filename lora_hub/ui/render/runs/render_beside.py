@@ -18,6 +18,7 @@ from lora_hub.ui.render.text import digits, number, percent, t
 PARTS = {
     "task": _("Task"),
     "base": _("Base"),
+    "from": _("Goes on from"),
     "data": _("Data"),
     "test": _("Test file"),
     "effort": _("Effort"),
