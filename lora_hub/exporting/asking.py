@@ -79,8 +79,9 @@ def modelfile(source: Source, tokenizer: Any, file: str) -> str:
 
 
 def _go(text: str) -> str:
-    """A text within Ollama's template: braces of its own and closing quotes are written as values."""
-    return re.sub(r'\{\{|\}\}|"""', lambda found: "{{ " + json.dumps(found[0]) + " }}", text)
+    """A text within Ollama's template: closing quotes are written as values, and so are braces of its own where they
+    would open or close one, beside each other or beside what is put in."""
+    return re.sub(r'[{}]{2,}|\{?"""|\{\Z', lambda found: "{{ " + json.dumps(found[0]) + " }}", text)
 
 
 def command(kind: Kind, files: dict[str, str], source: Source) -> str:

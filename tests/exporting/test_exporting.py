@@ -1,6 +1,7 @@
 """Exports: merged weights and GGUF files of tiny models, beside PEFT, transformers' reader and llama.cpp itself."""
 
 import json
+import re
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +23,7 @@ from lora_hub.catalogue import bases
 from lora_hub.converting import gguf_base
 from lora_hub.core.errors import AdapterError, BaseError, HubError, LoraHubError, SpecError
 from lora_hub.core.schema import Task
-from lora_hub.exporting import Exported, Source, Step, check, export, gguf_files, writing
+from lora_hub.exporting import Exported, Source, Step, asking, check, export, gguf_files, writing
 from lora_hub.exporting.gguf_shape import read_shape
 from lora_hub.exporting.merging import MergedModel
 from lora_hub.people import LOCAL
@@ -202,6 +203,27 @@ def test_the_files_ask_as_the_adapter_was_trained(tmp_path: Path) -> None:
     llama_cpp = pytest.importorskip("llama_cpp", reason="xllamacpp is not installed")
     with llama_cpp.loaded(made.folder / made.files[0]) as model:
         assert model.answer(asked["prompt"], grammar=asked["grammar"], n_predict=8).strip() in labels
+
+
+def read_as_go(template: str, prompt: str) -> str:
+    """What Go's text/template makes of a template with texts and the prompt: what stands between the first "{{" and
+    its end has to be a value."""
+    said, rest = "", template
+    while "{{" in rest:
+        before, _opened, rest = rest.partition("{{")
+        value = re.match(r'\s*(?:("(?:[^"\\]|\\.)*")|\.Prompt)\s*\}\}', rest)
+        assert value, f"{{{{{rest}"
+        said, rest = said + before + (json.loads(value[1]) if value[1] else prompt), rest[value.end() :]
+    return said + rest
+
+
+@pytest.mark.parametrize(
+    "text", ['{"a": {}} is', "{{ .System }}", "{{{", '"""', '{"""}}', "}{", "{", '"', "{{- /* */}}"]
+)
+def test_an_ollama_template_is_the_prompt_whatever_is_in_it(text: str) -> None:
+    made = f"{asking._go(text)}{{{{ .Prompt }}}}{asking._go(text)}"
+    assert read_as_go(made, "PROMPT") == f"{text}PROMPT{text}"
+    assert '"""' not in made
 
 
 def test_peft_s_folder_as_a_zip(tmp_path: Path) -> None:
