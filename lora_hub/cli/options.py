@@ -27,15 +27,6 @@ def connected_hub(screen: Screen) -> Any:
         yield connection
 
 
-@contextlib.contextmanager
-def named_dataset(name: str, screen: Screen) -> Any:
-    """The named file, or the file that a dataset of the Hub was downloaded to."""
-    from lora_hub.hub import is_dataset_id
-
-    with connected_hub(screen) if is_dataset_id(name) else contextlib.nullcontext():
-        yield fetch_named(name, screen)
-
-
 @dataclass(frozen=True)
 class NamedData:
     """What is trained on. file: kept, if it was put together from several. name: as it is told. parts: those several.

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lora_hub.cli import progress
-from lora_hub.cli.options import Unfinished, connected_hub, named_dataset
+from lora_hub.cli.options import Unfinished, connected_hub, named_data
 from lora_hub.cli.screen import Part
 from lora_hub.cli.text import estimated
 from lora_hub.cli.train import CANCELLING, check_ended
@@ -34,15 +34,21 @@ def reproduce(options: argparse.Namespace) -> Result:
 
     screen = options.screen
     with connected_hub(screen):
-        with named_dataset(options.data, screen) as given:
+        inspector = Inspector()
+        # several files become one dataset as they did then
+        spec = use_cases.read_settings(LOCAL, options.repo)[0] if len(options.data) > 1 else None
+        mappings = [part.mapping for part in spec.dataset.parts] if spec else []
+        mapping = mappings[0] if mappings and all(one == mappings[0] for one in mappings) else None
+        with named_data(options.data, spec and spec.task, mapping, {}, screen, inspector) as given:
             again = use_cases.plan_again(
                 LOCAL,
                 options.repo,
-                given,
+                given.file,
                 test_file=options.test,
                 base=options.base,
                 other_data=options.other_data,
-                inspector=Inspector(),
+                parts=given.parts,
+                inspector=inspector,
             )
         if again.differences:
             screen.say(
@@ -106,7 +112,11 @@ def show_reproduced(result: Result) -> list[Part]:
 def add_reproducing(command: argparse.ArgumentParser, say: Callable[[Message], str]) -> None:
     command.add_argument("repo", metavar="REPO", help=say(_("an adapter of the Hub, REPO@v2 for a version")))
     command.add_argument(
-        "--data", required=True, metavar="FILE", help=say(_("the file that it was trained on, or a dataset of the Hub"))
+        "--data",
+        required=True,
+        nargs="+",
+        metavar="FILE",
+        help=say(_("the file that it was trained on, or a dataset of the Hub; or all of several, in their order")),
     )
     command.add_argument(
         "--test", type=Path, metavar="FILE", help=say(_("the test file that it was scored on, if it was"))

@@ -7,7 +7,7 @@
 The base is held against the record by the hash of its weights, the file by its fingerprint.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 from lora_hub.core import store
 from lora_hub.core.errors import AdapterError, BaseError, DataError, damage_of
 from lora_hub.core.messages import Message, _, several
-from lora_hub.core.schema import BaseModel, DatasetInfo, TrainSpec
+from lora_hub.core.schema import BaseModel, DataPart, DatasetInfo, TrainSpec
 from lora_hub.core.spec_fields import FIELDS, value_of
 from lora_hub.runs.planning import Plan, plan_run
 
@@ -72,11 +72,13 @@ def plan_again(
     name: str,
     test_file: Path | None = None,
     other_data: bool = False,
+    parts: Sequence[DataPart] = (),
     inspector: Any = None,
 ) -> Again:
     """Plans the run. base: the one that the record names. name: the adapter's, for what is said. other_data: go on
-    where the file is another. Raises AdapterError (no record to train from), BaseError (other weights), DataError
-    (another file, or one that cannot be trained on)."""
+    where the file is another. parts: the files that other data was put together from; the record's own data has the
+    record's. Raises AdapterError (no record to train from), BaseError (other weights), DataError (another file, or one
+    that cannot be trained on)."""
     recorded = recorded_spec(record, name)
     check_same_base(recorded.base, base, name)
     info = recorded.dataset
@@ -110,6 +112,7 @@ def plan_again(
         overrides=settings_of(recorded),
         test_file=test_file,
         dataset_name=kept.name,
+        parts=parts if differences else info.parts,
         reading=_reading(info),
         inspector=inspector,
     )

@@ -10,7 +10,8 @@ from lora_hub import hub, runs, use_cases
 from lora_hub.catalogue import bases
 from lora_hub.compare.reproducing import Reproduction
 from lora_hub.core.errors import AdapterError, BaseError, DataError
-from lora_hub.core.schema import PairedComparison, TrainSpec
+from lora_hub.core.schema import DataPart, PairedComparison, TrainSpec
+from lora_hub.hub.card import reproduce
 from lora_hub.hub.record import make_record
 from lora_hub.people import LOCAL
 
@@ -53,6 +54,17 @@ def test_the_record_and_the_file_make_the_same_run(file: Path) -> None:
     for name in set(TrainSpec.model_fields) - {"task", "publish_to", "minimum"}:
         assert getattr(again.plan.spec, name) == getattr(spec, name), name
     assert again.plan.spec.publish_to == "" and again.plan.spec.minimum == {}, "it is no publication"
+
+
+def test_files_with_weights_make_the_same_run(file: Path) -> None:
+    spec = plan(file)
+    parts = tuple(
+        DataPart(name=f"{weight}.csv", fingerprint="ab" * 8, rows=40, weight=weight, mapping=spec.mapping)
+        for weight in (1.0, 0.5)
+    )
+    spec = spec.model_copy(update={"dataset": spec.dataset.model_copy(update={"parts": parts})})
+    assert runs.plan_again(record_of(spec), file, spec.base, name="o/n").plan.spec.dataset.parts == parts
+    assert reproduce.again(spec, "o/n") == "python -m lora_hub reproduce o/n --data 1.0.csv 0.5.csv:0.5"
 
 
 def test_another_file_is_named_and_goes_on_only_where_it_is_wanted(file: Path, tmp_path: Path) -> None:

@@ -58,7 +58,9 @@ def command(spec: TrainSpec, repo_id: str) -> str:
 def again(spec: TrainSpec, repo_id: str) -> str:
     """A line for a shell, to be run where the data lies: `reproduce`, which takes everything but the data from the
     record."""
-    words = ["python", "-m", "lora_hub", "reproduce", repo_id] + _option("--data", _file(spec.dataset))
+    words = ["python", "-m", "lora_hub", "reproduce", repo_id]
+    named = _files(spec.dataset)
+    words += ["--data", *named] if len(named) > 1 else _option("--data", _file(spec.dataset))
     if spec.test_dataset:
         words += _option("--test", _file(spec.test_dataset))
     if not (is_hub_id(spec.base) or spec.base.id == "built-in"):
