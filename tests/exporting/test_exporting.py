@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import gguf
+import numpy
 import pytest
 import torch
 from huggingface_hub import HfApi
@@ -295,6 +296,21 @@ def test_a_disk_that_fills_up_is_told(
     with refused(LoraHubError, "is full"):
         [*export(source, kind, "", tmp_path / "out" / "made")]
     assert [*(tmp_path / "out").iterdir()] == []
+
+
+def test_numbers_that_a_type_cannot_hold_are_found_when_read_back(tmp_path: Path) -> None:
+    writer = gguf.GGUFWriter(tmp_path / "a.gguf", "llama")
+    numbers = numpy.full((1, 32), 1e30, dtype=numpy.float32)  # its scale is infinite in half precision
+    numbers[0, 0] = 1.0
+    kind = gguf.GGMLQuantizationType.Q8_0
+    with numpy.errstate(over="ignore"):
+        writer.add_tensor("x", gguf.quants.quantize(numbers, kind), raw_dtype=kind)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    with refused(LoraHubError, "differs from the model at x"), numpy.errstate(invalid="ignore"):
+        [*gguf_files.read_back(tmp_path / "a.gguf", {"x": lambda: numbers})]
 
 
 def test_an_export_is_put_into_a_repo_of_its_own(hub: object, tmp_path: Path) -> None:
