@@ -18,7 +18,7 @@ from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core import store
 from lora_hub.core.errors import RunError, SpecError
 from lora_hub.core.run_reader import RunReader
-from lora_hub.core.schema import Mend
+from lora_hub.core.schema import Mend, Parent
 from lora_hub.data.inspector import Inspector
 from lora_hub.people import LOCAL, STRANGER, Person
 from lora_hub.ui.frame import notices
@@ -135,6 +135,9 @@ def test_a_run_goes_back_into_the_form(tmp_path: Path) -> None:
         view = review(LOCAL, Asked.from_json(asked.to_json()), "en", Inspector())
         assert view.spec is not None and view.spec == spec.model_copy(update={"task": view.spec.task})
         assert view.spec.task == spec.task
+    # a training that went on from an adapter goes on from it again
+    further = store.create_run(spec.model_copy(update={"parent": Parent(repo_id="lora-hub/a", version="v1")}))
+    assert from_run.asked_of(LOCAL, use_cases.refresh_run(LOCAL, further))[0].parent == "lora-hub/a@v1"
     # what is somebody else's, or gone, is told
     eve = Person(id="eve", roles={"lora-hub": "write"}, token="")
     asked, missing = from_run.asked_of(eve, use_cases.refresh_run(LOCAL, store.create_run(spec)))

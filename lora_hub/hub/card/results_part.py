@@ -128,7 +128,7 @@ def _judged(low: float, high: float) -> Message:
         return _("Some of what the base knows is lost for sure.")
     if low > 0:
         return _("It lost nothing: it answers them better than the base.")
-    return _("No loss is sure.")
+    return _("That can be chance.")
 
 
 def examples(facts: Facts, tell: Words) -> str:

@@ -203,6 +203,7 @@
     if (!field) return;
     if (edit) hold("list");
     put(field, id || open || value || `${edit} ${Date.now()}`);
+    if (target === "lh-start-from") scrollTo(0, 0); // the form begins above
   });
 
   // An empty place leads to where it is filled. Gradio draws its row of tabs a second time, to measure it.

@@ -52,4 +52,5 @@ def _by_file(run: Run, language: str) -> str:
     ]
     heads = [t(said, language) for said in (_("File"), _("Weight"), _("Rows trained on"), _("Base"), _("Adapter"))]
     metric = escape(metric_title(run.parts[0].metric, language))
-    return f'<p class="lh-quiet">{metric}</p>{table(heads, rows, "lh-scores", stacked=True)}'
+    title = filled(_("{metric} by file"), language, metric=metric)
+    return f'<p class="lh-quiet">{title}</p>{table(heads, rows, "lh-scores", stacked=True)}'

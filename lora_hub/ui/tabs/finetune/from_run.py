@@ -41,6 +41,7 @@ def _asked_of(person: Person, spec: TrainSpec, flavor: str) -> tuple[Asked, list
         effort=spec.effort,
         hardware=flavor,
         overrides=runs.changed_settings(spec),
+        parent=spec.parent.name if spec.parent else "",
     )
     if own and not _is_whole(asked, spec.task):
         missing.append(
