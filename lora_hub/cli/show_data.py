@@ -33,6 +33,8 @@ def show_inspection(result: dict[str, Any]) -> list[Part]:
     if result["estimate"]:
         of = result["estimate"]
         parts.append(estimated(of["steps"], of["seconds"], of["memory_bytes"]))
+    working = [PLACES[one["place"]] for one in result["works_in"] if one["works"] in ("yes", "if")]
+    parts += [_("works in: {places}", places=several(working))] if working else []
     parts += [
         _("{place}: {why}", place=PLACES[one["place"]], why=one["why"]) for one in result["works_in"] if one["why"]
     ]

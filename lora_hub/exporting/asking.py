@@ -11,6 +11,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+from lora_hub.catalogue.bases import BUILT_IN
 from lora_hub.core.errors import LoraHubError
 from lora_hub.core.schema import Task
 from lora_hub.data.prompts import template
@@ -94,6 +95,13 @@ def command(kind: Kind, files: dict[str, str], source: Source) -> str:
     return ""
 
 
+def _name_base(source: Source) -> str:
+    """Its repo, or what it is where it has none; a card names no folder of this machine."""
+    if source.base_repo:
+        return f"the base `{source.base_repo}`"
+    return "LoRA Hub's built-in base" if source.base.id == BUILT_IN else "a base from a folder"
+
+
 def readme(kind: Kind, type_: str, source: Source, start: str, *, licence: str, agreement: str) -> str:
     """The export's card, with the Hub's metadata: what it was made from, and in which relation."""
     relation = {"merged": "merge", "gguf": "quantized", "gguf-adapter": "adapter", "peft": "adapter"}[kind]
@@ -123,7 +131,7 @@ def readme(kind: Kind, type_: str, source: Source, start: str, *, licence: str, 
         "",
         what,
         "",
-        f"Made from {of} on the base `{source.base_repo or 'of a folder'}`.",
+        f"Made from {of} on {_name_base(source)}.",
     ]
     lines += ["", agreement] if agreement else []
     if start:

@@ -94,6 +94,8 @@ def test_inspect(home: Path, data: Path) -> None:
     assert seen["preview"][0]["completion"] in ("good", "bad") and "The " in seen["preview"][0]["prompt"]
     for problem in seen["problems"]:
         assert {"code", "severity", "message", "hint", "rows"} <= set(problem)
+    shown = call("inspect", str(data), "--task", "sentiment", home=home)
+    assert "works in: PEFT, vLLM, transformers (merged)\n" in shown
 
 
 def test_inspect_mends_and_says_what_can_be_mended(home: Path, tmp_path: Path) -> None:

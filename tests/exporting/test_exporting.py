@@ -106,6 +106,7 @@ def test_merged_weights_answer_as_the_adapter(kind: str, tied: bool, options: di
     assert made.agreement is not None and made.agreement.percent == 100 and made.agreement.unit == "tokens"
     assert model.config.tie_word_embeddings is (tied and "lm_head" not in options.get("target_modules", ()))
     assert {"tokenizer.json", "chat_template.jinja", "generation_config.json", "README.md"} <= {*made.files}
+    assert " on a base from a folder.\n" in (made.folder / "README.md").read_text()
 
 
 def test_the_base_keeps_its_type_and_what_is_tied_is_stored_once(tmp_path: Path) -> None:
