@@ -46,7 +46,7 @@ def put_all(tokenizer: Any, pane: Pane, name: str, wanted: Wanted) -> list[Any]:
         if one.text is not None and pane.task is None:
             found.append(questions.Asked(_continued(tokenizer, one.text), name, tokenizer=tokenizer))
             continue
-        task, inputs = _read(tokenizer, pane, one, labels)
+        task, inputs = _read(tokenizer, pane, one, "input" if wanted.only_labels else "")
         found += questions.put(tokenizer, task, [inputs], adapter=name, calibration=pane.calibration, labels=labels)
     return found
 
@@ -62,16 +62,17 @@ def _continued(tokenizer: Any, text: str) -> list[int]:
     return ids[:-1] if len(ids) > 1 and ids[-1] == tokenizer.eos_token_id else ids
 
 
-def _read(tokenizer: Any, pane: Pane, one: Put, labels: tuple[str, ...]) -> tuple[Task, dict[str, Any]]:
+def _read(tokenizer: Any, pane: Pane, one: Put, param: str) -> tuple[Task, dict[str, Any]]:
+    """param: by which name the program sent the question; "": by that of its kind."""
     task = pane.task or catalogue.get_task("chat")
     if one.tools:
         _check_tools(tokenizer, pane, task)
     if task.is_chat:
         return task, _chat(pane, one)
     if one.inputs is not None:
-        return task, _fields(pane, task, one.inputs, "inputs")
+        return task, _fields(pane, task, one.inputs, param or "inputs")
     if one.text is not None:
-        return task, _from_text(pane, task, one.text, "prompt", {})
+        return task, _from_text(pane, task, one.text, param or "prompt", {})
     turns = [message for message in one.messages if message["role"] != "system"]
     system = "\n\n".join(message["content"] for message in one.messages if message["role"] == "system")
     if system and not template.has_system_turn(task):

@@ -134,6 +134,9 @@ def test_labels_come_with_their_chances(client: openai.OpenAI, place: Place) -> 
         assert (
             refused.status_code == 400 and "has no labels" in refused.text and refused.json()["error"]["param"] == name
         )
+    for sent in ("", {"text": ""}, {"other": "x"}):
+        refused = place.ask("/v1/classify", {"model": "spam", "input": sent})
+        assert refused.status_code == 400 and refused.json()["error"]["param"] == "input"
     streamed = client.chat.completions.create(model="spam", messages=HELLO, stream=True, logprobs=True)
     assert "".join(one.choices[0].delta.content or "" for one in streamed) == told.message.content
 
