@@ -46,7 +46,7 @@ def from_training_to_use(app: App, visit: Visit, tmp_path: Path) -> None:
     open_tab(page, "Adapters")
     page.locator(f'[data-open="{name}"]').click()
     wait_for_text(page, "#lh-adapter", "Works in")
-    wait_for_text(page, "#lh-card", "How good it is")
+    wait_for_text(page, "#lh-card", "Results")
     put_to_use(app, BASE, name, rows[:16])
 
     made = {
