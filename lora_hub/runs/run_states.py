@@ -252,3 +252,20 @@ def train_longer(run: Run) -> Message | None:
         last=looks[-1],
     )
     return joined(falling, more)
+
+
+def start_was_better(run: Run) -> Message | None:
+    """That the adapter which a training goes on from did better on the validation rows than all that came of it; None
+    elsewhere."""
+    before = next((loss for step, loss in run.eval_losses if not step), None)
+    looks = [loss for step, loss in run.eval_losses if step]
+    if run.spec.parent is None or before is None or not looks or min(looks) <= before:
+        return None
+    return _(
+        "On the validation rows {name} was better before the first step (loss {before:.4f}) than at any look after it "
+        "({best:.4f} at the best): it has learnt nothing more from this data. Keep it, or give data that it has not "
+        "seen.",
+        name=run.spec.parent.name,
+        before=before,
+        best=min(looks),
+    )

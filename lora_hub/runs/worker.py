@@ -338,7 +338,8 @@ class Worker(Owner):
             write_region(folder, region)
 
     def say_how_it_ended(self, trained: Any) -> None:
-        """Notes that the training stopped early, or that longer training would probably bring more."""
+        """Notes that the training stopped early, that longer training would probably bring more, or that nothing was
+        gained over the adapter it goes on from."""
         if trained.stopped:
             self.note(
                 run_states.stopped_early(
@@ -351,6 +352,8 @@ class Worker(Owner):
                 )
             )
         elif said := run_states.train_longer(self.now):
+            self.note(said)
+        if said := run_states.start_was_better(self.now):
             self.note(said)
 
     def publish(self) -> None:

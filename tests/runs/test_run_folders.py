@@ -823,6 +823,19 @@ def test_before_the_first_step_no_share_is_shown() -> None:
     ) and "turning the rows into tokens (500 of 1000)" in render_runs.run_head(run, "en")
 
 
+def test_a_training_that_gained_nothing_over_its_start_is_told_so() -> None:
+    from lora_hub.core.parent_noun import Parent
+
+    spec = make_spec(parent=Parent(repo_id="org/spam", version="v2"))
+    run = Run(id="r", spec=spec, eval_losses=((0, 0.11), (10, 0.2), (20, 0.12)))
+    said = run_states.start_was_better(run)
+    assert "org/spam@v2 was better before the first step (loss 0.1100)" in said.en and "0.1200 at the best" in said.en
+    check_sentence(said.fa)
+    better = run.model_copy(update={"eval_losses": ((0, 0.11), (10, 0.1))})
+    alone = run.model_copy(update={"spec": make_spec()})
+    assert run_states.start_was_better(better) is None and run_states.start_was_better(alone) is None
+
+
 def test_advice_to_train_longer_only_where_the_loss_still_fell() -> None:
     def advised(*losses: float, **changes: object) -> str:
         pairs = tuple((10 * place, loss) for place, loss in enumerate(losses))
