@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import Any
 
 from lora_hub import hub, runs
+from lora_hub.answering import adapter_base
 from lora_hub.catalogue import bases
 from lora_hub.compare import Comparer, reproducing
-from lora_hub.core.errors import BaseError
-from lora_hub.core.schema import TrainSpec
+from lora_hub.core.errors import AdapterError, BaseError
+from lora_hub.core.schema import BaseModel, TrainSpec
 from lora_hub.people import Person
 from lora_hub.people.rules import Action
 from lora_hub.use_cases import datasets
@@ -27,9 +28,7 @@ def plan_again(
             datasets.check_own(person, one)
     repo, _at, revision = name.partition("@")
     record = hub.fetch_record(repo, revision)
-    told = runs.recorded_spec(record, name).base
-    public = f"{told.id}@{told.revision}" if told.revision else told.id
-    found = find_base(person, base) if base else bases.get_base(public, folders=False)
+    found = find_base(person, base) if base else _base_of(runs.recorded_spec(record, name), name)
     check_allowed(person, found)
     again = runs.plan_again(record, file, found, name=name, test_file=test_file, **named)
     within_limits(person, again.plan)
@@ -44,11 +43,20 @@ def read_settings(person: Person, name: str) -> tuple[TrainSpec, bool]:
     repo, _at, revision = name.partition("@")
     spec = runs.recorded_spec(hub.fetch_record(repo, revision), name)
     try:
-        base, is_known = bases.get_base(spec.base.id, folders=False), True
+        base, is_known = _base_of(spec, name), True
         check_allowed(person, base)
-    except BaseError:
+    except (AdapterError, BaseError):
         base, is_known = bases.get_base(bases.BUILT_IN), False
     return spec.model_copy(update={"base": base}), is_known
+
+
+def _base_of(spec: TrainSpec, name: str) -> BaseModel:
+    """The base that a record names: by its weights where it tells them, so that a folder that was trained on here is
+    found; else by its public id. Raises AdapterError, BaseError."""
+    told = spec.base
+    if told.fingerprint:
+        return adapter_base.base_of_record(name, told)
+    return bases.get_base(f"{told.id}@{told.revision}" if told.revision else told.id, folders=False)
 
 
 @use_case(Action.TRAIN, counted=True)

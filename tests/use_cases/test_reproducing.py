@@ -9,6 +9,7 @@ from small_data import sentiment_rows
 from lora_hub import hub, runs, use_cases
 from lora_hub.catalogue import bases
 from lora_hub.compare.reproducing import Reproduction
+from lora_hub.core import store
 from lora_hub.core.errors import AdapterError, BaseError, DataError
 from lora_hub.core.schema import DataPart, PairedComparison, TrainSpec
 from lora_hub.hub.card import reproduce
@@ -103,11 +104,29 @@ def test_a_strangers_record_names_no_folder_of_this_machine(
     record = record_of(spec)
     record["base"] |= {"id": str(folder), "folder": str(folder)}
     monkeypatch.setattr(hub, "fetch_record", lambda *named: record)
-    with pytest.raises(BaseError):
+    record["base"]["fingerprint"] = "ab" * 32
+    with pytest.raises((AdapterError, BaseError)):
         use_cases.plan_again(LOCAL, "o/n", file)
     told, is_known = use_cases.read_settings(LOCAL, "o/n")
     assert not is_known and told.base.id == "built-in" and told.lora.r == 4
+    record["base"]["fingerprint"] = spec.base.fingerprint
     assert use_cases.plan_again(LOCAL, "o/n", file, base="built-in").plan.spec.base.id == "built-in"
+
+
+def test_a_folder_that_was_trained_on_here_is_found_by_its_weights(
+    file: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = plan(file)
+    folder = tmp_path / "my-base"
+    folder.mkdir()
+    base = spec.base.model_copy(update={"id": str(folder), "folder": str(folder), "fingerprint": "cd" * 32})
+    record = record_of(spec)
+    record["base"] |= {"id": "my-base", "folder": "", "fingerprint": base.fingerprint}
+    monkeypatch.setattr(hub, "fetch_record", lambda *named: record)
+    assert not use_cases.read_settings(LOCAL, "o/n")[1]
+    store.create_run(spec.model_copy(update={"base": base}))
+    told, is_known = use_cases.read_settings(LOCAL, "o/n")
+    assert is_known and told.base.folder == str(folder)
 
 
 def test_a_published_adapters_settings_fill_the_form(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
