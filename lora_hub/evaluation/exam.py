@@ -98,7 +98,7 @@ def hold_exam(
             continue
         begin(who)
         before = shown if who == BASE_EXAMPLES else ()
-        if asked[who] == BASE and questions.labels_of(task):
+        if who in (BASE, BASE_EXAMPLES) and questions.labels_of(task):
             fitted = calibrate(
                 stack, tokenizer, task, [*unscored, *joining], trained, shown=before, cancelled=cancelled
             )

@@ -109,7 +109,7 @@ def test_what_inspect_plans_is_told_in_persian(home: Path, data: Path) -> None:
     assert lines[0] == "۶۰ سطر، ستون‌ها: text, label" and "وظیفه: sentiment" in lines
     setting = next(line for line in lines if line.startswith("lora.r "))
     assert re.fullmatch(r"lora\.r +16 +سطح «متعادل»: رتبهٔ ۱۶", setting), setting  # the value as --set takes it
-    assert any(line.startswith("هشدار: ") for line in lines) and lines[-1].startswith("حدود ")
+    assert all(any(line.startswith(begin) for line in lines) for begin in ("هشدار: ", "حدود "))
     assert ">>> " in said and "The " in said  # what the model sees is what it sees
     as_json = call("--language", "fa", *asked, "--json", home=home)
     assert not LETTER.search(json.dumps(as_json, ensure_ascii=False))

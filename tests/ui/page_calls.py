@@ -74,7 +74,8 @@ class Caller:
         def value_of(component: int) -> Any:
             known, props = self.name_of(component), self.components[component]["props"]
             if known in given:
-                return given[known]
+                is_list = props.get("file_count") == "multiple"  # of files dropped together
+                return [given[known]] if is_list and isinstance(given[known], dict) else given[known]
             if self.components[component]["type"] != "textbox":
                 return props.get("value")
             return hidden if not known and hidden is not None else props.get("value") or ""
