@@ -58,6 +58,8 @@ def at(team: Server, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], HfApi]:
     """Makes this process a user's of the team's Hub."""
 
     def log_in(user: str) -> HfApi:
+        template = constants.HUGGINGFACE_CO_URL_TEMPLATE.replace(constants.ENDPOINT, team.url)
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
         monkeypatch.setattr(constants, "ENDPOINT", team.url)
         monkeypatch.setenv("HF_TOKEN", token_of(user))
         return HfApi(team.url, token_of(user))

@@ -2,6 +2,8 @@
 
 import json
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -36,7 +38,7 @@ def init(project, name, space_id=None, **named):
 
 
 @pytest.fixture
-def heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (tmp_path / "trackio").mkdir()
     (tmp_path / "trackio" / "__init__.py").write_text(STUB)
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -44,7 +46,8 @@ def heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("LORA_HUB_REPORT_TO", "trackio")
     for name in tracking.AWAY:
         monkeypatch.setenv(name, "somebody/else")
-    return tmp_path / "heard.jsonl"
+    yield tmp_path / "heard.jsonl"
+    sys.modules.pop("trackio", None)  # a trainer of another test would take it for the real one
 
 
 def lines(heard: Path) -> list[dict]:

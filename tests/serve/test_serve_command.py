@@ -14,7 +14,7 @@ import httpx
 import openai
 import pytest
 from test_cli import call
-from test_shelf import publish
+from test_served_shelf import publish
 
 ROOT = Path(__file__).parents[2]
 PART = (ROOT / "README.md").read_text(encoding="utf-8").partition("\n## One endpoint for the whole shelf\n")[2]

@@ -113,7 +113,7 @@ def test_two_tasks_are_listed_kept_trained_in_one_go_and_seen(app: App, browser:
             # The pane may still be the run's that was left.
             page.locator(f"#lh-run .lh-companions [data-id^={other}-]").click()
             page.wait_for_url(f"**run={other}-*")
-        expect(page.locator("#lh-plot svg")).to_be_visible()
+        expect(page.locator("#lh-plot svg").first).to_be_visible()
         # The list is empty again, and the base is free.
         page.get_by_role("tab", name="فاین‌تیون", exact=True).click()
         expect(page.locator(".lh-entry")).to_have_count(0)

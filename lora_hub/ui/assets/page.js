@@ -123,13 +123,15 @@
   let focused = null;
   document.addEventListener("focusin", (event) => { focused = event.target; });
   const refocus = (tab, pressed = focused, tries = 200) => {
-    if (!focused || focused !== pressed || shownTab() !== tab) return;
-    // The tab is told before what was pressed is taken away: on a machine with much to do, seconds before.
-    if (focused.isConnected && focused.checkVisibility()) {
+    if (!focused || focused !== pressed) return;
+    // The tab is told before it is shown, and before what was pressed is taken away: on a machine with much to do,
+    // seconds before.
+    if (shownTab() !== tab || (focused.isConnected && focused.checkVisibility())) {
       if (tries) setTimeout(refocus, 50, tab, pressed, tries - 1);
       return;
     }
-    if (document.activeElement !== document.body) return;
+    // The browser itself takes the focus from what is hidden, sometimes later than this.
+    if (![document.body, focused].includes(document.activeElement)) return;
     const buttons = [...document.querySelectorAll(`#lh-tabs [role=tab][data-tab-id="${CSS.escape(tab)}"]`)];
     buttons.find((button) => button.checkVisibility())?.focus({ preventScroll: true });
   };
