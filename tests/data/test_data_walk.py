@@ -90,8 +90,7 @@ def test_a_file_that_is_dropped_in_the_page_is_looked_at_once(tmp_path: Path, mo
     assert views[1].ready and {fact: again[fact] for fact in FACTS if again[fact]} == {
         "data/inspector.inspect": 1,
         "data/prompts/split.split_examples": 1,
-        "training/recipe.make_spec": 1,
-        "training/estimate.estimate": 1,
+        **others,
     }
 
 
