@@ -46,7 +46,7 @@ def named_data(
     """The data of one file or dataset of the Hub, or of several together, each FILE or FILE:WEIGHT. task: needed where
     there are several. Raises DataError, SpecError."""
     from lora_hub import use_cases
-    from lora_hub.data.combining import split_weight
+    from lora_hub.data.combining import roles_of, split_weight
     from lora_hub.hub import is_dataset_id
 
     given = [split_weight(name) for name in names]
@@ -61,7 +61,7 @@ def named_data(
                 _("Which columns of several files belong together depends on the task."), _("Name it: --task.")
             )
         file, parts = use_cases.combine_datasets(LOCAL, inspector, files, task, mapping, **reading)
-        yield NamedData(file, file.name, parts, {role: role for role in parts[0].mapping}, {})
+        yield NamedData(file, file.name, parts, roles_of(parts), {})
 
 
 def fetch_named(name: str, screen: Screen) -> Path:

@@ -2,7 +2,6 @@
 
 import argparse
 import functools
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,7 @@ from lora_hub.cli import progress
 from lora_hub.cli.options import Unfinished, connected_hub, named_data
 from lora_hub.cli.screen import Part
 from lora_hub.cli.text import estimated
-from lora_hub.cli.train import CANCELLING, check_ended
-from lora_hub.core.errors import RunError
+from lora_hub.cli.train import check_ended, train_to_its_end
 from lora_hub.core.messages import Message, _, several
 from lora_hub.people import LOCAL
 from lora_hub.runs.run_json import run_result
@@ -63,7 +61,7 @@ def reproduce(options: argparse.Namespace) -> Result:
         progress.say_problems(screen, plan.problems)
         plan.check()
         screen.say(estimated(plan.estimate.steps, plan.estimate.seconds, plan.estimate.memory_bytes))
-        run = _train(options, plan.spec)
+        run = train_to_its_end(options, plan.spec)
         result = run_result(run)
         check_ended(run, result)
         found = use_cases.compare_again(
@@ -78,28 +76,6 @@ def reproduce(options: argparse.Namespace) -> Result:
     if not found.is_reproduced:
         raise NotReproduced(found.said, also=told)
     return told
-
-
-def _train(options: argparse.Namespace, spec: Any) -> Any:
-    from lora_hub import use_cases
-
-    started = None
-    try:
-        with options.signals.held():  # so that no started run is forgotten
-            started = use_cases.start_run(LOCAL, spec)
-            options.screen.say(_("run {run_id}", run_id=started.id))
-        with progress.ProgressBar(options.screen) as bar:
-            return use_cases.wait_for_run(LOCAL, started.id, bar.show)
-    except KeyboardInterrupt as ended:
-        if started is not None:
-            print(file=sys.stderr)
-            options.screen.say(CANCELLING)
-            try:
-                run = use_cases.cancel_run(LOCAL, started.id)
-            except RunError:  # it has ended in the meantime
-                run = use_cases.refresh_run(LOCAL, started.id)
-            ended.also = {"run": started.id, "state": run.state.value}
-        raise
 
 
 def show_reproduced(result: Result) -> list[Part]:

@@ -5,9 +5,9 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from lora_hub.cli.options import connected_hub, read_org
+from lora_hub.core import settings
 from lora_hub.core.errors import SpecError
 from lora_hub.core.messages import Message, _
 from lora_hub.people import LOCAL
@@ -26,7 +26,7 @@ def serve(options: argparse.Namespace) -> None:
     org = read_org(options.org)
     # no process that is started from here gets them
     also, engine_key = os.environ.pop(KEYS, ""), os.environ.pop(ENGINE_KEY, "")
-    if not serving.is_loopback(options.host) and options.key_file is None and not also:
+    if not settings.is_loopback(options.host) and options.key_file is None and not also:
         raise SpecError(
             _("Other machines reach {host}, and no keys are given."),
             _("Give --key-file, or listen on 127.0.0.1."),
@@ -70,7 +70,7 @@ def _engine(options: argparse.Namespace, base: Any, key: str) -> Any:
     from lora_hub.answering.adapter_tokenizer import AdapterTokenizers
     from lora_hub.serve import VllmEngine
 
-    if not _is_address(options.engine):
+    if not settings.is_address(options.engine):
         raise SpecError(
             _("{where} is {url!r}, which is no address."),
             _("Give it whole, as http://127.0.0.1:8000."),
@@ -85,14 +85,6 @@ def _engine(options: argparse.Namespace, base: Any, key: str) -> Any:
         most_loaded=options.most_adapters,
         most_bytes=options.adapter_mb * MB,
     )
-
-
-def _is_address(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:  # unclosed brackets, or a port that is not a number
-        return False
 
 
 def add_serving(command: argparse.ArgumentParser, say: Callable[[Message], str]) -> None:

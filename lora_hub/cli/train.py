@@ -160,22 +160,29 @@ def train(options: argparse.Namespace) -> Result:
         screen.say(tell_price(hired))
     else:
         screen.say(estimated(estimate.steps, estimate.seconds, estimate.memory_bytes))
-    started = None
+    run = train_to_its_end(options, plan.spec, base_checked=True, hired=hired)
+    result = run_result(run)
+    check_ended(run, result)
+    return result
+
+
+def train_to_its_end(options: argparse.Namespace, spec: Any, **named: Any) -> Any:
+    """Starts a run and waits for it; whoever interrupts that cancels it. named: as for `start_run`."""
+    from lora_hub import use_cases
+
+    screen, started = options.screen, None
     try:
         with options.signals.held():  # so that no started run is forgotten
-            started = use_cases.start_run(LOCAL, plan.spec, base_checked=True, hired=hired)
+            started = use_cases.start_run(LOCAL, spec, **named)
             screen.say(_("run {run_id}", run_id=started.id))
         with progress.ProgressBar(screen) as bar:
-            run = use_cases.wait_for_run(LOCAL, started.id, bar.show)
+            return use_cases.wait_for_run(LOCAL, started.id, bar.show)
     except KeyboardInterrupt as ended:
         if started is not None:
             print(file=sys.stderr)
             screen.say(CANCELLING)
             ended.also = {"run": started.id, "state": _cancel(started.id).state.value}
         raise
-    result = run_result(run)
-    check_ended(run, result)
-    return result
 
 
 def check_ended(run: Any, result: Result) -> None:

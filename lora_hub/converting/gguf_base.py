@@ -11,7 +11,6 @@ nothing else.
 """
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -24,6 +23,7 @@ from lora_hub.core import settings, store
 from lora_hub.core.disk import disk_errors
 from lora_hub.core.errors import BaseError
 from lora_hub.core.messages import _, several
+from lora_hub.core.processes import with_package
 from lora_hub.core.schema import BaseModel, Origin
 from lora_hub.works_in import SPLITS
 
@@ -81,10 +81,8 @@ def read_in(
 
 def unpack(file: Path, folder: Path) -> dict[str, Any]:
     """Writes the model folder in a process of its own; returns what it tells of the file. Raises BaseError."""
-    environment = settings.without_secrets()
-    root = str(Path(__file__).parents[2])
+    environment = with_package(settings.without_secrets())
     environment |= {
-        "PYTHONPATH": os.pathsep.join(filter(None, (root, environment.get("PYTHONPATH")))),
         "HF_HUB_OFFLINE": "1",
         "OMP_NUM_THREADS": environment.get("OMP_NUM_THREADS", "1"),
     }

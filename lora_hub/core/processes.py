@@ -70,6 +70,12 @@ def _stat(pid: int) -> tuple[str, int] | None:
     return fields[0], int(fields[19])
 
 
+def with_package(environment: dict[str, str]) -> dict[str, str]:
+    """The environment of a child in which this package is found, from whatever folder it is started."""
+    root = str(Path(__file__).resolve().parents[2])
+    return environment | {"PYTHONPATH": os.pathsep.join(filter(None, [root, environment.get("PYTHONPATH")]))}
+
+
 @contextmanager
 def uncollected() -> Iterator[None]:
     """Within it nobody looks for garbage, and never again among what was made in it: for loading libraries, whose

@@ -42,6 +42,8 @@ from urllib.parse import urlsplit
 
 from lora_hub.core.errors import SpecError
 from lora_hub.core.messages import _
+from lora_hub.core.variables import is_address as is_address
+from lora_hub.core.variables import is_loopback as is_loopback
 from lora_hub.core.variables import read_address, read_number, read_switch
 
 HUBS = ("public", "embedded")

@@ -6,6 +6,7 @@
 `settings.py` says which variables there are.
 """
 
+import ipaddress
 import math
 import os
 from urllib.parse import urlsplit
@@ -14,15 +15,27 @@ from lora_hub.core.errors import SpecError
 from lora_hub.core.messages import _
 
 
+def is_address(url: str) -> bool:
+    """Whether it is an http or https address with a host, and a port that is one."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:  # unclosed brackets, or a port that is not a number
+        return False
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine, whatever any name server says."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def read_address(name: str, url: str) -> str:
     """An address of a Hub without a slash at its end, "" unchanged. Raises SpecError if it is none."""
     url = url.rstrip("/")
-    try:
-        parts = urlsplit(url)
-        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:  # unclosed brackets, or a port that is not a number
-        is_address = False
-    if url and not is_address:
+    if url and not is_address(url):
         raise SpecError(
             _("{name} is {url!r}, which is no address of a Hub."),
             _("Give it whole, as http://hub.example:8000, or leave it out."),

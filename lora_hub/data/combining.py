@@ -67,6 +67,11 @@ def combine_files(
     return Combined(name, "".join(f"{line}\n" for line in lines), tuple(parts))
 
 
+def roles_of(parts: Sequence[DataPart]) -> dict[str, str]:
+    """The mapping of what files were put together to: its columns are called by the roles."""
+    return {role: role for role in parts[0].mapping}
+
+
 def _map(name: str, table: Table, task: Task, chosen: dict[str, str]) -> dict[str, str]:
     """Which column of a file is what. Raises DataError where a role has none."""
     try:

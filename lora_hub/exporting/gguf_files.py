@@ -77,22 +77,14 @@ def write_model(
 def write_adapter(path: Path, adapter: SavedAdapter, shape: GgufShape, kind: str, *, name: str) -> None:
     """llama.cpp scales every tensor by the file's alpha over that tensor's rank (llama-adapter.h, get_scale); where
     that is not the adapter's own scale, as with rsLoRA and alpha patterns, the rest is in B. Raises AdapterError."""
-    names = gguf.get_tensor_name_map(shape.arch, shape.layers)
-    alpha = float(adapter.config.get("lora_alpha") or 0) or 1.0
     writer = gguf.GGUFWriter(path, shape.family)
     writer.add_type(gguf.GGUFType.ADAPTER)
     writer.add_string(gguf.Keys.Adapter.TYPE, "lora")
-    writer.add_float32(gguf.Keys.Adapter.LORA_ALPHA, alpha)
+    writer.add_float32(gguf.Keys.Adapter.LORA_ALPHA, _alpha(adapter))
     writer.add_name(name)
     writer.add_file_type(int(FILE_TYPES[kind]))
-    for layer, weights in adapter.layers.items():
-        place = _placed(names, f"{layer}.weight")
-        rank = weights.a.shape[0]
-        factor = weights.scale * rank / alpha
-        b = weights.b if factor == 1.0 else weights.b.float() * factor
-        for side, tensor in (("a", weights.a), ("b", as_gguf(b, layer, shape))):
-            made = _numbers(tensor) if isinstance(tensor, torch.Tensor) else tensor
-            writer.add_tensor(f"{place}.lora_{side}", gguf.quants.quantize(made, Types[kind.upper()]))
+    for place, make in adapter_tensors(adapter, shape).items():
+        writer.add_tensor(place, gguf.quants.quantize(make(), Types[kind.upper()]))
     try:
         writer.write_header_to_file()
         writer.write_kv_data_to_file()
@@ -171,8 +163,7 @@ def model_tensors(merged: MergedModel, shape: GgufShape) -> dict[str, Callable[[
 
 def adapter_tensors(adapter: SavedAdapter, shape: GgufShape) -> dict[str, Callable[[], numpy.ndarray]]:
     """Every tensor that the adapter's file has to hold, by its name there."""
-    names = gguf.get_tensor_name_map(shape.arch, shape.layers)
-    alpha = float(adapter.config.get("lora_alpha") or 0) or 1.0
+    names, alpha = gguf.get_tensor_name_map(shape.arch, shape.layers), _alpha(adapter)
     made: dict[str, Callable[[], numpy.ndarray]] = {}
     for layer, weights in adapter.layers.items():
         place, factor = _placed(names, f"{layer}.weight"), weights.scale * weights.a.shape[0] / alpha
@@ -181,6 +172,11 @@ def adapter_tensors(adapter: SavedAdapter, shape: GgufShape) -> dict[str, Callab
             one if factor == 1.0 else one.float() * factor, layer, shape
         )
     return made
+
+
+def _alpha(adapter: SavedAdapter) -> float:
+    """That of the whole file."""
+    return float(adapter.config.get("lora_alpha") or 0) or 1.0
 
 
 def _placed(names: gguf.TensorNameMap, name: str) -> str:

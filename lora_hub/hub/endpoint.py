@@ -27,6 +27,7 @@ from urllib.parse import urlsplit
 from lora_hub.core import settings
 from lora_hub.core.errors import HubError, LoraHubError, SpecError
 from lora_hub.core.messages import Message, _
+from lora_hub.core.processes import with_package
 from lora_hub.local_hub.folder import (
     POLL_SECONDS,
     SERVER_LOCK,
@@ -311,7 +312,6 @@ def _start(folder: Path) -> tuple[str, bool]:
     root = str(Path(__file__).resolve().parents[2])
     # Whose token starts it is none of its business.
     kept = {name: value for name, value in os.environ.items() if name not in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")}
-    kept["PYTHONPATH"] = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
     with open(folder / "log.txt", "ab") as log:
         server = subprocess.Popen(
             [sys.executable, "-m", "lora_hub.local_hub", *again],
@@ -319,7 +319,7 @@ def _start(folder: Path) -> tuple[str, bool]:
             stdout=log,
             stderr=log,
             start_new_session=True,
-            env=kept,
+            env=with_package(kept),
             cwd=root,
         )
     until = time.monotonic() + START_SECONDS

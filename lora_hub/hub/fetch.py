@@ -222,13 +222,15 @@ def _cached_base(base: BaseModel) -> Path | None:
 
 
 def fetch_record(name: str, revision: str = "") -> dict[str, Any] | None:
-    """The record of an adapter at a version, branch or commit, without its weights; None where it was made elsewhere.
+    """The record of an adapter (name or name@revision) at a version, branch or commit, without its weights; None where
+    it was made elsewhere.
 
     Raises AdapterError (no such adapter or version, a damaged record) and HubError.
     """
     from huggingface_hub.errors import EntryNotFoundError
 
-    repo_id = full_id(name)
+    repo, _at, named = name.partition("@")
+    repo_id, revision = full_id(repo), revision or named
     with told(_("read the record of {repo}", repo=repo_id), repo_id, revision):
         check_seen(repo_id)
         try:

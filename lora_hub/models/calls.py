@@ -26,8 +26,9 @@ def read_calls(text: str, tools: Sequence[dict[str, Any]]) -> tuple[str, list[di
         rest = _BLOCK.sub("", text).strip()
     else:
         lines = [line for line in text.splitlines() if line.strip()]
-        found, rest = _calls(text) or [call for line in lines for call in _calls(line)], ""
-        if not blocks and len(found) < len(lines) and not _calls(text):
+        whole, rest = _calls(text), ""
+        found = whole or [call for line in lines for call in _calls(line)]
+        if not whole and len(found) < len(lines):
             return text, []
     if not found or any(call["name"] not in names for call in found):
         return text, []

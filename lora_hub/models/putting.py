@@ -18,7 +18,7 @@ import orjson
 
 from lora_hub.catalogue.tasks import catalogue
 from lora_hub.compare import Pane
-from lora_hub.core.errors import DataError, LoraHubError
+from lora_hub.core.errors import LoraHubError
 from lora_hub.core.messages import _, several
 from lora_hub.core.schema import Task
 from lora_hub.data.prompts import template
@@ -152,8 +152,6 @@ def _fields(pane: Pane, task: Task, fields: dict[str, Any], param: str) -> dict[
     try:
         _task, (inputs,) = questions.read_question(task, pane.name, "", fields)
         template.render_prompt(task, inputs)  # says which one is empty
-    except DataError as error:
-        raise ParameterError(param, error.said, error.advice) from error
     except LoraHubError as error:
         raise ParameterError(param, error.said, error.advice) from error
     return inputs

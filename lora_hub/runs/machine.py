@@ -1,16 +1,15 @@
 """What this machine can take: its speed, measured once in the background, and its memory."""
 
-import os
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 from lora_hub.catalogue import bases, hardware, machine_speed
 from lora_hub.core import settings
 from lora_hub.core.errors import BaseError
 from lora_hub.core.messages import _
+from lora_hub.core.processes import with_package
 from lora_hub.core.schema import BaseModel, TrainSpec
 from lora_hub.hub import endpoint
 
@@ -48,7 +47,11 @@ def begin_measuring() -> None:
     if settings.measures_speed() and place not in _measuring:
         said = [sys.executable, "-m", "lora_hub.training.measure_speed"]
         _measuring[place] = subprocess.Popen(
-            said, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=_plain()
+            said,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=with_package(settings.without_secrets()),
         )
     elif place in _measuring:
         _measuring[place].poll()  # or it stays a zombie
@@ -69,13 +72,6 @@ def measured_speed(seconds: float) -> machine_speed.Speed | None:
             return machine_speed.read_speed()
         time.sleep(0.05)
     return speed
-
-
-def _plain() -> dict[str, str]:
-    """The package is found from any working folder."""
-    folder = str(Path(__file__).parents[2])
-    paths = [folder, *filter(None, [os.environ.get("PYTHONPATH")])]
-    return settings.without_secrets() | {"PYTHONPATH": os.pathsep.join(paths)}
 
 
 def machine_memory() -> int:

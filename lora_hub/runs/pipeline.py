@@ -186,7 +186,7 @@ def _plan(
     minimum: dict[str, float],
 ) -> Plan | LoraHubError:
     from lora_hub.catalogue.tasks import catalogue
-    from lora_hub.data.combining import combine_files
+    from lora_hub.data.combining import combine_files, roles_of
     from lora_hub.data.inspector import Inspector
     from lora_hub.data.mending.mend_arguments import parse_mends
 
@@ -204,7 +204,7 @@ def _plan(
             kept = [(store.add_dataset(find(name)), weight) for name, weight in entry.files]
             combined = combine_files(lambda file: inspector.read(file, **reading), kept, task, mapping)
             given, parts = store.add_text(combined.text, combined.name), combined.parts
-            mapping, reading = {role: role for role in parts[0].mapping}, {}
+            mapping, reading = roles_of(parts), {}
         else:
             given = find(entry.data)
         file = store.add_dataset(given)  # read once, for the mends and for the plan

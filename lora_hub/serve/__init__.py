@@ -2,7 +2,7 @@
 
 from lora_hub.serve.door import Beside, Door
 from lora_hub.serve.keys import Keys, read_keys
-from lora_hub.serve.server import is_loopback, serve
+from lora_hub.serve.server import serve
 from lora_hub.serve.vllm import VllmEngine
 
-__all__ = ["Beside", "Door", "Keys", "VllmEngine", "is_loopback", "read_keys", "serve"]
+__all__ = ["Beside", "Door", "Keys", "VllmEngine", "read_keys", "serve"]

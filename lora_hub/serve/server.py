@@ -7,7 +7,6 @@ once.
 """
 
 import asyncio
-import ipaddress
 import os
 import socket
 from collections.abc import Callable
@@ -53,14 +52,6 @@ def serve(shelf: Any, engine: Any, keys: Keys, *, host: str, port: int, ready: C
         shown = f"[{host}]" if ":" in host else host
         server.said = lambda: ready(f"http://{shown}:{listening.getsockname()[1]}/v1")
         server.run(sockets=[listening])
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches an address."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 class _Server(uvicorn.Server):

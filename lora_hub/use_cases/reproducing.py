@@ -26,8 +26,7 @@ def plan_again(
     for one in (file, test_file):
         if one is not None:
             datasets.check_own(person, one)
-    repo, _at, revision = name.partition("@")
-    record = hub.fetch_record(repo, revision)
+    record = hub.fetch_record(name)
     found = find_base(person, base) if base else _base_of(runs.recorded_spec(record, name), name)
     check_allowed(person, found)
     again = runs.plan_again(record, file, found, name=name, test_file=test_file, **named)
@@ -40,8 +39,7 @@ def read_settings(person: Person, name: str) -> tuple[TrainSpec, bool]:
     """What a published adapter was trained with, as its record tells it, and whether its base is known here: where it
     is not, the built-in one stands in its place. The record may be a stranger's: it names no folder of this machine.
     Raises AdapterError, HubError."""
-    repo, _at, revision = name.partition("@")
-    spec = runs.recorded_spec(hub.fetch_record(repo, revision), name)
+    spec = runs.recorded_spec(hub.fetch_record(name), name)
     try:
         base, is_known = _base_of(spec, name), True
         check_allowed(person, base)

@@ -38,9 +38,9 @@ def tag_run(person: Person, run_id: str, tags: Sequence[str]) -> Run:
 
 
 @use_case(Action.BROWSE)
-def find_runs(person: Person, wanted: runs.Wanted, reader: RunReader | None = None) -> list[Run]:
-    """The runs that this person may see and that are wanted, newest first."""
-    return runs.find_runs(visible(person, runs.list_runs(reader)), wanted)
+def find_runs(person: Person, wanted: runs.Wanted, known: Sequence[Run] | None = None) -> list[Run]:
+    """The runs that this person may see and that are wanted, newest first. known: all runs, where they were listed."""
+    return runs.find_runs(visible(person, runs.list_runs() if known is None else known), wanted)
 
 
 @use_case(Action.BROWSE)

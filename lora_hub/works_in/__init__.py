@@ -6,20 +6,23 @@ note(marks, "lora.r")            what a setting of the form changes about it
 """
 
 from lora_hub.works_in.mark import PLACES, Mark
-from lora_hub.works_in.marking import marks, marks_of_spec, note
+from lora_hub.works_in.marking import marks, marks_of_spec, note, shape_of
 from lora_hub.works_in.of_base import SPLITS, BaseFacts, base_facts, family_of_config, split_of_tokenizer
-from lora_hub.works_in.rules import is_plain
+from lora_hub.works_in.rules import VLLM_RANKS, is_plain, vllm_rank
 
 __all__ = [
     "BaseFacts",
     "Mark",
     "PLACES",
     "SPLITS",
+    "VLLM_RANKS",
     "base_facts",
     "family_of_config",
     "is_plain",
     "marks",
     "marks_of_spec",
     "note",
+    "shape_of",
     "split_of_tokenizer",
+    "vllm_rank",
 ]

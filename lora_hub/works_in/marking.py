@@ -44,15 +44,18 @@ def marks(
 
 def marks_of_spec(spec: TrainSpec) -> tuple[Mark, ...]:
     """Where the adapter of a run will work, before it is trained."""
+    return marks({"peft_type": "LORA", **shape_of(spec)}, spec.base, quantization=spec.quantization)
+
+
+def shape_of(spec: TrainSpec) -> dict[str, Any]:
+    """What of an adapter decides where it works, by PEFT's names, and what its base was held in while training."""
     targets = spec.lora.targets
-    config = {
-        "peft_type": "LORA",
+    return {
         "r": spec.lora.r,
-        "lora_alpha": spec.lora.alpha,
         "use_rslora": spec.lora.rslora,
         "target_modules": targets if isinstance(targets, str) else list(targets),
+        "quantization": spec.quantization,
     }
-    return marks(config, spec.base, quantization=spec.quantization)
 
 
 def note(found: Sequence[Mark], setting: str) -> Message | None:

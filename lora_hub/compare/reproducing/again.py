@@ -124,7 +124,7 @@ def compare_again(
         clusters=rows.clusters,
         against="published",
     )
-    record = hub.fetch_record(*_parted(name)) or {}
+    record = hub.fetch_record(name) or {}
     published, made = hub.fetch_adapter(name)[0], store.run_folder(run_id) / store.ADAPTER
     weights = hub.adapter_config.WEIGHTS_FILE
     info = record.get("dataset", {})
@@ -137,11 +137,6 @@ def compare_again(
         same_weights=filecmp.cmp(published / weights, made / weights, shallow=False),
         same_data=info.get("fingerprint") == spec.dataset.fingerprint,
     )
-
-
-def _parted(name: str) -> tuple[str, str]:
-    repo, _at, revision = name.partition("@")
-    return repo, revision
 
 
 def _recorded(record: dict[str, Any], metric: str) -> Score | None:

@@ -9,7 +9,6 @@ REPLY_SECONDS, and its text is only ever read as a verdict (`judge.read_verdict`
 """
 
 import contextlib
-import ipaddress
 import os
 import queue
 import threading
@@ -65,7 +64,7 @@ def check_url(url: str, plain_http: bool = False) -> str:
             _("The address of a judge holds nothing but host, port and path."),
             _("Set its key as {name} in the environment.", name=settings.JUDGE_KEY),
         )
-    if parts.scheme == "http" and not plain_http and not is_loopback(host):
+    if parts.scheme == "http" and not plain_http and not settings.is_loopback(host):
         raise SpecError(
             _("Over http, everybody between here and {host} could read what is sent."),
             _("Give an https address, or allow it with --judge-http in the shell."),
@@ -74,16 +73,6 @@ def check_url(url: str, plain_http: bool = False) -> str:
     named = f"[{host}]" if ":" in host else host
     path = parts.path.rstrip("/").removesuffix(PATH).rstrip("/")
     return f"{parts.scheme}://{named}{f':{port}' if port else ''}{path}"
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine, whatever any name server says."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def ask_all(
@@ -144,7 +133,7 @@ def _client(url: str) -> Any:
     return httpx.Client(
         follow_redirects=False,
         timeout=httpx.Timeout(REPLY_SECONDS, connect=CONNECT_SECONDS),
-        trust_env=not is_loopback(urlsplit(url).hostname or ""),  # proxies, for other machines
+        trust_env=not settings.is_loopback(urlsplit(url).hostname or ""),  # proxies, for other machines
         headers={"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "lora-hub"},
     )
 

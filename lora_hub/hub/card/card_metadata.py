@@ -15,7 +15,7 @@ from lora_hub.core.schema import BaseModel, HeldOutRow, Score, Task, TrainSpec
 from lora_hub.evaluation import metrics
 from lora_hub.hub.card.markdown import plain
 from lora_hub.hub.record import COUNTS
-from lora_hub.works_in import Mark
+from lora_hub.works_in import Mark, shape_of
 
 PIPELINES = {"translation": "translation", "question-answering": "question-answering", "summarization": "summarization"}
 # The licence ids that the Hub knows, of those that bases come with; another one is "other" with its name.
@@ -141,7 +141,7 @@ def adapter_metadata(facts: Facts) -> Any:
         "metrics": facts.record["metrics"],
         **({"owner": facts.owner} if facts.owner else {}),
         **({"size": facts.size} if facts.size else {}),
-        "lora": lora_shape(spec),
+        "lora": shape_of(spec),
     }
     return ModelCardData(
         base_model=facts.base_repo or None,
@@ -156,17 +156,6 @@ def adapter_metadata(facts: Facts) -> Any:
         **licence_of(spec.base.licence),
         **more,
     )
-
-
-def lora_shape(spec: TrainSpec) -> dict[str, Any]:
-    """What of the adapter decides where it works (`works_in.marks`), by PEFT's names."""
-    targets = spec.lora.targets
-    return {
-        "r": spec.lora.r,
-        "use_rslora": spec.lora.rslora,
-        "target_modules": targets if isinstance(targets, str) else list(targets),
-        "quantization": spec.quantization,
-    }
 
 
 def _meta(text: str) -> str:

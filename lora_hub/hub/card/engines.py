@@ -15,9 +15,8 @@ from lora_hub.core.schema import Task
 from lora_hub.hub import snippet
 from lora_hub.hub.card.card_metadata import Facts, is_hub_id, short_name
 from lora_hub.hub.card.markdown import plain
+from lora_hub.works_in import VLLM_RANKS, vllm_rank
 
-# vLLM allocates for one of these ranks (vllm/config/lora.py: MaxLoRARanks).
-VLLM_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 # Ports that the servers listen on where nothing else is said.
 VLLM_PORT, LLAMA_PORT, SERVE_PORT, APP_PORT = 8000, 8080, 8000, 7860
 EXPORTED = "gguf"
@@ -40,7 +39,7 @@ def serve(facts: Facts) -> Pasted:
 
 
 def vllm(facts: Facts) -> Pasted:
-    rank = next((one for one in VLLM_RANKS if one >= facts.spec.lora.r), VLLM_RANKS[-1])
+    rank = vllm_rank(min(facts.spec.lora.r, VLLM_RANKS[-1]))
     name = facts.repo_id.rpartition("/")[2]
     base = facts.base_repo or _base(facts)
     command = _line(

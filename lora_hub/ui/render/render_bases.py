@@ -1,7 +1,7 @@
 """What each base takes on this machine, and the one that suits -> HTML."""
 
 from lora_hub.core import languages, settings
-from lora_hub.core.messages import Message, _
+from lora_hub.core.messages import _
 from lora_hub.core.verdicts import tell_about
 from lora_hub.ui.render.render import badge, escape, filled, note, table
 from lora_hub.ui.render.text import between, count_of, size_of, t
@@ -22,33 +22,25 @@ def _proposal(found: BaseChoice, chosen: str, language: str) -> str:
             return ""
         return note(t(_("This machine is being measured; then the list says how long each base trains."), language))
     lines = []
-    if found.proposed is not None:
-        one = found.proposed
-        said = filled(
-            _("Suited to this data and effort: {base}, {mark}."),
-            language,
-            base=f"<strong><bdi>{escape(one.title)}</bdi></strong>",
-            mark=escape(t(one.tell(found.memory_bytes), language)),
-        )
-        choose = "" if one.id == chosen else _button(one, _("Take it"), language)
-        lines.append(f"{said} {choose}")
-    if found.beyond is not None:
-        one = found.beyond
-        said = filled(
-            _("If the Hub can be reached: {base}, {mark}."),
-            language,
-            base=f"<strong><bdi>{escape(one.title)}</bdi></strong>",
-            mark=escape(t(one.tell(found.memory_bytes), language)),
-        )
-        lines.append(f"{said} {'' if one.id == chosen else _button(one, _('Take it'), language)}")
-    return "".join(f'<p class="lh-suited">{line}</p>' for line in lines)
+    for one, said in (
+        (found.proposed, _("Suited to this data and effort: {base}, {mark}.")),
+        (found.beyond, _("If the Hub can be reached: {base}, {mark}.")),
+    ):
+        if one is None:
+            continue
+        base = f"<strong><bdi>{escape(one.title)}</bdi></strong>"
+        line = filled(said, language, base=base, mark=escape(t(one.tell(found.memory_bytes), language)))
+        choose = "" if one.id == chosen else _button(one, escape(t(_("Take it"), language)), language)
+        lines.append(f'<p class="lh-suited">{line} {choose}</p>')
+    return "".join(lines)
 
 
-def _button(mark: BaseMark, words: Message, language: str) -> str:
+def _button(mark: BaseMark, shown: str, language: str) -> str:
+    """shown: what stands on it, as HTML."""
     named = t(_("Take {base}"), language, base=mark.title)
     return (
         f'<button type="button" class="lh-plainbutton" data-base="{escape(mark.id)}" aria-label="{escape(named)}">'
-        f"{escape(t(words, language))}</button>"
+        f"{shown}</button>"
     )
 
 
@@ -71,11 +63,7 @@ def _row(one: BaseMark, found: BaseChoice, chosen: str, language: str) -> list[s
     if one.id == chosen:
         name = f'<strong aria-current="true">{name}</strong>'
     else:
-        named = t(_("Take {base}"), language, base=one.title)
-        name = (
-            f'<button type="button" class="lh-plainbutton" data-base="{escape(one.id)}" '
-            f'aria-label="{escape(named)}">{name}</button>'
-        )
+        name = _button(one, name, language)
     spoken = between(language).join(languages.name_of(code, language) for code in one.languages) or "–"
     answer = t(_("about {time}"), language, time=t(tell_about(one.answer_seconds), language))
     return [

@@ -15,7 +15,7 @@ from lora_hub.core.schema import Run
 from lora_hub.ui.render.drawing import COLOURS, EDGE, LINE, WIDTH, Drawing, cut, ticks
 from lora_hub.ui.render.runs.measure_plots import TITLES as MEASURE_TITLES
 from lora_hub.ui.render.runs.measure_plots import digits_after, title_of, unit_of
-from lora_hub.ui.render.runs.plot import TRAINING, VALIDATION, Pairs, decimals_of, thin
+from lora_hub.ui.render.runs.plot import TRAINING, VALIDATION, Pairs, at_step, decimals_of, thin
 from lora_hub.ui.render.text import number, t
 
 # What can be drawn of several runs.
@@ -137,15 +137,6 @@ class _Plot(Drawing):
 
 
 def _in_words(title: str, curves: Sequence[Curve], language: str) -> str:
-    said = [
-        t(
-            _("{curve} {loss} at step {step}"),
-            language,
-            curve=one.name,
-            loss=number(one.pairs[-1][1], language, digits_after(one.pairs[-1][1])),
-            step=number(one.pairs[-1][0], language),
-        )
-        for one in curves
-        if one.pairs
-    ]
+    ends = [(one.name, *one.pairs[-1]) for one in curves if one.pairs]
+    said = [at_step(name, number(value, language, digits_after(value)), step, language) for name, step, value in ends]
     return f"{title}: {t(_(', '), language).join(said)}"

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from lora_hub.core.events import MEASURES
 from lora_hub.core.messages import Message, _
 from lora_hub.ui.render.render import escape
-from lora_hub.ui.render.runs.plot import Pairs, Plane, thin
+from lora_hub.ui.render.runs.plot import Pairs, Plane, at_step, thin
 from lora_hub.ui.render.text import number, size_of, t
 
 TITLES = {
@@ -78,13 +78,7 @@ def _small(name: str, pairs: Sequence[tuple[int, float]], total: int, language: 
     ]
     step, value = pairs[-1]
     now = tell(name, value, language)
-    label = t(
-        _("{curve} {loss} at step {step}"),
-        language,
-        curve=t(TITLES[name], language),
-        loss=now,
-        step=number(step, language),
-    )
+    label = at_step(t(TITLES[name], language), now, step, language)
     return (
         f'<figure class="lh-plot lh-measure" title="{escape(t(HELP[name], language))}">'
         f"<figcaption><b>{escape(title_of(name, unit, language))}</b><bdi>{escape(now)}</bdi></figcaption>"

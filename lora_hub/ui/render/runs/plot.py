@@ -124,21 +124,18 @@ def _dot(x: float, y: float, css: str, title: str = "") -> str:
     return f'<path class="{css}" d="M{x} {y}h0">{said}</path>'
 
 
+def at_step(curve: str, value: str, step: float, language: str) -> str:
+    """A point of a curve in words. curve, value: as they are told."""
+    return t(_("{curve} {loss} at step {step}"), language, curve=curve, loss=value, step=number(step, language))
+
+
 def _in_words(train: Pairs, held_out: Pairs, best_step: int, language: str) -> str:
     """The plot as text for people who cannot see it: the last loss of each curve, and the best checkpoint."""
     said = []
     for name, pairs in ((TRAINING, train), (VALIDATION, held_out)):
         if pairs:
             step, loss = pairs[-1]
-            said.append(
-                t(
-                    _("{curve} {loss} at step {step}"),
-                    language,
-                    curve=t(name, language),
-                    loss=number(loss, language, 3),
-                    step=number(step, language),
-                )
-            )
+            said.append(at_step(t(name, language), number(loss, language, 3), step, language))
     if best_step:
         said.append(t(_("best checkpoint at step {step}"), language, step=number(best_step, language)))
     return f"{t(_('Loss'), language)}: {t(_(', '), language).join(said)}"

@@ -6,13 +6,18 @@ from lora_hub.ui.render.render import escape
 from lora_hub.ui.render.text import t
 
 
+def has_curve(run: Run) -> bool:
+    """Whether it has told a loss."""
+    return bool(run.train_losses or run.eval_losses)
+
+
 def files(run: Run, language: str, *, has_log: bool, may_start: bool) -> str:
     """has_log: the reader may read the log. may_start: they may train, so that the settings can go into the form."""
-    has_curve = bool(run.train_losses or run.eval_losses)
+    is_drawn = has_curve(run)
     offered = [
-        ("svg", _("Plots (SVG)"), has_curve),
-        ("png", _("Plots (PNG)"), has_curve),
-        ("metrics", _("Metrics (CSV)"), has_curve),
+        ("svg", _("Plots (SVG)"), is_drawn),
+        ("png", _("Plots (PNG)"), is_drawn),
+        ("metrics", _("Metrics (CSV)"), is_drawn),
         ("rows", _("Held-out rows (CSV)"), bool(run.metrics)),
         ("settings", _("Settings (YAML)"), run.state is not RunState.DAMAGED),
         ("log", _("Log"), has_log),

@@ -12,7 +12,7 @@ from lora_hub import runs, use_cases
 from lora_hub.core.errors import LoraHubError, RunError
 from lora_hub.core.events import MOST_NAME
 from lora_hub.core.messages import _
-from lora_hub.core.schema import Run, RunState
+from lora_hub.core.schema import RunState
 from lora_hub.people import Person, rules
 from lora_hub.people.rules import Action
 from lora_hub.ui.frame import page as shared
@@ -20,6 +20,7 @@ from lora_hub.ui.frame.page import LIGHT, Labels, Page, inform, told
 from lora_hub.ui.render import render
 from lora_hub.ui.render.runs import render_beside, run_files
 from lora_hub.ui.render.runs.curves import CURVES, run_svg
+from lora_hub.ui.render.runs.run_files import has_curve
 from lora_hub.ui.render.runs.run_names import name_runs
 from lora_hub.ui.render.text import t
 
@@ -121,7 +122,7 @@ class More:
             return ["", hidden, gr.Dropdown(value=[], multiselect=True), hidden, gr.skip(), gr.skip()]
         mine, is_whole = rules.can_change(person, run), run.state is not RunState.DAMAGED
         names = name_runs(known)
-        offered = [(names[one.id].line(language), one.id) for one in known if one.id != run.id and _has_curve(one)]
+        offered = [(names[one.id].line(language), one.id) for one in known if one.id != run.id and has_curve(one)]
         kept = [one for one in others or [] if one in {value for _said, value in offered}]
         return [
             run_files.files(run, language, has_log=mine, may_start=is_whole and rules.may(person, Action.TRAIN)),
@@ -129,7 +130,7 @@ class More:
             gr.Dropdown(choices=offered, value=kept, multiselect=True),
             gr.Accordion(visible=mine and is_whole),
             run.name,
-            "، ".join(run.tags) if language == "fa" else ", ".join(run.tags),
+            t(_(", "), language).join(run.tags),
         ]
 
     def draw_beside(self, language: str, stamp: str, what: str | None, others: list[str], *, person: Person) -> str:
@@ -158,7 +159,7 @@ class More:
         if what in ("svg", "png"):
             known = use_cases.list_runs(person, self.page.runs)
             run = next((one for one in known if one.id == run_id), None) or use_cases.refresh_run(person, run_id)
-            if not _has_curve(run):
+            if not has_curve(run):
                 raise RunError(
                     _("The run {run_id} has told no losses yet.", run_id=run.id), _("They begin with its first steps.")
                 )
@@ -169,10 +170,6 @@ class More:
         found = use_cases.export_run(person, run_id, what)
         # The byte order mark tells spreadsheets that it is UTF-8.
         return _file(found.name, found.kind, ("\ufeff" if found.kind == "text/csv" else "") + found.text)
-
-
-def _has_curve(run: Run) -> bool:
-    return bool(run.train_losses or run.eval_losses)
 
 
 def _file(name: str, kind: str, text: str) -> str:

@@ -53,7 +53,7 @@ class Watch:
             return draw(person, self.page.runs, language, run_id, show_what, order, paged_to, **shown)
         except RunError as error:
             # An old address, or a run whose folder was removed: the list is still useful.
-            listed = _listed(person, self.page.runs, use_cases.list_runs(person, self.page.runs), "", language, **shown)
+            listed = _listed(person, use_cases.list_runs(person, self.page.runs), "", language, **shown)
             return [listed, render.error_card(error, language), *_hidden(), gr.skip(), ""]
         except AccessError as error:
             return _nothing(person, error, language)
@@ -206,7 +206,7 @@ def draw(
     (`runs_list`). Raises RunError if there is no such run."""
     known = use_cases.list_runs(person, reader)
     named = zlib.crc32(repr([(one.id, one.name, one.tags, one.state) for one in known]).encode())
-    listed = _listed(person, reader, known, run_id, language, search=search, filters=filters)
+    listed = _listed(person, known, run_id, language, search=search, filters=filters)
     if not run_id:
         empty = render.empty(t(_("Choose a run from the list."), language)) if known else ""
         stamp = f" {named} {language}"
@@ -267,7 +267,6 @@ def draw(
 
 def _listed(
     person: Person,
-    reader: RunReader,
     known: list[Run],
     run_id: str,
     language: str,
@@ -277,7 +276,7 @@ def _listed(
 ) -> str:
     """The list, with a sign of whose it is: a page whose person has signed out or lost a role then says so."""
     wanted = runs_list.wanted_of(search, filters)
-    found = known if wanted.is_all else use_cases.find_runs(person, wanted, reader)
+    found = known if wanted.is_all else use_cases.find_runs(person, wanted, known)
     if known and not found:
         return render.empty(t(_("No run fits."), language)) + asked_by(person)
     may_train = rules.may(person, Action.TRAIN)
