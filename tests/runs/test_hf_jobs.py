@@ -214,7 +214,7 @@ def test_a_run_outlives_its_follower_its_line_and_its_time_and_comes_back_publis
         run = runs.wait_for_run(run_id)
         assert run.state == "failed" and run.error.message.startswith(f"The job was ended after {given / 60:.3g} min")
         assert f"It is given {2 * given / 60:.3g} minutes" in run.error.hint
-        assert run.hired.jobs[run.hired.job] == pytest.approx(given, abs=20)
+        assert given - 20 <= run.hired.jobs[run.hired.job] <= given + 60  # a busy machine ends it late
         eventually(lambda: not repos(server, run_id) and not look().hired.repo)
         if (kept / "checkpoint-10" / "optimizer.pt").is_file():
             break

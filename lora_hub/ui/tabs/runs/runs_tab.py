@@ -49,7 +49,7 @@ def build(page: Page, tab: gr.Tab) -> None:
         with gr.Column(scale=3, min_width=340):
             shown = ShownRun(page.words, page.organization)
     page.choices += [shown.show, shown.order, shown.private]
-    _wire(page, finding, listed, shown)
+    _wire(page, tab, finding, listed, shown)
 
 
 class ShownRun:
@@ -119,7 +119,7 @@ def _notices(words: Labels) -> str:
     return f'<button type="button" class="lh-small lh-notices" data-notices>{said}</button>'
 
 
-def _wire(page: Page, finding: Finding, listed: gr.HTML, run: ShownRun) -> None:
+def _wire(page: Page, tab: gr.Tab, finding: Finding, listed: gr.HTML, run: ShownRun) -> None:
     watch, language = Watch(page), page.language
     drawn = [
         *[listed, run.head, run.cancel, run.resume, run.delete, run.to_delete, run.visibility],
@@ -132,7 +132,9 @@ def _wire(page: Page, finding: Finding, listed: gr.HTML, run: ShownRun) -> None:
     looked = [page.run_id.change, run.show.input, run.order.input, run.paged.change]
     gr.on([*looked, finding.search.input, finding.filters.input], **after, trigger_mode="always_last")
     runs_more.wire(page, run.more, run.seen, after)
-    page.timer.tick(told(watch.tick), [*asked, run.seen], drawn, **{**LIGHT, "concurrency_id": "tick"})
+    # The tab is drawn when it is opened, not a tick later.
+    ticking = {**LIGHT, "concurrency_id": "tick"}
+    gr.on([page.timer.tick, tab.select], told(watch.tick), [*asked, run.seen], drawn, **ticking)
     for button, handler in ((run.cancel, watch.cancel), (run.resume, watch.resume)):
         done = button.click(told(handler), [language, run.seen], button, **{**LIGHT, "concurrency_id": button.elem_id})
         done.then(**after)
