@@ -4,7 +4,9 @@ side."""
 import json
 from pathlib import Path
 
+import httpx2
 import numpy
+import pytest
 from safetensors.numpy import save_file
 
 from lora_hub import hub as hubs
@@ -79,3 +81,13 @@ def publish(tmp_path: Path, name: str, *, seed: int = 0, spec: TrainSpec | None 
     folder = make_folder(tmp_path / f"adapter-{seed}", spec, seed)
     more = {"log": write_log(tmp_path / "events.jsonl"), **more}
     return hubs.publish_adapter(folder, spec=spec, scores=SCORES, run_id=f"run-{seed}", **more)
+
+
+def watch_hub(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The addresses of all requests that the Hub's client makes from now on."""
+    found: list[str] = []
+    send = httpx2.Client.send
+    monkeypatch.setattr(
+        httpx2.Client, "send", lambda self, request, **how: found.append(str(request.url)) or send(self, request, **how)
+    )
+    return found

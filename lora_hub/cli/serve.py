@@ -44,12 +44,19 @@ def serve(options: argparse.Namespace) -> None:
             at_once=options.at_once,
         )
         base = use_cases.find_base(LOCAL, options.base)
-        shelf = OwnShelf(options.base, org=org, adapters=options.adapter)
-        shelf.refresh()
+        shelf = OwnShelf(options.base, org=org, adapters=options.adapter, most_disk=options.disk_mb * MB)
+        shelf.look()
+        options.screen.say(
+            _(
+                "Adapters that were fetched may take {most:,} MB of the disk (--disk-mb); those asked least recently "
+                "go first.",
+                most=options.disk_mb,
+            )
+        )
         options.screen.say(_("Loading {base} …", base=base.title or base.id))
         engine = _engine(options, base, engine_key)
         engine.warm(shelf.base(LOCAL))
-        shelf.keep_fresh()
+        shelf.keep_fresh(engine.folders)
         models = len(shelf.names(LOCAL))
 
         def ready(address: str) -> None:
@@ -122,6 +129,13 @@ def add_serving(command: argparse.ArgumentParser, say: Callable[[Message], str])
     )
     command.add_argument(
         "--adapter-mb", type=_some, default=4096, metavar="MB", help=say(_("memory for adapters (default: 4096)"))
+    )
+    command.add_argument(
+        "--disk-mb",
+        type=_some,
+        default=16384,
+        metavar="MB",
+        help=say(_("disk for adapters fetched from the Hub; those asked least recently go first (default: 16384)")),
     )
     command.add_argument(
         "--engine", default="", metavar="URL", help=say(_("a vLLM server that has the base and answers instead"))

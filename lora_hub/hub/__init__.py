@@ -11,6 +11,7 @@ reads facts, `fetch` brings files here. Tokens come from the environment of this
 """
 
 from lora_hub.hub.accounts import look_up
+from lora_hub.hub.cached_adapters import drop_adapters, trim_adapters
 from lora_hub.hub.card.card_metadata import licence_of, spec_of
 from lora_hub.hub.card.markdown import escape as escape_markdown
 from lora_hub.hub.card.markdown import fence
@@ -30,12 +31,12 @@ from lora_hub.hub.exported import check_push, push_export
 from lora_hub.hub.fetch import (
     TOKENIZER_FILES,
     check_base,
-    drop_adapters,
     fetch_adapter,
     fetch_base,
     fetch_base_folder,
     fetch_record,
     fetch_region,
+    kept_region,
     read_adapter_record,
 )
 from lora_hub.hub.jobs import Job, cancel_job, find_payer, list_job_prices, read_job, read_job_lines, start_job
@@ -70,7 +71,7 @@ from lora_hub.hub.space import (
     wait_for_space,
 )
 from lora_hub.hub.state import StateRepo
-from lora_hub.hub.task_region import REGION_FILE, TaskRegion, read_region, write_region
+from lora_hub.hub.task_region import REGION_FILE, NoRegion, TaskRegion, read_region, write_region
 from lora_hub.hub.unpublishing import put_back, unpublish_adapter
 from lora_hub.hub.vote_files import read_votes, remove_votes, votes_repo, write_votes
 
@@ -79,6 +80,7 @@ __all__ = [
     "LONGEST_REASON",
     "SORTS",
     "TOKENIZER_FILES",
+    "NoRegion",
     "TaskRegion",
     "Asked",
     "Measured",
@@ -125,6 +127,7 @@ __all__ = [
     "fetch_dataset",
     "fetch_record",
     "fetch_region",
+    "kept_region",
     "filter_adapters",
     "find_dependents",
     "find_payer",
@@ -172,6 +175,7 @@ __all__ = [
     "version_number",
     "votes_repo",
     "wait_for_space",
+    "trim_adapters",
     "write_region",
     "write_votes",
 ]

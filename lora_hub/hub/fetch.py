@@ -15,7 +15,7 @@ from lora_hub.hub.adapter_config import CONFIG_FILE, RECORD_FILE, RECORD_VERSION
 from lora_hub.hub.card import card_metadata
 from lora_hub.hub.client import check_seen, full_id, hub_url, is_shared, open_api, told
 from lora_hub.hub.record import parts_of
-from lora_hub.hub.task_region import MOST_REGION_BYTES, REGION_FILE, TaskRegion, read_region
+from lora_hub.hub.task_region import MOST_REGION_BYTES, REGION_FILE, TaskRegion, read_region, too_large_region
 
 RECORD_BYTES = 16 << 20
 # So long is a question waited for that a person asks by the way.
@@ -91,27 +91,6 @@ def _check_room(info: Any) -> None:
             repo=info.id,
             size=size / 1e9,
         )
-
-
-def drop_adapters(before: float) -> int:
-    """Removes from the client's cache the adapters that nobody has read since then (UTC seconds): what is asked again
-    is fetched again. Returns how many."""
-    from huggingface_hub import CacheNotFound, constants, scan_cache_dir
-
-    try:
-        found = scan_cache_dir(constants.HF_HUB_CACHE)
-    except CacheNotFound:
-        return 0
-    old = [repo for repo in found.repos if repo.repo_type == "model" and repo.last_accessed < before]
-    gone = [
-        revision.commit_hash
-        for repo in old
-        for revision in repo.revisions
-        if any(file.file_name == CONFIG_FILE for file in revision.files)
-    ]
-    if gone:
-        found.delete_revisions(*gone).execute()
-    return len(gone)
 
 
 def _no_adapter(repo_id: str, commit: str, missing: str) -> AdapterError:
@@ -253,15 +232,18 @@ def fetch_region(name: str, revision: str = "") -> TaskRegion | None:
         if size is None:
             return None
         if size > MOST_REGION_BYTES:
-            raise AdapterError(
-                _("The {file} of {repo} has {size:,} bytes, more than it can have."),
-                _("Publish the adapter again from its run."),
-                file=REGION_FILE,
-                repo=repo_id,
-                size=size,
-            )
+            raise too_large_region(repo_id, size)
         path = api.hf_hub_download(repo_id, REGION_FILE, revision=info.sha)
     return read_region(Path(path).parent)
+
+
+def kept_region(repo_id: str, commit: str) -> TaskRegion | None:
+    """As `fetch_region`, from what the client's cache has of a commit that the Hub has shown to whoever asks, without
+    asking it again; None where the cache has none. Raises AdapterError (a damaged file)."""
+    from huggingface_hub import try_to_load_from_cache
+
+    kept = try_to_load_from_cache(repo_id, REGION_FILE, revision=commit) if commit else None
+    return read_region(Path(kept).parent) if isinstance(kept, str) else None
 
 
 def read_adapter_record(folder: Path) -> dict[str, Any] | None:

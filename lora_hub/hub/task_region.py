@@ -20,6 +20,10 @@ MOST_CENTERS, MOST_DIMENSIONS = 64, 1024
 LARGEST = 1e6
 
 
+class NoRegion(AdapterError):
+    """The file is there, and nobody can use it."""
+
+
 @dataclass(frozen=True)
 class TaskRegion:
     """centers: [centers, dimensions], each the mean of several training questions. spread: [dimensions, dimensions],
@@ -49,8 +53,19 @@ def write_region(folder: Path, region: TaskRegion) -> Path:
     return path
 
 
+def too_large_region(repo_id: str, size: int) -> NoRegion:
+    """size: bytes."""
+    return NoRegion(
+        _("The {file} of {repo} has {size:,} bytes, more than it can have."),
+        _("Publish the adapter again from its run."),
+        file=REGION_FILE,
+        repo=repo_id,
+        size=size,
+    )
+
+
 def read_region(folder: Path) -> TaskRegion | None:
-    """The region in an adapter's folder; None where it brings none. Raises AdapterError where it is damaged."""
+    """The region in an adapter's folder; None where it brings none. Raises NoRegion where it is damaged."""
     import numpy
     from safetensors import SafetensorError, safe_open
 
@@ -77,7 +92,7 @@ def read_region(folder: Path) -> TaskRegion | None:
             raise ValueError(_("its limits are no limits"))
         rows, base = int(told["rows"]), str(told["base"])[:200]
     except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError, SafetensorError) as error:
-        raise AdapterError(
+        raise NoRegion(
             _("{path} cannot be read: {reason}.", path=path.name, reason=reason_of(error)),
             _("Publish the adapter again from its run."),
         ) from error

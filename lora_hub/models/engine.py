@@ -5,8 +5,9 @@ for piece in engine.answer(pane, wanted, cancelled=gone.is_set): ...
 """
 
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from lora_hub.compare import Loaded, LoadedBases, Pane
@@ -29,6 +30,10 @@ class LocalEngine:
     def opened(cls, most_adapters: int, most_bytes: int) -> "LocalEngine":
         """An engine with bases of its own. most_adapters, most_bytes: as `LoadedBases`."""
         return cls(LoadedBases(most_adapters, most_bytes))
+
+    def folders(self) -> Collection[Path]:
+        """Of adapters that it may read again without being asked: none, they are in memory."""
+        return ()
 
     def warm(self, pane: Pane) -> None:
         """Loads a pane's base, so that the first question does not wait for it. Raises BaseError."""

@@ -16,8 +16,9 @@ Proved against a stub of vLLM's documented wire (tests/serve/test_vllm.py), and 
 
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from lora_hub.compare import Pane
@@ -54,7 +55,13 @@ class VllmEngine:
         self._lock = threading.Condition()
         self._loaded: OrderedDict[str, int] = OrderedDict()  # bytes by name, least recently asked first
         self._loading: set[str] = set()
+        self._paths: dict[str, str] = {}  # by name, where folders are sent
         self._users: Counter[str] = Counter()
+
+    def folders(self) -> Collection[Path]:
+        """Of the adapters that are loaded there: it reads them again whenever its own memory was too small."""
+        with self._lock:
+            return [Path(self._paths[name]) for name in (*self._loaded, *self._loading) if name in self._paths]
 
     def warm(self, pane: Pane) -> None:
         """Finds by which name the base is known there. Raises BaseError."""
@@ -165,6 +172,8 @@ class VllmEngine:
             yield self._base_name
             return
         name, path, size = self._place_of(pane)
+        if not self._sends_repos:
+            self._paths[name] = path
         if not self._load(name, path, size, cancelled):
             yield None
             return
@@ -230,5 +239,6 @@ class VllmEngine:
             if len(self._loaded) < self._most_loaded and sum(self._loaded.values()) + size <= self._most_bytes:
                 break
             del self._loaded[name]
+            self._paths.pop(name, None)
             gone.append(name)
         return gone

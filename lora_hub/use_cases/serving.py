@@ -49,8 +49,9 @@ def ask_model(
         check_allowed(person, pane.base)
         if not person.is_local:
             runs.check_base(pane.base)
-    for piece in engine.answer(pane, wanted, most_new_tokens=most, cancelled=cancelled):
-        yield replace(piece, model=told)
+    with shelf.using(pane):
+        for piece in engine.answer(pane, wanted, most_new_tokens=most, cancelled=cancelled):
+            yield replace(piece, model=told)
 
 
 def _found(
@@ -72,14 +73,14 @@ def _found(
         )
     base = shelf.base(person)
     text = whole_text(_question(wanted))
+    refs = shelf.candidates(person, base.base)
     if shelf.is_given:
-        found = routing.route(engine.bases, text, base.base, shelf.org, cancelled)
+        found = routing.route(engine.bases, text, base.base, shelf.org, cancelled, refs)
     else:
-        found = routed(person, engine, text, base.base, cancelled=cancelled)
+        found = routed(person, engine, text, base.base, cancelled=cancelled, refs=refs)
     if cancelled is not None and cancelled():
         return None, ""
-    repo = shelf.chosen([one.adapter for one in found.candidates if one.fits])
-    return (shelf.pane(person, repo), repo) if repo else (base, BASE)
+    return (shelf.pane(person, found.adapter), found.adapter) if found.adapter else (base, BASE)
 
 
 def _question(wanted: Wanted) -> str:

@@ -76,8 +76,8 @@ def measure(
     for which, tasks in (("own", OWN), ("any", OWN + ANY)):
         found[which] = {}
         for task in tasks:
-            there = regions.place_all(*asked[task], {one: fitted[one] for one in tasks})
-            absent = regions.place_all(*asked[task], {one: fitted[one] for one in tasks if one != task})
+            there = regions.Atlas({one: fitted[one] for one in tasks}).place_all(*asked[task])
+            absent = regions.Atlas({one: fitted[one] for one in tasks if one != task}).place_all(*asked[task])
             count = len(there)
             found[which][task] = (
                 sum(one[0].name == task for one in there) / count,

@@ -1,6 +1,7 @@
 """`auto` among the adapters of a question: the router's choice in its place, with its reason, or the base where none
 fits."""
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 from persian import refused
-from sample_adapters import SCORES, make_folder, make_spec, write_log
+from sample_adapters import SCORES, make_folder, make_spec, watch_hub, write_log
 from test_cli import call
 from test_kept import WILL
 from tiny_bases import save_adapter
@@ -20,9 +21,11 @@ from lora_hub.answering import loading
 from lora_hub.api.endpoints import Endpoints
 from lora_hub.catalogue import bases
 from lora_hub.compare import Comparer, Pane, kept, routing
+from lora_hub.compare.routing import atlases
 from lora_hub.core.errors import DataError, SpecError
 from lora_hub.core.schema import AUTO, BASE, AdapterRef, PaneAnswer, Turn, ask_question
 from lora_hub.hub.task_region import write_region
+from lora_hub.models import LocalEngine, OpenShelf, OwnShelf, Put, Wanted
 from lora_hub.people import LOCAL
 from lora_hub.regions.fitting import fit_region
 from lora_hub.ui.tabs.compare.compare_asking import Asking
@@ -83,9 +86,15 @@ def only_these(published: dict[str, AdapterRef], monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.fixture
+def hub_calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    return watch_hub(monkeypatch)
+
+
+@pytest.fixture
 def none_fits(monkeypatch: pytest.MonkeyPatch) -> None:
     fetch = hubs.fetch_region
-    monkeypatch.setattr("lora_hub.hub.fetch_region", lambda *which: replace(fetch(*which), limit=1e-9))
+    monkeypatch.setattr("lora_hub.hub.kept_region", lambda *which: replace(fetch(*which), limit=1e-9))
+    monkeypatch.setattr(atlases, "_atlases", OrderedDict())
 
 
 @pytest.fixture
@@ -113,6 +122,32 @@ def test_the_routers_choice_answers_and_says_why(ask, published: dict[str, Adapt
     assert [one.name for one in ask([AUTO, NEWS])] == [BASE, SPAM, NEWS]
     named = ask([NEWS, AUTO], prompt=TEXTS[NEWS][1])
     assert [one.name for one in named] == [BASE, NEWS] and "lies nearest" in named[1].note.en
+
+
+def test_served_it_asks_the_hub_nothing_once_its_adapters_are_known(
+    comparer: Comparer, published: dict[str, AdapterRef], hub_calls: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(atlases, "_atlases", OrderedDict())
+    shelf, engine = OwnShelf("built-in"), LocalEngine(comparer.bases)
+
+    def who_answers(text: str) -> str:
+        asked = Wanted(AUTO, (Put(text=text),), most_tokens=2)
+        return list(use_cases.ask_model(LOCAL, shelf, engine, AUTO, asked))[-1].model
+
+    shelf.refresh()
+    assert who_answers(TEXTS[SPAM][0]) == SPAM and who_answers(TEXTS[NEWS][0]) == NEWS
+    assert hub_calls
+    hub_calls.clear()
+    assert who_answers(TEXTS[SPAM][1]) == SPAM and who_answers(TEXTS[NEWS][1]) == NEWS
+    assert hub_calls == []
+    # read anew, the regions come from what was fetched
+    monkeypatch.setattr(atlases, "_atlases", OrderedDict())
+    assert who_answers(TEXTS[NEWS][2]) == NEWS and hub_calls == []
+    # an app asks which adapters there are as whoever asks, and that not at each question
+    shelf = OpenShelf()
+    assert who_answers(TEXTS[NEWS][2]) == NEWS and hub_calls
+    hub_calls.clear()
+    assert who_answers(TEXTS[NEWS][3]) == NEWS and hub_calls == []
 
 
 def test_where_none_fits_the_base_alone_answers(ask, none_fits: None) -> None:

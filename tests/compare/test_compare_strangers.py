@@ -21,7 +21,7 @@ from lora_hub.catalogue import bases
 from lora_hub.compare import panes
 from lora_hub.core.errors import AccessError, AdapterError, BaseError
 from lora_hub.core.schema import BaseModel, Question
-from lora_hub.hub import acting_as, endpoint, fetch
+from lora_hub.hub import acting_as, drop_adapters, endpoint, fetch
 from lora_hub.hub.record import make_record
 from lora_hub.people import LOCAL, Person, policy
 
@@ -182,8 +182,8 @@ def test_what_anybody_names_fits_on_the_disk(publish, monkeypatch: pytest.Monkey
     assert fetch.fetch_adapter(name)[0].is_dir(), "whoever sits at this machine knows its disk"
     with acting_as(eve):
         folder = fetch.fetch_adapter(name)[0]  # it takes no more room
-    assert fetch.drop_adapters(time.time() - 3600) == 0 and folder.is_dir()
-    assert fetch.drop_adapters(time.time() + 3600) >= 1 and not folder.exists()
+    assert drop_adapters(time.time() - 3600) == 0 and folder.is_dir()
+    assert drop_adapters(time.time() + 3600) >= 1 and not folder.exists()
     monkeypatch.setattr(fetch, "LEFT_BYTES", 0)
     with acting_as(eve):
         assert fetch.fetch_adapter(name)[0].is_dir()

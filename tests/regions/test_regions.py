@@ -83,9 +83,9 @@ def test_questions_go_to_their_own_task_and_those_of_an_absent_one_to_the_base(
     known = {name: region for name, (region, _states, _tokens) in tasks.items()}
     for name, (_region, states, tokens) in tasks.items():
         rows += len(states)
-        right += sum(one[0].name == name and one[0].fits for one in regions.place_all(states, tokens, known))
+        right += sum(one[0].name == name and one[0].fits for one in regions.Atlas(known).place_all(states, tokens))
         others = {other: region for other, region in known.items() if other != name}
-        refused += sum(not one[0].fits for one in regions.place_all(states, tokens, others))
+        refused += sum(not one[0].fits for one in regions.Atlas(others).place_all(states, tokens))
     assert right / rows >= 0.9, right / rows
     assert refused / rows >= 0.8, refused / rows
 
@@ -169,12 +169,12 @@ def test_few_questions_make_a_region_that_holds_others_of_the_task(
     trained = numpy.quantile(own_distance(states[:first], tokens[:first], region), 0.99)
     within = own_distance(states[54:], tokens[54:], region) <= region.limit
     assert region.limit > 1.1 * trained and within.mean() >= 0.95, (region.limit, trained, within.mean())
-    found = regions.place_all(states[54:], tokens[54:], {"spam": region})
+    found = regions.Atlas({"spam": region}).place_all(states[54:], tokens[54:])
     assert numpy.mean([one[0].fits for one in found]) >= 0.95, "also by their lengths"
     asked, length = regions.read_states(*read, ["You won a prize! Call now"])  # shorter than any of them
-    assert regions.place(asked[0], float(length[0]), {"spam": region})[0].share <= 1.05
+    assert regions.Atlas({"spam": region}).place(asked[0], float(length[0]))[0].share <= 1.05
     other, lengths = states_of["sentiment-fa.csv"]
-    assert not any(one[0].fits for one in regions.place_all(other, lengths, {"spam": region}))
+    assert not any(one[0].fits for one in regions.Atlas({"spam": region}).place_all(other, lengths))
 
 
 def test_the_limit_of_few_holds_a_further_question_as_often_as_it_says() -> None:

@@ -18,7 +18,7 @@ from lora_hub.catalogue.tasks.catalogue import get_task
 from lora_hub.compare.loaded_bases import Loaded, LoadedBases
 from lora_hub.compare.panes import Pane, base_key
 from lora_hub.core.messages import _
-from lora_hub.core.schema import BaseModel, Task
+from lora_hub.core.schema import AdapterRef, BaseModel, Task
 from lora_hub.models import LocalEngine, NoModel, Shelved
 from lora_hub.people import LOCAL, Person
 from lora_hub.serve import Door, Keys
@@ -53,8 +53,11 @@ class FewModels:
     def names(self, person: Person) -> list[Shelved]:
         return [Shelved(name, f"lora-hub/{name}", "c" * 40, 7) for name in self.panes]
 
-    def chosen(self, adapters: list[str]) -> str:
-        return next((one for one in adapters if one in self.panes), "")
+    def candidates(self, person: Person, base: BaseModel) -> tuple[AdapterRef, ...]:
+        return tuple(AdapterRef(repo_id=name, revision="c" * 40, base=base.id) for name in self.panes)
+
+    def using(self, pane: Pane) -> Any:
+        return contextlib.nullcontext()
 
     def pane(self, person: Person, name: str) -> Pane:
         self.asked.append(name)

@@ -65,7 +65,7 @@ def test_clients_of_different_adapters_are_answered_in_one_batch(place: Place, s
     steps.clear()
     assert in_threads([lambda one=one: ask(one) for one in asked]) == alone
     assert max(steps) >= 6 and len(steps) < 4 * 16, steps
-    assert place.door.under_way == 0
+    wait_until(lambda: place.door.under_way == 0)
 
 
 @pytest.mark.parametrize("stream", [True, False])

@@ -1,20 +1,23 @@
 """Names of models: the organization's adapters of a base, their versions, and nothing else; what was asked before is
 asked without the Hub."""
 
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from huggingface_hub import HfApi
 from persian import refused
-from sample_adapters import SCORES, make_folder, make_spec, write_log
+from sample_adapters import SCORES, make_folder, make_spec, watch_hub, write_log
 from tiny_bases import save_adapter
 
 from lora_hub import hub as hubs
 from lora_hub.answering import loading
 from lora_hub.catalogue import bases
+from lora_hub.core.errors import HubError
 from lora_hub.core.schema import AdapterRef
 from lora_hub.models import NoModel, OpenShelf, OwnShelf
-from lora_hub.models import shelves as module
+from lora_hub.models import open_shelf as module
 from lora_hub.people import LOCAL
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
@@ -95,10 +98,90 @@ def test_only_those_that_are_named(versions: list[AdapterRef], tmp_path: Path) -
     shelf.refresh()
     assert [one.name for one in shelf.names(LOCAL)] == ["mine", NAME]
     assert shelf.pane(LOCAL, "mine").folder == folder and shelf.pane(LOCAL, NAME).revision == versions[0].revision
-    assert shelf.chosen([f"lora-hub/{NAME}", "x/y"]) == f"lora-hub/{NAME}" and shelf.chosen(["x/y"]) == ""
+    assert [one.repo_id for one in shelf.candidates(LOCAL, BUILT_IN)] == [f"lora-hub/{NAME}"]
     for name in ("served-new", str(folder), "lora-hub/served-new"):
         with pytest.raises(NoModel):
             shelf.pane(LOCAL, name)
+
+
+@pytest.fixture
+def hub_calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    return watch_hub(monkeypatch)
+
+
+def test_what_was_asked_once_is_asked_without_the_hub_and_renewed_behind_the_scenes(
+    versions: list[AdapterRef], tmp_path: Path, hub_calls: list[str]
+) -> None:
+    publish(tmp_path, "served-moving", 6)
+    publish(tmp_path, "served-gone", 7)
+    publish(tmp_path, "served-hidden", 8)
+    api = HfApi()
+    api.create_tag("lora-hub/served-moving", tag="production", revision="v1")
+    shelf = OwnShelf("built-in")
+    shelf.refresh()
+    names = ("served-moving", "served-moving@production", "served-moving@v1", "served-gone", "served-hidden@v1")
+    before = {name: shelf.pane(LOCAL, name) for name in names}
+    assert hub_calls
+    hub_calls.clear()
+
+    newest = publish(tmp_path, "served-moving", 9)
+    api.delete_tag("lora-hub/served-moving", tag="production")
+    api.create_tag("lora-hub/served-moving", tag="production", revision="v2")
+    api.delete_repo("lora-hub/served-gone")
+    hubs.unpublish_adapter("lora-hub/served-hidden")
+    hub_calls.clear()
+    assert {name: shelf.pane(LOCAL, name) for name in names} == before and hub_calls == []
+
+    shelf.refresh()
+    hub_calls.clear()
+    after = {name: shelf.pane(LOCAL, name) for name in names[:3]}
+    assert [one.revision for one in after.values()] == [newest.revision, newest.revision, before[names[0]].revision]
+    assert hub_calls == [], "new versions were fetched before they were asked"
+    shelf._looked = time.monotonic()
+    for name in names[3:]:
+        with pytest.raises(NoModel):
+            shelf.pane(LOCAL, name)
+    api.delete_tag("lora-hub/served-moving", tag="production")
+    shelf.refresh()
+    with refused(NoModel, match="has no version"):
+        shelf.pane(LOCAL, "served-moving@production")
+    # the Hub is away: what is here goes on
+    monkeypatch_down(shelf, names[0])
+
+
+def monkeypatch_down(shelf: OwnShelf, name: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lora_hub.hub.list_adapters", lambda *_given, **_named: (_ for _ in ()).throw(HubError("away")))
+        with pytest.raises(HubError):
+            shelf.refresh()
+        assert shelf.pane(LOCAL, name).folder.is_dir()
+
+
+def test_the_disk_is_bounded_and_what_is_in_use_stays(
+    versions: list[AdapterRef], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lora_hub.hub.cached_adapters.IN_USE_SECONDS", 0.0)
+    refs = [publish(tmp_path, f"disk-{place}", 10 + place) for place in range(4)]
+    shelf = OwnShelf("built-in", adapters=[ref.repo_id for ref in refs])
+    shelf.refresh()
+    panes = [shelf.pane(LOCAL, ref.repo_id) for ref in refs]
+    size = sum(file.stat().st_size for file in panes[0].folder.iterdir())
+    other = fetch_other(versions)
+    shelf._most_disk = 2 * size + size // 2
+    shelf.pane(LOCAL, refs[0].repo_id)  # asked last
+    with shelf.using(panes[1]):
+        shelf.trim([panes[2].folder.resolve()])
+    assert [pane.folder.is_dir() for pane in panes] == [False, True, True, False] and other.is_dir()
+    shelf.trim()
+    assert panes[1].folder.is_dir(), "nothing new has come"
+    assert shelf.pane(LOCAL, refs[3].repo_id).folder.is_dir()
+    shelf.trim()
+    assert [pane.folder.is_dir() for pane in panes] == [False, False, True, True]
+
+
+def fetch_other(versions: list[AdapterRef]) -> Path:
+    """The folder of an adapter that somebody else fetched."""
+    return hubs.fetch_adapter(f"{versions[0].repo_id}@v1")[0]
 
 
 def test_an_app_asks_anew_what_somebody_may_read(

@@ -92,7 +92,7 @@ def test_a_stream_says_the_same_piece_by_piece(client: openai.OpenAI) -> None:
     assert (
         "".join(one.choices[0].delta.content or "" for one in chunks if one.choices) == whole.choices[0].message.content
     )
-    assert len(chunks) > 6 and chunks[0].choices[0].delta.role == "assistant"
+    assert len(chunks) > 4 and chunks[0].choices[0].delta.role == "assistant"
     assert chunks[-2].choices[0].finish_reason == whole.choices[0].finish_reason == "length"
     assert chunks[-1].choices == [] and chunks[-1].usage == whole.usage and len({one.id for one in chunks}) == 1
     texts = client.completions.create(model="base", prompt=["abc", "déf"], max_tokens=6, n=2, stream=True)
@@ -159,9 +159,9 @@ def test_label_visitors_are_scored_together(place: Place) -> None:
 def test_the_router_chooses(client: openai.OpenAI, monkeypatch: pytest.MonkeyPatch) -> None:
     def route(fits: bool) -> None:
         candidates = tuple(
-            routing.Candidate(adapter=name, distance=0.1, share=0.5, fits=fits) for name in ("elsewhere/x", "write")
+            routing.Candidate(adapter=name, distance=0.1, share=0.5, fits=fits) for name in ("write", "topic")
         )
-        found = routing.Routed(base="tiny", adapter="write", candidates=candidates)
+        found = routing.Routed(base="tiny", adapter="write" if fits else "", candidates=candidates)
         monkeypatch.setattr(
             "lora_hub.compare.routing.route", lambda _bases, text, *_others: heard.append(text) or found
         )

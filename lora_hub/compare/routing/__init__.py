@@ -1,5 +1,14 @@
 """A bare question brought to the organization's adapter whose task it is of."""
 
-from lora_hub.compare.routing.router import Candidate, Routed, most_used_base, reason, route, said
+from lora_hub.compare.routing.router import (
+    MOST_CANDIDATES,
+    Candidate,
+    Routed,
+    most_used_base,
+    prepare,
+    reason,
+    route,
+    said,
+)
 
-__all__ = ["Candidate", "Routed", "most_used_base", "reason", "route", "said"]
+__all__ = ["MOST_CANDIDATES", "Candidate", "Routed", "most_used_base", "prepare", "reason", "route", "said"]

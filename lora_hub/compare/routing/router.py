@@ -6,18 +6,17 @@ base's own hidden states; none, where it lies in no task's region, and the base 
 Only means of training questions are compared, which each adapter brings in its repo (`hub.fetch_region`).
 """
 
-import contextvars
 from collections import Counter
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from pathlib import PurePath
 
 from lora_hub import hub, regions
 from lora_hub.catalogue import bases as known_bases
 from lora_hub.compare.loaded_bases import LoadedBases
 from lora_hub.compare.panes import Pane
+from lora_hub.compare.routing import atlases
 from lora_hub.core import settings
-from lora_hub.core.errors import DataError, HubUnreachableError, LoraHubError
+from lora_hub.core.errors import DataError
 from lora_hub.core.messages import Message, _, _n, joined, several
 from lora_hub.core.noun import Noun
 from lora_hub.core.schema import BASE, AdapterRef, BaseModel
@@ -54,26 +53,31 @@ class Routed(Noun):
 
 
 def route(
-    bases: LoadedBases, text: str, base: BaseModel, org: str = "", cancelled: Callable[[], bool] | None = None
+    bases: LoadedBases,
+    text: str,
+    base: BaseModel,
+    org: str = "",
+    cancelled: Callable[[], bool] | None = None,
+    refs: Sequence[AdapterRef] | None = None,
 ) -> Routed:
-    """Raises DataError (nothing is asked), BaseError, HubError."""
+    """refs: the adapters that are looked at; None: the organization's, as the Hub lists them now. Raises DataError
+    (nothing is asked), BaseError, HubError."""
     if not text.strip():
         raise DataError(_("The prompt is empty."), _("Type what is to be answered."))
-    refs = hub.list_adapters(org or settings.organization(), base=base.id)[:MOST_CANDIDATES]
-    here = contextvars.copy_context()  # each thread asks as whoever asked this one
-    with ThreadPoolExecutor(8) as threads:
-        fetched = list(threads.map(lambda ref: here.copy().run(_region_of, ref, base), refs))
-    known = {ref.repo_id: region for ref, region in zip(refs, fetched, strict=True) if region is not None}
-    silent = tuple(ref.repo_id for ref in refs if ref.repo_id not in known)
-    if not known:
+    if refs is None:
+        refs = hub.list_adapters(org or settings.organization(), base=base.id)
+    refs = refs[:MOST_CANDIDATES]
+    atlas = atlases.atlas_of(refs, base)
+    silent = tuple(ref.repo_id for ref in refs if ref.repo_id not in atlas.names)
+    if not atlas.names:
         return Routed(base=base.id, silent=silent)
     with bases.hold([Pane(BASE, base)], cancelled) as held:
         if held is None:
             return Routed(base=base.id, silent=silent)
         loaded, _names = held
         states, tokens = regions.read_states(loaded.stack, loaded.tokenizer, [text])
-    fitting = {name: region for name, region in known.items() if region.origin.shape == states.shape[1:]}
-    silent += tuple(name for name in known if name not in fitting)
+    placed = atlas.place(states[0], float(tokens[0]))
+    silent += tuple(name for name in sorted(atlas.names - {one.name for one in placed}))
     facts = {ref.repo_id: ref for ref in refs}
     candidates = tuple(
         Candidate(
@@ -85,7 +89,7 @@ def route(
             share=one.share,
             fits=one.fits,
         )
-        for one in regions.place(states[0], float(tokens[0]), fitting)
+        for one in placed
     )
     chosen = next((one for one in candidates if one.fits), None)
     return Routed(
@@ -95,6 +99,12 @@ def route(
         candidates=candidates,
         silent=silent,
     )
+
+
+def prepare(refs: Sequence[AdapterRef], base: BaseModel) -> None:
+    """Reads the regions of these adapters, so that the next question among them asks the Hub nothing. Raises
+    HubError."""
+    atlases.atlas_of(refs[:MOST_CANDIDATES], base)
 
 
 def most_used_base(org: str = "") -> str:
@@ -108,26 +118,6 @@ def most_used_base(org: str = "") -> str:
         elif known_bases.HUB_ID.fullmatch(ref.base) and not ref.base.startswith(own):  # that is a folder's name
             counts[ref.base] += 1
     return counts.most_common(1)[0][0] if counts else known_bases.BUILT_IN
-
-
-def _region_of(ref: AdapterRef, base: BaseModel) -> hub.TaskRegion | None:
-    """None where the adapter brings none, one that is damaged, or one of other weights: it is no reason not to ask the
-    others."""
-    try:
-        region = hub.fetch_region(ref.repo_id, ref.revision)
-    except HubUnreachableError:
-        raise
-    except LoraHubError:
-        return None
-    if region is None or _is_other(region.base, base):
-        return None
-    return region
-
-
-def _is_other(named: str, base: BaseModel) -> bool:
-    """A fingerprint is compared with a fingerprint; a Hub's base has none, and the list is of its id."""
-    is_print = len(named) == 64 and not set(named) - set("0123456789abcdef")
-    return bool(is_print and base.fingerprint and named != base.fingerprint)
 
 
 def reason(found: Routed) -> Message:
