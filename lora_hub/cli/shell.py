@@ -37,7 +37,7 @@ from lora_hub.cli.serve import serve
 from lora_hub.cli.show_runs import show_scored
 from lora_hub.cli.signals import INTERRUPTED, Signals
 from lora_hub.cli.upkeep import open_page
-from lora_hub.core import settings, store
+from lora_hub.core import processes, settings, store
 from lora_hub.core.errors import LoraHubError, SpecError
 from lora_hub.core.languages import lost_folder
 from lora_hub.core.messages import Message, _, _n
@@ -56,6 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
         screen.say_error(closed, _("Send it to a file; or to /dev/null, if it is not wanted."))
         return 1
     settings.hide_progress()
+    processes.bound_caches()
     try:
         status = _main(arguments, as_json, screen)
         sys.stdout.flush()
