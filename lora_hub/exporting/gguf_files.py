@@ -16,6 +16,7 @@ import torch
 from lora_hub.answering.stack import SavedAdapter
 from lora_hub.core.errors import AdapterError, LoraHubError
 from lora_hub.core.messages import _
+from lora_hub.exporting import k_quants
 from lora_hub.exporting.gguf_shape import GgufShape
 from lora_hub.exporting.gguf_words import write_words
 from lora_hub.exporting.merging import HEAD, MergedModel
@@ -27,9 +28,25 @@ FILE_TYPES = {
     "bf16": gguf.LlamaFileType.MOSTLY_BF16,
     "q8_0": gguf.LlamaFileType.MOSTLY_Q8_0,
     "q4_0": gguf.LlamaFileType.MOSTLY_Q4_0,
+    "q4_k_m": gguf.LlamaFileType.MOSTLY_Q4_K_M,
+    "q5_k_m": gguf.LlamaFileType.MOSTLY_Q5_K_M,
+    "q6_k": gguf.LlamaFileType.MOSTLY_Q6_K,
 }
-# Largest error of a number, as a share of the largest of its block of 32, that rounding to a type can make.
-ROUNDING = {"F32": 0.0, "F16": 2**-10, "BF16": 2**-8, "Q8_0": 1 / 254 + 2**-9, "Q4_0": 1 / 8 + 2**-8}
+# Largest error of a number, as a share of the largest of its block, that rounding to a type can make. Where a scale and
+# a least number are fitted to parts of a block, the outermost may be missed by a step (2/15, 2/31 or 1/32 of the
+# largest), and by what the scales themselves are rounded.
+ROUNDING = {
+    "F32": 0.0,
+    "F16": 2**-10,
+    "BF16": 2**-8,
+    "Q8_0": 1 / 254 + 2**-9,
+    "Q4_0": 1 / 8 + 2**-8,
+    "Q5_0": 1 / 16 + 2**-8,
+    "Q5_1": 2 / 31 + 2**-8,
+    "Q4_K": 2 / 15 + 1 / 32,
+    "Q5_K": 2 / 31 + 1 / 32,
+    "Q6_K": 3 / 64,
+}
 BLOCK = 32
 
 
@@ -47,6 +64,11 @@ def write_model(
     """Yields after each tensor. kind: a key of FILE_TYPES."""
     names = gguf.get_tensor_name_map(shape.arch, shape.layers)
     placed = {one: _placed(names, one) for one in merged.names}
+    is_tied = "output.weight" not in placed.values()
+    types = {
+        one: type_of(place, merged.shape(one), kind, layers=shape.layers, is_tied=is_tied)
+        for one, place in placed.items()
+    }
     writer = gguf.GGUFWriter(path, shape.family)
     writer.add_type(gguf.GGUFType.MODEL)
     writer.add_name(name)
@@ -59,16 +81,17 @@ def write_model(
     if shape.freqs:
         _announce(writer, "rope_freqs.weight", (len(shape.freqs),), Types.F32)
     for one, place in placed.items():
-        _announce(writer, place, merged.shape(one), type_of(place, merged.shape(one), kind))
+        _announce(writer, place, merged.shape(one), types[one])
     try:
         writer.write_header_to_file()
         writer.write_kv_data_to_file()
         writer.write_ti_data_to_file()
         if shape.freqs:
             writer.write_tensor_data(numpy.array(shape.freqs, dtype=numpy.float32))
-        for done, (one, place) in enumerate(placed.items(), 1):
+        for done, one in enumerate(placed, 1):
             tensor = as_gguf(merged.tensor(one, exact=True), one, shape)
-            writer.write_tensor_data(gguf.quants.quantize(tensor, type_of(place, tensor.shape, kind)))
+            make = k_quants.quantize if types[one] in k_quants.K_TYPES.values() else gguf.quants.quantize
+            writer.write_tensor_data(make(tensor, types[one]))
             yield done
     finally:
         writer.close()
@@ -110,11 +133,13 @@ def permute(tensor: torch.Tensor, heads: int) -> torch.Tensor:
     )
 
 
-def type_of(place: str, shape: tuple[int, ...], kind: str) -> Types:
+def type_of(place: str, shape: tuple[int, ...], kind: str, *, layers: int, is_tied: bool) -> Types:
     """How a tensor is stored: what is no matrix in single precision; where rows do not divide into blocks, f16; of few
     bits, embeddings and head in q8_0."""
     if len(shape) < 2 or place.endswith("_norm.weight"):
         return Types.F32
+    if kind in k_quants.K_TYPES:
+        return k_quants.type_of(place, shape[-1], kind, layers=layers, is_tied=is_tied)
     wanted = Types[kind.upper()]
     if kind == "q4_0" and place.startswith(("token_embd", "output.")):
         wanted = Types.Q8_0
@@ -141,7 +166,7 @@ def read_back(path: Path, expected: Mapping[str, Callable[[], numpy.ndarray]]) -
         if tensor is None or tuple(map(int, reversed(tensor.shape))) != wanted.shape:
             raise _differs(path, name)
         stored = gguf.quants.dequantize(tensor.data, tensor.tensor_type).reshape(wanted.shape)
-        error = _error(stored, wanted)
+        error = _error(stored, wanted, max(BLOCK, gguf.GGML_QUANT_SIZES[tensor.tensor_type][0]))
         largest = max(largest, error)
         # what is no number is no small error: a block's scale that half precision cannot hold
         if not error <= ROUNDING.get(tensor.tensor_type.name, 0.5):
@@ -200,15 +225,15 @@ def _numbers(tensor: torch.Tensor) -> numpy.ndarray:
     return tensor.detach().to(torch.float32).contiguous().numpy()
 
 
-def _error(stored: numpy.ndarray, wanted: numpy.ndarray) -> float:
+def _error(stored: numpy.ndarray, wanted: numpy.ndarray, block: int) -> float:
     """The largest error as a share of the largest number of its block."""
     if not wanted.size:
         return 0.0
     error, size = numpy.abs(stored - wanted).reshape(-1), numpy.abs(wanted).reshape(-1)
     if not error.any():
         return 0.0
-    rest = -error.size % BLOCK
-    blocks = [numpy.pad(one, (0, rest)).reshape(-1, BLOCK).max(axis=1) for one in (error, size)]
+    rest = -error.size % block
+    blocks = [numpy.pad(one, (0, rest)).reshape(-1, block).max(axis=1) for one in (error, size)]
     return float((blocks[0] / numpy.maximum(blocks[1], 1e-6)).max())
 
 

@@ -19,7 +19,7 @@ TYPES: dict[Kind, tuple[str, ...]] = {
     "peft": ("",),
     "merged": ("",),
     "gguf-adapter": ("f32", "f16"),
-    "gguf": ("q8_0", "f16", "bf16", "f32", "q4_0", "q4_k_m"),
+    "gguf": ("q8_0", "f16", "bf16", "f32", "q4_0", "q4_k_m", "q5_k_m", "q6_k"),
 }
 # Per cent of the answers that have to be the adapter's own, by how the numbers are stored; what is coarser is told and
 # not refused.

@@ -7,7 +7,6 @@ its place and moved there whole; whoever stops it (the generator's close) leaves
 
 import shutil
 import tempfile
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,14 +16,15 @@ from lora_hub.core.disk import FULL_DISK_BYTES, disk_errors, disk_is_full
 from lora_hub.core.errors import AdapterError, BaseError, LoraHubError, SpecError
 from lora_hub.core.messages import _, several
 from lora_hub.exporting.nouns import KINDS, LEAST_AGREEMENT, TYPES, Agreement, Exported, Kind, Source, Step
+from lora_hub.exporting.packing import pack, pack_peft
 from lora_hub.hub import TOKENIZER_FILES, licence_of
-from lora_hub.hub.adapter_config import CONFIG_FILE, RECORD_FILE, WEIGHTS_FILE, read_config, weights_file
+from lora_hub.hub.adapter_config import WEIGHTS_FILE, read_config, weights_file
 from lora_hub.works_in import is_plain, marks
 
 # Bytes of a number, by how it is stored.
-WIDTHS = {"f32": 4.0, "f16": 2.0, "bf16": 2.0, "q8_0": 34 / 32, "q4_0": 0.62, "q4_k_m": 0.65}
+WIDTHS = {"f32": 4.0, "f16": 2.0, "bf16": 2.0, "q8_0": 34 / 32, "q4_0": 0.62}
+WIDTHS |= {"q4_k_m": 0.8, "q5_k_m": 0.9, "q6_k": 34 / 32}  # of small models; less the larger they are
 LEFT_BYTES = 256 << 20
-QUANTIZER = "llama-quantize"
 
 
 def check(source: Source, kind: str, type_: str) -> tuple[Kind, str]:
@@ -52,27 +52,39 @@ def check(source: Source, kind: str, type_: str) -> tuple[Kind, str]:
             _("{name} cannot be exported as {kind}: {why}", name=source.name, kind=kind, why=mark.why),
             _("Take PEFT's folder instead (peft)."),
         )
-    if type_ == "q4_k_m" and shutil.which(QUANTIZER) is None:
-        rest = [one for one in TYPES["gguf"] if one != type_]
-        raise BaseError(
-            _("q4_k_m is made by llama.cpp's {program}, which is not on the PATH.", program=QUANTIZER),
-            _("Install llama.cpp, or choose one of: {choices}.", choices=several(rest)),
-        )
+    _check_rounding(type_)
     return kind, type_
 
 
-def export(source: Source, kind: str, type_: str, folder: Path) -> Iterator[Step | Exported]:
+def _check_rounding(type_: str) -> None:
+    from lora_hub.exporting import k_quants
+
+    if type_ in k_quants.K_TYPES and not k_quants.is_here():
+        rest = [one for one in TYPES["gguf"] if one not in k_quants.K_TYPES]
+        raise BaseError(
+            _("{type} is rounded by llama.cpp's own library, which the package {package} carries and is not here."),
+            _(
+                "Install it ({command}), or choose one of: {choices}.",
+                command=f"pip install {k_quants.PACKAGE}",
+                choices=several(rest),
+            ),
+            type=type_,
+            package=k_quants.PACKAGE,
+        )
+
+
+def export(source: Source, kind: str, type_: str, folder: Path, *, packed: bool = False) -> Iterator[Step | Exported]:
     """Yields where it stands, and at last what was made. folder: becomes the export's; must not be there, or be empty.
-    Raises LoraHubError."""
+    packed: as one file, a zip. Raises LoraHubError."""
     kind, type_ = check(source, kind, type_)
     _open_place(folder)
     with disk_errors(folder.parent):
-        _check_disk(source, kind, type_, folder.parent)
+        _check_disk(source, kind, type_, folder.parent, packed=packed)
         with tempfile.TemporaryDirectory(prefix=".exporting-", dir=folder.parent) as work, _full_disk(folder.parent):
             made = Path(work) / "made"
             made.mkdir()
             done: Exported | None = None
-            for step in _make(source, kind, type_, made, Path(work)):
+            for step in _made(source, kind, type_, made, Path(work), packed=packed and kind != "peft"):
                 if isinstance(step, Exported):
                     done = step
                 else:
@@ -111,10 +123,18 @@ def _full_disk(place: Path) -> Iterator[None]:
         raise disk_is_full(place) from error
 
 
+def _made(source: Source, kind: Kind, type_: str, made: Path, work: Path, *, packed: bool) -> Iterator[Step | Exported]:
+    for step in _make(source, kind, type_, made, work):
+        if packed and isinstance(step, Exported):
+            yield from pack(step, "-".join(filter(None, (source.file_name, kind, type_))))
+        else:
+            yield step
+
+
 def _make(source: Source, kind: Kind, type_: str, made: Path, work: Path) -> Iterator[Step | Exported]:
     if kind == "peft":
         yield Step(_("Packing PEFT's folder"))
-        yield _zip(source, made)
+        yield pack_peft(source, made)
         return
     from lora_hub.answering.stack import read_adapter
     from lora_hub.exporting import agreement, asking
@@ -173,14 +193,9 @@ def _make_gguf(
     else:
         file, total = f"{source.file_name}-{type_}.gguf", len(merged.names)
         words = read_words(source.base_folder if _same_words(source) else source.folder, tokenizer)
-        numbers = "f16" if type_ == "q4_k_m" else type_
-        path = work / "whole.gguf" if numbers != type_ else made / file
         named = {"name": source.name, "licence": source.base.licence}
-        for done in gguf_files.write_model(path, merged, shape, words, tokenizer, numbers, **named):
+        for done in gguf_files.write_model(made / file, merged, shape, words, tokenizer, type_, **named):
             yield Step(_("Writing the merged model"), done, total)
-        if numbers != type_:
-            yield Step(_("Rounding to {type}", type=type_))
-            _quantize(path, made / file, type_)
         expected = gguf_files.model_tensors(merged, shape)
     found = gguf_files.ReadBack(0, 0.0)
     for found in gguf_files.read_back(made / file, expected):
@@ -190,50 +205,16 @@ def _make_gguf(
         yield Step(_("Asking the file and the adapter the same"))
         before = agreement.ask_adapter(source, tokenizer)
         yield Step(_("Asking the file and the adapter the same"))
-        read = work / "read"
-        read.mkdir()
-        unpack(made / file, read)
-        if not agreement.reads_alike(read, tokenizer):
-            raise BaseError(
-                _("The file's tokenizer makes other tokens of a text than the adapter's."),
-                _("Export merged weights instead (--to merged)."),
-            )
-        yield Step(_("Asking the file and the adapter the same"))
-        agreed = agreement.compare(before, agreement.ask_model(source, read, tokenizer))
+        with tempfile.TemporaryDirectory(prefix="read-", dir=work) as read:
+            unpack(made / file, Path(read))
+            if not agreement.reads_alike(Path(read), tokenizer):
+                raise BaseError(
+                    _("The file's tokenizer makes other tokens of a text than the adapter's."),
+                    _("Export merged weights instead (--to merged)."),
+                )
+            yield Step(_("Asking the file and the adapter the same"))
+            agreed = agreement.compare(before, agreement.ask_model(source, Path(read), tokenizer))
     yield file, found.tensors, found.largest, agreed
-
-
-def _quantize(path: Path, made: Path, type_: str) -> None:
-    """Raises LoraHubError where llama.cpp's program fails."""
-    import subprocess
-
-    from lora_hub.core import settings
-
-    done = subprocess.run(
-        [QUANTIZER, str(path), str(made), type_.upper()],
-        env=settings.without_secrets(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        check=False,
-    )
-    path.unlink()
-    if done.returncode or not made.is_file():
-        said = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:] or [str(done.returncode)]
-        raise LoraHubError(
-            _("{program} failed: {reason}.", program=QUANTIZER, reason=said[0][:200].rstrip(" .")),
-            _("Choose another --type."),
-        )
-
-
-def _zip(source: Source, made: Path) -> Exported:
-    file = f"{source.file_name}.zip"
-    wanted = (CONFIG_FILE, WEIGHTS_FILE, RECORD_FILE, "README.md", *TOKENIZER_FILES)
-    found = [one for name in wanted for one in sorted(source.folder.glob(name)) if one.is_file()]
-    with zipfile.ZipFile(made / file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed:
-        for one in found:
-            # Links of the Hub client's cache are packed as the files that they lead to.
-            packed.write(one.resolve(), one.relative_to(source.folder).as_posix())
-    return Exported(made, "peft", "", (file,))
 
 
 def _copy_beside(source: Source, made: Path, tokenizer: Any) -> None:
@@ -269,17 +250,20 @@ def _check_agreement(agreed: Agreement | None, type_: str) -> None:
         )
 
 
-def _check_disk(source: Source, kind: Kind, type_: str, place: Path) -> None:
-    """Raises LoraHubError where there is no room for the files, and for the copy that is asked."""
+def _check_disk(source: Source, kind: Kind, type_: str, place: Path, *, packed: bool) -> None:
+    """Raises LoraHubError where there is no room for the files, and for the copy that is asked or the zip that they go
+    into."""
     adapter = (source.folder / WEIGHTS_FILE).stat().st_size
     weights = sum(file.stat().st_size for file in source.base_folder.glob("*.safetensors"))
     numbers = source.base.parameters or weights // 2
-    needed = {
+    made = {
         "peft": adapter,
         "gguf-adapter": adapter * 2,
         "merged": weights,
-        "gguf": int(numbers * (WIDTHS.get(type_, 4.0) + (2.0 if type_ == "q4_k_m" else 0) + 4)),
+        "gguf": int(numbers * WIDTHS.get(type_, 4.0)),
     }[kind]
+    copy = max(numbers * 4 if kind == "gguf" else 0, made if packed and kind != "peft" else 0)
+    needed = made + copy
     free = shutil.disk_usage(place).free
     if needed + LEFT_BYTES > free:
         raise LoraHubError(

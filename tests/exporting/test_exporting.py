@@ -2,7 +2,9 @@
 
 import json
 import re
+import shutil
 import zipfile
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,9 +16,9 @@ from huggingface_hub import HfApi
 from peft import PeftModel
 from persian import refused
 from safetensors import SafetensorError
-from tiny_bases import build, save_adapter
+from tiny_bases import CONFIGS, build, save_adapter
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
+from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedTokenizerFast
 
 from lora_hub import use_cases
 from lora_hub.answering.peft_folder import read_adapter
@@ -24,7 +26,7 @@ from lora_hub.catalogue import bases
 from lora_hub.converting import gguf_base
 from lora_hub.core.errors import AdapterError, BaseError, HubError, LoraHubError, SpecError
 from lora_hub.core.schema import Task
-from lora_hub.exporting import Exported, Source, Step, asking, check, export, gguf_files, writing
+from lora_hub.exporting import Exported, Source, Step, asking, check, export, gguf_files, k_quants, writing
 from lora_hub.exporting.gguf_shape import read_shape
 from lora_hub.exporting.merging import MergedModel
 from lora_hub.people import LOCAL
@@ -119,12 +121,12 @@ def test_the_base_keeps_its_type_and_what_is_tied_is_stored_once(tmp_path: Path)
         assert torch.equal(merged.tensor(name), merged.tensor(name, exact=True).bfloat16())
 
 
-def check_says(model: object, ids: list[int], expected: torch.Tensor) -> None:
+def check_says(model: object, ids: list[int], expected: torch.Tensor, *, within: float = 0.02) -> None:
     """That llama.cpp finds the same tokens as likely, after some beginnings of a text. expected: log likelihoods."""
     compared = 0
     for count in (3, 7, 11, 15, len(ids)):
         for token, log in model.next_tokens(ids[:count]).items():
-            assert log == pytest.approx(expected[count - 1, token].item(), abs=0.02)
+            assert log == pytest.approx(expected[count - 1, token].item(), abs=within)
             compared += 1
     assert compared >= 5
 
@@ -236,6 +238,52 @@ def test_peft_s_folder_as_a_zip(tmp_path: Path) -> None:
     assert PeftModel.from_pretrained(build("llama"), tmp_path / "out").peft_config["default"].r == 4
 
 
+def test_for_a_browser_it_is_one_file(tmp_path: Path) -> None:
+    source = source_of(tmp_path)
+    beside = made_by(source, "gguf-adapter", "f16", tmp_path / "beside")
+    *steps, made = export(source, "gguf-adapter", "f16", tmp_path / "made", packed=True)
+    assert (steps[-1].done, steps[-1].total) == (3, 3) and made.files == ("Spam-gguf-adapter-f16.zip",)
+    assert [one.name for one in made.folder.iterdir()] == [*made.files]
+    with zipfile.ZipFile(made.folder / made.files[0]) as packed:
+        assert packed.testzip() is None
+        told = {file: packed.read(file) for file in packed.namelist()}
+    assert told == {file: (beside.folder / file).read_bytes() for file in beside.files}
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_k_quants_are_stored_as_llama_cpp_stores_them(
+    tied: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    llama_cpp = pytest.importorskip("llama_cpp", reason="xllamacpp is not installed")
+    # Rows that divide into blocks of 256, and some that divide into blocks of 32 only.
+    wide = {"hidden_size": 256, "intermediate_size": 288, "head_dim": 64, "num_key_value_heads": 4}
+    monkeypatch.setitem(CONFIGS, "wide", lambda: LlamaConfig(**{**CONFIGS["llama"]().to_dict(), **wide}))
+    source = source_of(tmp_path, "wide", tied=tied)
+    made = made_by(source, "gguf", "q4_k_m", tmp_path / "made")
+    file = made.folder / made.files[0]
+    assert 0.03 < made.largest_error < 0.13 and made.tensors == 21 - tied
+    types = {tensor.name: tensor.tensor_type.name for tensor in gguf.GGUFReader(file).tensors}
+    assert types["output_norm.weight"] == "F32" and types["blk.0.attn_q.weight"] == "Q4_K"
+    assert [types[f"blk.{layer}.ffn_down.weight"] for layer in (0, 1)] == ["Q5_0", "Q8_0"]  # rows of 288 numbers
+    assert [types[f"blk.{layer}.attn_v.weight"] for layer in (0, 1)] == ["Q4_K", "Q6_K"]
+    assert types["token_embd.weight"] == ("Q6_K" if tied else "Q4_K") and types.get("output.weight", "Q6_K") == "Q6_K"
+    read = tmp_path / "read"
+    read.mkdir()
+    gguf_base._write_folder(file, read)
+    ids = tokenizer_of_bytes()(TEXT)["input_ids"]
+    expected = logits(AutoModelForCausalLM.from_pretrained(read, dtype="float32")).log_softmax(-1)
+    with llama_cpp.loaded(file) as model:
+        check_says(model, ids, expected, within=0.5)  # it rounds what goes in, too
+
+
+def test_which_tensors_have_more_bits() -> None:
+    told = [
+        k_quants.type_of(f"blk.{n}.ffn_down.weight", 512, "q5_k_m", layers=16, is_tied=False).name for n in range(16)
+    ]
+    assert [n for n, kind in enumerate(told) if kind == "Q6_K"] == [0, 1, 4, 7, 10, 13, 14, 15]
+    assert k_quants.type_of("blk.3.attn_q.weight", 48, "q6_k", layers=16, is_tied=False).name == "F16"
+
+
 def test_what_cannot_be_made_is_refused_before_any_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = source_of(tmp_path, use_dora=True)
     with refused(AdapterError, "DoRA"):
@@ -248,8 +296,8 @@ def test_what_cannot_be_made_is_refused_before_any_work(tmp_path: Path, monkeypa
     with refused(SpecError, "onnx"):
         check(source, "onnx", "")
     plain = source_of(tmp_path / "plain")
-    monkeypatch.setenv("PATH", "")
-    with refused(BaseError, "llama-quantize"):
+    monkeypatch.setattr(k_quants, "_library", lambda: None)
+    with refused(BaseError, "q4_k_m is rounded by.*pip install xllamacpp"):
         check(plain, "gguf", "q4_k_m")
     built_in = replace(plain, base=bases.get_base("built-in"))
     with refused(AdapterError, "splits texts"):
@@ -263,6 +311,15 @@ def test_what_cannot_be_made_is_refused_before_any_work(tmp_path: Path, monkeypa
         with refused(SpecError, "cannot be written"):
             next(export(plain, "merged", "", place))
     (tmp_path / "file").unlink()
+    # As one file it takes the largest of its own once more.
+    adapter = (plain.folder / "adapter_model.safetensors").stat().st_size
+    free = writing.LEFT_BYTES + 3 * adapter
+    monkeypatch.setattr(writing.shutil, "disk_usage", lambda _place: shutil._ntuple_diskusage(1 << 60, 0, free))
+    for packed in (True, False):
+        going = export(plain, "gguf-adapter", "", tmp_path / "made", packed=packed)
+        with refused(LoraHubError, "on the disk") if packed else nullcontext():
+            next(going)
+        going.close()
     monkeypatch.setattr(writing, "LEFT_BYTES", 1 << 60)
     with refused(LoraHubError, "on the disk"):
         next(export(plain, "merged", "", tmp_path / "made"))

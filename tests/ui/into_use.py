@@ -74,26 +74,29 @@ def put_to_use(app: Any, base: str, name: str, rows: list[tuple[str, str]]) -> N
             ask(f"{short}-too", rows[0][0])
 
 
-def take_away(page: Any, kind: str, folder: Path) -> list[Path]:
-    """Exports the adapter that is open on the shelf, and downloads what was made into a new folder. kind: a part of the
-    choice's words."""
-    page.locator("#lh-export-kind input").click()
+def take_away(page: Any, kind: str, folder: Path, *, part: str = "lh-export", cancels: bool = False) -> Path:
+    """Exports the adapter that is open, and downloads what was made into a folder. kind: a part of the choice's words.
+    part: how the ids of the page's part begin. cancels: it is begun, cancelled, and begun again."""
+    page.locator(f"#{part}-kind input").click()
     page.get_by_role("option", name=kind).click()
-    page.locator("#lh-export").click()
-    expect(page.locator("#lh-export-state")).to_contain_text("Done.", timeout=EXPORT_MS)
-    links = page.locator("#lh-export-files a[download]")
-    links.first.wait_for()
-    made = []
-    for place in range(links.count()):
-        with page.expect_download() as coming:
-            links.nth(place).click()
-        made.append(folder / coming.value.suggested_filename)
-        coming.value.save_as(made[-1])
+    if cancels:
+        page.locator(f"#{part}").click()
+        page.locator(f"#{part}-stop").click()
+        expect(page.locator(f"#{part}-stop")).to_be_hidden(timeout=EXPORT_MS)
+        expect(page.locator(f"#{part}-state .lh-waiting, #{part}-files a[download]")).to_have_count(0)
+    page.locator(f"#{part}").click()
+    expect(page.locator(f"#{part}-state")).to_contain_text("Done.", timeout=EXPORT_MS)
+    link = page.locator(f"#{part}-files a[download]")
+    expect(link).to_have_count(1)
+    with page.expect_download() as coming:
+        link.click()
+    made = folder / coming.value.suggested_filename
+    coming.value.save_as(made)
     return made
 
 
-def is_peft_zip(files: list[Path]) -> bool:
-    (file,) = files
+def names_in(file: Path) -> set[str]:
+    """Of the files in a zip, without their folders."""
     with zipfile.ZipFile(file) as packed:
-        names = {re.sub(r"^.*/", "", one) for one in packed.namelist()}
-    return {"adapter_config.json", "adapter_model.safetensors"} <= names
+        assert packed.testzip() is None
+        return {re.sub(r"^.*/", "", one) for one in packed.namelist()}

@@ -277,6 +277,12 @@ def fine_tune_to_compare(app: App, visit: Visit, tmp_path: Path) -> None:
     playwright.expect(page.locator("#lh-examples tbody tr")).not_to_have_count(every_row)
     page.get_by_role("button", name=re.compile("^Log .$")).click()
     wait_for_text(page, "#lh-log", "training")
+    # The run's own adapter as files of transformers: cancelled, which leaves nothing, and then taken away.
+    page.get_by_role("button", name=re.compile("^Export the adapter .$")).click()
+    merged = into_use.take_away(page, "merged weights", tmp_path, part="lh-run-export", cancels=True)
+    assert merged.name == "feelings-merged.zip"
+    assert {"model.safetensors", "config.json", "tokenizer.json", "README.md"} <= into_use.names_in(merged)
+    assert len([*(app.home / "cache" / "uploads").glob("export-*")]) == 1
     # While another name is typed, what publishing would do is told of that one.
     named = page.locator("#lh-publish-name :is(input, textarea)")
     named.press_sequentially("typed-name")
@@ -309,7 +315,8 @@ def fine_tune_to_compare(app: App, visit: Visit, tmp_path: Path) -> None:
     wait_for_text(page, "#lh-adapter", "v1")
     wait_for_text(page, "#lh-card", name)
     wait_for_text(page, "#lh-adapter", "Works in")
-    assert into_use.is_peft_zip(into_use.take_away(page, "PEFT", tmp_path / "taken"))
+    peft = into_use.names_in(into_use.take_away(page, "PEFT", tmp_path))
+    assert {"adapter_config.json", "adapter_model.safetensors"} <= peft
     into_use.put_to_use(app, "built-in", name, sentiment_rows(120)[:8])
     page.locator(f'[data-compare="{name}"]').click()
 

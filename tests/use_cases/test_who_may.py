@@ -271,6 +271,7 @@ CHANGES = {
     "rename_run": lambda who, run: use_cases.rename_run(who, run, "public"),
     "tag_run": lambda who, run: use_cases.tag_run(who, run, ["public"]),
     "publish_run": lambda who, run: use_cases.publish_run(who, run),
+    "export_adapter": lambda who, run: next(use_cases.export_adapter(who, run, "peft", "", Path("nowhere"))),
     "plan_publication": lambda who, run: use_cases.plan_publication(who, run),
 }
 

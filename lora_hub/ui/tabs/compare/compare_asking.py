@@ -13,12 +13,13 @@ from lora_hub.core.schema import AUTO, MOST_ADAPTERS, PaneAnswer
 from lora_hub.people import Person, rules
 from lora_hub.people.rules import Action
 from lora_hub.ui.frame.page import Page
+from lora_hub.ui.frame.stops import Stops
 from lora_hub.ui.render import render
 from lora_hub.ui.render.compare import render_panes, render_strengths
 from lora_hub.ui.render.render_table import role_label
 from lora_hub.ui.render.text import between, t
 from lora_hub.ui.tabs.compare import compare_auto, compare_blind, compare_history, compare_question
-from lora_hub.ui.tabs.compare.compare_kept import AskedOnce, Chats, Stops
+from lora_hub.ui.tabs.compare.compare_kept import AskedOnce, Chats
 from lora_hub.ui.tabs.compare.compare_question import Typed, keep_right
 
 ROLE_SLOTS = 6

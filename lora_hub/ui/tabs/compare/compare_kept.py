@@ -1,12 +1,9 @@
-"""What the server remembers of the questions on its pages: the running ones, which can be stopped, and the last ones,
-of which a pane can be asked again. Knows no gradio.
+"""What the server remembers of the last questions on its pages, of which a pane can be asked again. Knows no gradio.
 
-    name, event = stops.start()        ...  event.is_set()  ...  stops.end(name)
-    chats.keep(name, once)             once = chats.find(name, person.id)
+chats.keep(name, once)             once = chats.find(name, person.id)
 """
 
 import json
-import secrets
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, replace
@@ -18,29 +15,6 @@ from lora_hub.core.schema import PaneAnswer, Question
 MOST_KEPT = 200
 # A seed further than any of the samples of one question.
 NEXT_SEED = 1000
-
-
-class Stops:
-    """The running questions and how to stop each one. One object per app, created by `build` in app.py."""
-
-    def __init__(self) -> None:
-        self._running: dict[str, threading.Event] = {}
-        self._lock = threading.Lock()
-
-    def start(self) -> tuple[str, threading.Event]:
-        name, event = secrets.token_hex(8), threading.Event()
-        with self._lock:
-            self._running[name] = event
-        return name, event
-
-    def stop(self, name: str) -> None:
-        with self._lock:
-            if name in self._running:
-                self._running[name].set()
-
-    def end(self, name: str) -> None:
-        with self._lock:
-            self._running.pop(name, None)
 
 
 @dataclass

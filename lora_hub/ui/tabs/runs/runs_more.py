@@ -1,4 +1,5 @@
-"""More of the selected run, below its plots: files to take away, its name and tags, several runs in one plot.
+"""More of the selected run, below its plots: files to take away, its adapter for other programs, several runs in one
+plot, its name and tags.
 
 They follow what the page shows of a run (its stamp) and are drawn again only with it.
 """
@@ -15,8 +16,9 @@ from lora_hub.core.messages import _
 from lora_hub.core.schema import RunState
 from lora_hub.people import Person, rules
 from lora_hub.people.rules import Action
+from lora_hub.ui.frame import export_part
 from lora_hub.ui.frame import page as shared
-from lora_hub.ui.frame.page import LIGHT, Labels, Page, inform, told
+from lora_hub.ui.frame.page import LIGHT, Page, inform, told
 from lora_hub.ui.render import render
 from lora_hub.ui.render.runs import render_beside, run_files
 from lora_hub.ui.render.runs.curves import CURVES, run_svg
@@ -34,11 +36,16 @@ MOST_OTHERS = runs.MOST_BESIDE - 1
 class MoreOfRun:
     """The widgets."""
 
-    def __init__(self, words: Labels) -> None:
+    def __init__(self, page: Page) -> None:
+        words = page.words
         # what was pressed to be saved, and the file for the browser
         self.saving = gr.Textbox("", visible="hidden", elem_id="lh-run-save")
         self.saved = gr.Textbox("", visible="hidden")
         self.files = shared.html(elem_id="lh-run-files")
+        # the run whose adapter this person may take away, "" for none; changes only with it
+        self.exportable = gr.Textbox("", visible="hidden")
+        with gr.Accordion(words(_("Export the adapter")), open=False, visible=False) as self.export_box:
+            export_part.build(page, self.exportable, "lh-run-export")
         with gr.Accordion(words(_("Beside other runs")), open=False, visible=False) as self.beside_box:
             with gr.Row(elem_classes="lh-tight lh-plainfields"):
                 self.others = gr.Dropdown(
@@ -86,7 +93,16 @@ class MoreOfRun:
 def wire(page: Page, more: MoreOfRun, seen: gr.Textbox, after: dict[str, Any]) -> None:
     """seen: what the page shows of a run. after: the arguments of the event that draws it again."""
     doing, language = More(page), page.language
-    looked = [more.files, more.beside_box, more.others, more.name_box, more.name, more.tags]
+    looked = [
+        more.files,
+        more.exportable,
+        more.export_box,
+        more.beside_box,
+        more.others,
+        more.name_box,
+        more.name,
+        more.tags,
+    ]
     drawing: dict[str, Any] = {
         "fn": told(doing.draw_beside),
         "inputs": [language, seen, more.curve, more.others],
@@ -119,13 +135,16 @@ class More:
         run = next((one for one in known if one.id == run_id), None)
         if run is None:
             hidden = gr.Accordion(visible=False)
-            return ["", hidden, gr.Dropdown(value=[], multiselect=True), hidden, gr.skip(), gr.skip()]
+            return ["", "", hidden, hidden, gr.Dropdown(value=[], multiselect=True), hidden, gr.skip(), gr.skip()]
         mine, is_whole = rules.can_change(person, run), run.state is not RunState.DAMAGED
         names = name_runs(known)
         offered = [(names[one.id].line(language), one.id) for one in known if one.id != run.id and has_curve(one)]
         kept = [one for one in others or [] if one in {value for _said, value in offered}]
+        takes = mine and is_whole and bool(run.adapter_folder) and rules.may(person, Action.TRAIN)
         return [
             run_files.files(run, language, has_log=mine, may_start=is_whole and rules.may(person, Action.TRAIN)),
+            run.id if takes else "",
+            gr.Accordion(visible=takes),
             gr.Accordion(visible=bool(offered) and is_whole),
             gr.Dropdown(choices=offered, value=kept, multiselect=True),
             gr.Accordion(visible=mine and is_whole),

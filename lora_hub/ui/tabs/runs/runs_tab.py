@@ -47,7 +47,7 @@ def build(page: Page, tab: gr.Tab) -> None:
             listed = shared.reading(page.words, elem_id="lh-runs", js_on_load=OLDER)
             shared.html(_notices(page.words))
         with gr.Column(scale=3, min_width=340):
-            shown = ShownRun(page.words, page.organization)
+            shown = ShownRun(page)
     page.choices += [shown.show, shown.order, shown.private]
     _wire(page, tab, finding, listed, shown)
 
@@ -55,7 +55,8 @@ def build(page: Page, tab: gr.Tab) -> None:
 class ShownRun:
     """The widgets of the selected run."""
 
-    def __init__(self, words: Labels, organization: str) -> None:
+    def __init__(self, page: Page) -> None:
+        words = page.words
         # What the page shows now: a stamp that begins with the run's id, and the version it announced for publishing.
         self.seen, self.said = (gr.Textbox("", visible="hidden") for _ in range(2))
         self.paged = gr.Textbox("", visible="hidden", elem_id="lh-examples-page")
@@ -74,9 +75,9 @@ class ShownRun:
         )
         self.result = shared.html(elem_id="lh-result")
         with gr.Column(visible=False, elem_classes="lh-section lh-publish") as self.publish_box:
-            self._draw_publishing(words, organization)
+            self._draw_publishing(words, page.organization)
         self.plot = shared.html(elem_id="lh-plot")
-        self.more = MoreOfRun(words)
+        self.more = MoreOfRun(page)
         with gr.Column(visible=False) as self.examples_box:
             self._draw_examples(words)
         with gr.Accordion(words(_("Log")), open=False, visible=False) as self.log_box:

@@ -26,9 +26,9 @@ from lora_hub.people.rules import Action
 from lora_hub.ui.frame import page as shared
 from lora_hub.ui.frame.asking import has_sent
 from lora_hub.ui.frame.page import LIGHT, Page, told, told_stream
+from lora_hub.ui.frame.stops import Stops
 from lora_hub.ui.render import render
 from lora_hub.ui.render.shelf import render_composed
-from lora_hub.ui.tabs.compare.compare_kept import Stops
 from lora_hub.ui.tabs.shelf.shelf_picked import names_of
 
 # How often the progress is drawn.

@@ -13,12 +13,13 @@ from lora_hub.core.schema import AdapterRef
 from lora_hub.hub import version_number
 from lora_hub.people import Person, rules
 from lora_hub.people.rules import Action
+from lora_hub.ui.frame import export_part
 from lora_hub.ui.frame import page as shared
 from lora_hub.ui.frame.page import LIGHT, Page
 from lora_hub.ui.render import render, render_own_data, render_works
 from lora_hub.ui.render.shelf import render_adapters, render_card
 from lora_hub.ui.render.text import t
-from lora_hub.ui.tabs.shelf import export_part, promote
+from lora_hub.ui.tabs.shelf import promote
 from lora_hub.ui.tabs.shelf.shelf_kept import KeptListings
 
 UNPUBLISHING = "unpublish "  # what the button was pressed for, before the repo's id
@@ -35,7 +36,7 @@ class OneAdapter:
         with gr.Row(elem_classes="lh-tight"):
             self.compare = gr.Button(words(_("Add to Compare")), size="md", visible=False, elem_id="lh-adapter-compare")
         self.moved = promote.build(page)
-        export_part.build(page)
+        export_part.build(page, page.adapter_id)
         with gr.Row(elem_classes="lh-tight lh-plainfields"):
             self.version = gr.Dropdown(
                 [], label=words(_("What to delete")), visible=False, min_width=220, elem_id="lh-adapter-version"
