@@ -12,7 +12,7 @@ from typing import Any
 from lora_hub import hub
 from lora_hub.answering import adapter_base
 from lora_hub.catalogue import bases
-from lora_hub.core import settings, store
+from lora_hub.core import store
 from lora_hub.core.errors import AdapterError, damage_of
 from lora_hub.core.messages import Message, _, several
 from lora_hub.core.schema import BASE, BASE_EXAMPLES, BaseModel, Calibration, Mend, Question, RunState, Task
@@ -54,7 +54,7 @@ def resolve_adapter(name: str, base: str = "") -> Pane:
     here = find_here(name, base)
     if here is not None:
         return here
-    repo = name if "/" in name.partition("@")[0] else f"{settings.organization()}/{name}"
+    repo = hub.owned(name)
     try:
         return pane_of_repo(repo, base)
     except AdapterError as error:

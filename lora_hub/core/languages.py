@@ -187,6 +187,12 @@ def folded(text: str) -> str:
     return unicodedata.normalize("NFKC", text).casefold().translate(_SAME)
 
 
+def arabic_share(text: str) -> float:
+    """The share of a text's letters that are in Arabic script, 0 to 1."""
+    letters = [char for char in text if char.isalpha()]
+    return sum("\u0600" <= char <= "\u06ff" for char in letters) / max(1, len(letters))
+
+
 def isolated(text: str, language: str) -> str:
     """A name for the middle of a sentence. A name in the other reading direction gets isolation marks around it (FSI,
     PDI: Unicode's bidirectional algorithm, UAX 9), so that it does not reorder the text around it."""

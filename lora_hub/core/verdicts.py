@@ -105,14 +105,14 @@ def told_forgotten(found: PairedComparison) -> Message:
         high=found.high,
         rows=_n("{count:,} row", "{count:,} rows", count=found.rows),
     )
-    said = (
-        _("It forgot some of what the base knows ({figures}).")
-        if found.high < 0
-        else _("It knows more than the base ({figures}).")
-        if found.low > 0
-        else _("Nothing seems forgotten ({figures}).")
-    )
-    return said.filled({"figures": figures})
+    return _("{verdict} ({figures}).", verdict=judge_forgotten(found.low, found.high), figures=figures)
+
+
+def judge_forgotten(low: float, high: float) -> Message:
+    """What the interval of a difference in general questions comes to, in points; without a full stop."""
+    if high < 0:
+        return _("It forgot some of what the base knows")
+    return _("It answers general questions better than the base") if low > 0 else _("The difference can be chance")
 
 
 def tell_about(seconds: float) -> Message:

@@ -15,7 +15,7 @@ from lora_hub.hub.cached_adapters import drop_adapters, trim_adapters
 from lora_hub.hub.card.card_metadata import licence_of, spec_of
 from lora_hub.hub.card.markdown import escape as escape_markdown
 from lora_hub.hub.card.markdown import fence
-from lora_hub.hub.client import acting_as, hub_kind, hub_url, own_token, reaches_hub
+from lora_hub.hub.client import acting_as, hub_kind, hub_url, own_token, owned, reaches_hub
 from lora_hub.hub.collection import (
     Collection,
     add_to_collection,
@@ -146,6 +146,7 @@ __all__ = [
     "make_record",
     "make_run_repo",
     "own_token",
+    "owned",
     "package_files",
     "parts_of",
     "plan_deletion",

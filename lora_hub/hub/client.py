@@ -102,11 +102,16 @@ def hub_kind(url: str) -> str:
     return endpoint.kind_of(url)
 
 
+def owned(name: str, org: str = "") -> str:
+    """owner/name or owner/name@version, where a bare name means that organization's; org: ours unless given."""
+    return name if "/" in name.partition("@")[0] else f"{org or settings.organization()}/{name}"
+
+
 def full_id(name: str) -> str:
     """A repo id, where a bare name means our organization's. Raises AdapterError for what can be no repo id."""
     from huggingface_hub.utils import HFValidationError, validate_repo_id
 
-    repo_id = name if "/" in name else f"{settings.organization()}/{name}"
+    repo_id = owned(name)
     try:
         validate_repo_id(repo_id)
     except HFValidationError as error:

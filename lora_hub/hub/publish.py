@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from lora_hub.catalogue import bases
 from lora_hub.core import events, settings
 from lora_hub.core.errors import AdapterError, BaseError, HubError
-from lora_hub.core.languages import languages
+from lora_hub.core.languages import arabic_share, languages
 from lora_hub.core.messages import _
 from lora_hub.core.schema import AdapterRef, BaseModel, HeldOutRow, Scores, TrainSpec
 from lora_hub.hub import adapter_config
@@ -160,9 +160,8 @@ def languages_of(spec: TrainSpec, examples: Sequence[HeldOutRow]) -> tuple[str, 
     """
     text = " ".join(f"{row.prompt} {row.reference}" for row in examples)
     letters = max(1, sum(char.isalpha() for char in text))
-    arabic = sum("\u0600" <= char <= "\u06ff" and char.isalpha() for char in text) / letters
     latin = sum("a" <= char.lower() <= "z" for char in text) / letters
-    spoken = {"fa": arabic > 0.1, "en": latin > 0.5}
+    spoken = {"fa": arabic_share(text) > 0.1, "en": latin > 0.5}
     return tuple(code for code in spec.base.languages if spoken.get(code))
 
 

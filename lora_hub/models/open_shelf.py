@@ -68,7 +68,7 @@ class OpenShelf:
     def pane(self, person: Person, name: str) -> Pane:
         """The adapter of a name. Raises NoModel, HubError."""
         check_name(name)
-        repo = name if "/" in name.partition("@")[0] else f"{settings.organization()}/{name}"
+        repo = hub.owned(name)
         return self._panes.get((person.id, repo), lambda: fetched(name, repo), SEEN_SECONDS)
 
     def using(self, pane: Pane) -> AbstractContextManager[None]:

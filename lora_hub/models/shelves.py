@@ -70,7 +70,7 @@ class OwnShelf:
         for name in adapters:
             pane = find_here(name, self._base_name)
             if pane is None:
-                repos.append(name if "/" in name.partition("@")[0] else f"{self.org}/{name}")
+                repos.append(hub.owned(name, self.org))
                 continue
             short = Path(name).expanduser().resolve().name if "/" in name or "." in name else name
             self._local[short] = pane
@@ -189,8 +189,7 @@ class OwnShelf:
         if name in self._local:
             return self._local[name]
         check_name(name)
-        short, _at, revision = name.partition("@")
-        repo = short if "/" in short else f"{self.org}/{short}"
+        repo, _at, revision = hub.owned(name, self.org).partition("@")
         one = self._look_up(repo)
         if one is None:
             raise no_model(name)

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from lora_hub import runs
+from lora_hub import hub, runs
 from lora_hub.catalogue import bases
 from lora_hub.compare import Comparer, Pane, base_key, routing, test_sets, with_examples_of
-from lora_hub.core import settings, store
+from lora_hub.core import store
 from lora_hub.core.errors import AdapterError, LoraHubError, RunError, SpecError
 from lora_hub.core.messages import Message, _
 from lora_hub.core.schema import AUTO, BASE, BASE_EXAMPLES, BaseModel, PaneAnswer, Question
@@ -219,7 +219,7 @@ def _names_for(person: Person, names: list[str | Pane]) -> list[str | Pane]:
                 name=name[:200],
             )
         else:
-            found.append(name if "/" in name.partition("@")[0] else f"{settings.organization()}/{name}")
+            found.append(hub.owned(name))
     return found
 
 

@@ -117,7 +117,10 @@ def test_what_was_forgotten_is_told_with_its_interval() -> None:
     told = {"base": 42.5, "adapter": 30.0, "rows": 80, "difference": -12.5, "low": -20.0, "high": -5.0}
     text = render_card(record_of(make_spec()) | {"forgotten": told}, "o/n")
     assert "of 80 general questions outside its task it answers 30.0 % right and the base 42.5 %" in text
-    assert "-12.5 points (95 % interval -20.0 to -5.0). Some of what the base knows is lost for sure." in text
+    assert "-12.5 points (95 % interval -20.0 to -5.0). It forgot some of what the base knows." in text
+    better, chance = {**told, "low": 0.5, "high": 3.0}, {**told, "high": 1.0}
+    assert "answers general questions better" in render_card(record_of(make_spec()) | {"forgotten": better}, "o/n")
+    assert "The difference can be chance." in render_card(record_of(make_spec()) | {"forgotten": chance}, "o/n")
     damaged = {**told, "low": float("nan")}
     assert "What it forgot" not in render_card(record_of(make_spec()) | {"forgotten": damaged}, "o/n")
 

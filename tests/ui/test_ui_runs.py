@@ -117,6 +117,15 @@ def test_whoever_a_run_is_shared_with_reads_it_and_changes_nothing() -> None:
         doing.save("en", f"{hidden} metrics", person=rita)
 
 
+def test_no_run_is_chosen_or_the_chosen_one_is_gone() -> None:
+    watch, mine = runs_watch.Watch(page()), trained()
+    *_rest, stamp = watch.look("en", "", "all", "file", "", "", [], person=LOCAL)
+    planned = watch.plan("en", stamp, "lora-hub", "", "", False, person=LOCAL)
+    assert planned[0] == "" and runs_watch.shown_run(stamp) == "", "nothing is said of a run that nobody chose"
+    listed, head, *_rest, stamp = watch.look("en", "gone", "all", "file", "", "", [], f"{mine} failed", person=LOCAL)
+    assert mine in listed and "There is no run" in head and stamp == ""
+
+
 def test_a_run_goes_back_into_the_form(tmp_path: Path) -> None:
     data = write_csv(tmp_path / "reviews.csv", sentiment_rows(60))
     own = {"title": "Tone", "instruction": "Good or bad?", "inputs": ["text"], "output": "labels"}

@@ -10,6 +10,7 @@ are cut, so that no card is longer than a page can show. The metadata at its hea
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from lora_hub.core.languages import arabic_share
 from lora_hub.core.languages import languages as translated_languages
 from lora_hub.core.messages import Message, _
 from lora_hub.core.schema import BaseModel, HeldOutRow, TrainSpec
@@ -62,10 +63,8 @@ def second_language(spec: TrainSpec, rows: Sequence[HeldOutRow]) -> str:
     told = spec.task.prompt_language
     if told and told != "en" and told in translated_languages():
         return str(told)
-    letters = [char for row in rows for char in str(row.reference) + " ".join(map(str, row.inputs.values()))]
-    letters = [char for char in letters if char.isalpha()]
-    arabic = sum("\u0600" <= char <= "\u06ff" for char in letters)
-    return "fa" if "fa" in spec.base.languages and letters and arabic > MOSTLY * len(letters) else ""
+    text = " ".join(str(said) for row in rows for said in (row.reference, *row.inputs.values()))
+    return "fa" if "fa" in spec.base.languages and arabic_share(text) > MOSTLY else ""
 
 
 def _sections(facts: Facts, tell: Words) -> Iterator[tuple[str, str]]:

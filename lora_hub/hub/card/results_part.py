@@ -5,7 +5,7 @@ import math
 from collections.abc import Sequence
 
 from lora_hub.core import verdicts
-from lora_hub.core.messages import Message, _, _n
+from lora_hub.core.messages import _, _n
 from lora_hub.core.schema import ADAPTER, BASE, HeldOutRow, PairedComparison, Score
 from lora_hub.evaluation import metrics
 from lora_hub.hub.card.card_metadata import Facts
@@ -117,18 +117,10 @@ def _forgotten(facts: Facts, tell: Words) -> str:
     values = {key: float(told[key]) for key in keys if key != "rows"}
     said = _(
         "What it forgot: of {questions} outside its task it answers {adapter:.1f} % right and the base {base:.1f} %, a "
-        "difference of {difference:.1f} points (95 % interval {low:.1f} to {high:.1f})."
+        "difference of {difference:.1f} points (95 % interval {low:.1f} to {high:.1f}). {verdict}."
     )
     questions = _n("{count:,} general question", "{count:,} general questions", count=int(told["rows"]))
-    return f"{tell(said, **values, questions=questions)} {tell(_judged(values['low'], values['high']))}"
-
-
-def _judged(low: float, high: float) -> Message:
-    if high < 0:
-        return _("Some of what the base knows is lost for sure.")
-    if low > 0:
-        return _("It lost nothing: it answers them better than the base.")
-    return _("That can be chance.")
+    return tell(said, **values, questions=questions, verdict=verdicts.judge_forgotten(values["low"], values["high"]))
 
 
 def examples(facts: Facts, tell: Words) -> str:

@@ -135,7 +135,7 @@ def _wire(page: Page, tab: gr.Tab, finding: Finding, listed: gr.HTML, run: Shown
     runs_more.wire(page, run.more, run.seen, after)
     # The tab is drawn when it is opened, not a tick later.
     ticking = {**LIGHT, "concurrency_id": "tick"}
-    gr.on([page.timer.tick, tab.select], told(watch.tick), [*asked, run.seen], drawn, **ticking)
+    gr.on([page.timer.tick, tab.select], told(watch.look), [*asked, run.seen], drawn, **ticking)
     for button, handler in ((run.cancel, watch.cancel), (run.resume, watch.resume)):
         done = button.click(told(handler), [language, run.seen], button, **{**LIGHT, "concurrency_id": button.elem_id})
         done.then(**after)

@@ -45,38 +45,20 @@ class Watch:
         paged_to: str,
         search: str,
         filters: list[str],
+        seen_before: str = "",
         *,
         person: Person,
     ) -> list[Any]:
+        """Updates for the tab's parts (`draw`). seen_before: the stamp of what the page has, where what has not changed
+        need not be sent again."""
         shown = {"search": search, "filters": filters}
         try:
-            return draw(person, self.page.runs, language, run_id, show_what, order, paged_to, **shown)
+            return draw(person, self.page.runs, language, run_id, show_what, order, paged_to, seen_before, **shown)
         except RunError as error:
             # An old address, or a run whose folder was removed: the list is still useful.
             listed = _listed(person, use_cases.list_runs(person, self.page.runs), "", language, **shown)
             return [listed, render.error_card(error, language), *_hidden(), gr.skip(), ""]
         except AccessError as error:
-            return _nothing(person, error, language)
-
-    def tick(
-        self,
-        language: str,
-        run_id: str,
-        show_what: str,
-        order: str,
-        paged_to: str,
-        search: str,
-        filters: list[str],
-        seen_before: str,
-        *,
-        person: Person,
-    ) -> Any:
-        shown = {"search": search, "filters": filters}
-        try:
-            return draw(person, self.page.runs, language, run_id, show_what, order, paged_to, seen_before, **shown)
-        except RunError:
-            return gr.skip()
-        except AccessError as error:  # signed out since: said once, not at each tick
             return _nothing(person, error, language)
 
     def cancel(self, language: str, stamp: str, *, person: Person) -> Any:
@@ -109,7 +91,7 @@ class Watch:
     ) -> list[Any]:
         """[plan, Publish, stamp of the announced version, confirmation] for the selected run with these names.
         Confirmation is required if users of the repo would get different answers than before."""
-        run = use_cases.refresh_run(person, shown_run(stamp)) if stamp else None
+        run = use_cases.refresh_run(person, shown_run(stamp)) if shown_run(stamp) else None
         plain, unasked = gr.Button(t(_("Publish"), language), interactive=True), gr.Checkbox(False, visible=False)
         if run is None or not run.adapter_folder or not rules.can_change(person, run):
             return ["", plain, "", unasked]
