@@ -102,7 +102,7 @@ def _why_not(plan: Any, stage: Any, seconds: float) -> tuple[Message, Message]:
     where = {"repo": plan.repo_id, "stage": stage.name, "url": plan.url}
     if stage.is_late:
         return (
-            _("{repo} is deployed, and still {stage} after {seconds:g} seconds.", **where, seconds=seconds),
+            _("{repo} is deployed, and still {stage} after {seconds:g} s.", **where, seconds=seconds),
             _("It goes on by itself; look at {url}, or wait longer with --timeout.", **where),
         )
     said = _("{repo} is deployed and does not run: it is {stage}.", **where)

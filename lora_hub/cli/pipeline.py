@@ -114,12 +114,12 @@ def _check_pipeline(ended: list[Any], result: Result) -> None:
     failed = [task for task, error in wrong if not isinstance(error, BelowMinimum | Partly)]
     said = []
     if failed:
-        said.append(_tasks(_("{count} of {total} tasks did not succeed: {tasks}."), failed, rows))
+        said.append(_tasks(_("{count} of {total} did not succeed: {tasks}."), failed, rows))
     if partly:
-        said.append(_tasks(_("{count} of {total} tasks are trained and not published: {tasks}."), partly, rows))
+        said.append(_tasks(_("{count} of {total} trained but not published: {tasks}."), partly, rows))
     if below:
         told = [_("{task} ({below})", task=task, below=error.below) for task, error in below]
-        said.append(_tasks(_("{count} of {total} tasks are trained and not good enough: {tasks}."), told, rows))
+        said.append(_tasks(_("{count} of {total} trained but not good enough: {tasks}."), told, rows))
     first = next((error for task, error in wrong if not isinstance(error, BelowMinimum)), None)
     less = _("Train on more or better rows, or ask for less with --min.")
     advice = joined(first.said, first.advice) if first else less

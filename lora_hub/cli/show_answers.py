@@ -4,7 +4,7 @@ from typing import Any
 
 from lora_hub.cli.screen import Part
 from lora_hub.cli.text import rows_of, score_table, units_of, verdict
-from lora_hub.core.messages import Message, _, several
+from lora_hub.core.messages import Message, _, _n, several
 from lora_hub.core.schema import Divergence
 
 # How many of an answer's labels are shown, the most likely first.
@@ -21,9 +21,9 @@ def show_comparison(result: dict[str, Any]) -> list[Part]:
         commit = f" @ {answer['revision'][:8]}" if answer["revision"] else ""
         parts.append(
             _(
-                "--- {adapter}: {tokens} tokens, {seconds:.3f} s",
+                "--- {adapter}: {tokens}, {seconds:.3f} s",
                 adapter=f"{answer['adapter']}{commit}",
-                tokens=answer["tokens"],
+                tokens=_n("{count:,} token", "{count:,} tokens", count=answer["tokens"]),
                 seconds=float(answer["seconds"]),
             )
         )

@@ -56,10 +56,10 @@ def _reading(result: dict[str, Any]) -> Message:
 
 def _lengths(of: dict[str, Any]) -> Message:
     return _(
-        "tokens a row ({base}, {sampled} rows): median {median}, 95 % {most}, longest {longest}; {too_long} too long "
+        "tokens a row ({base}, {sampled}): median {median}, 95 % {most}, longest {longest}; {too_long} too long "
         "for {max_length}, {share:.0%} of the tokens trained",
         base=of["base"],
-        sampled=of["sampled"],
+        sampled=rows_of(of["sampled"]),
         median=of["total"][3],
         most=of["total"][5],
         longest=of["total"][7],

@@ -4,7 +4,7 @@ from typing import Any
 
 from lora_hub.cli.screen import Part, Table
 from lora_hub.cli.text import rows_of
-from lora_hub.core.messages import Message, _, joined
+from lora_hub.core.messages import Message, _, _n, joined
 from lora_hub.core.schema import Text2
 from lora_hub.core.verdicts import tell_about
 
@@ -155,7 +155,11 @@ def _no_adapters(result: dict[str, Any]) -> Message:
             **place,
         )
     if not result["base"]:
-        return _("No adapter in {organization} on {where} is as you asked; {count} are there.", **place)
+        return _n(
+            "No adapter in {organization} on {where} is as you asked; {count} is there.",
+            "No adapter in {organization} on {where} is as you asked; {count} are there.",
+            **place,
+        )
     return _(
         "No adapters of base {base} in {organization} on {where}; {count} of other bases.", base=result["base"], **place
     )

@@ -5,8 +5,8 @@ from typing import Any
 
 from lora_hub.cli.screen import Part, Said, Table
 from lora_hub.cli.show_answers import show_comparison
-from lora_hub.cli.text import score_table, units_of, verdict
-from lora_hub.core.messages import Message, _, joined
+from lora_hub.cli.text import rows_of, score_table, units_of, verdict
+from lora_hub.core.messages import Message, _, _n, joined
 from lora_hub.core.schema import PairedComparison
 from lora_hub.core.verdicts import told_forgotten
 from lora_hub.runs import run_phases, run_states
@@ -130,9 +130,9 @@ def show_result(result: dict[str, Any], *, is_good: bool = True) -> list[Part]:
         rows_line(result)
         if result["file_rows"]
         else _(
-            "{train} rows trained, {scored} held-out rows scored",
-            train=result["train_rows"],
-            scored=result["eval_rows"],
+            "{train} trained on, {scored} scored (test)",
+            train=rows_of(result["train_rows"]),
+            scored=rows_of(result["eval_rows"]),
         )
     )
     parts: list[Part] = [
@@ -197,7 +197,8 @@ def rows_line(result: dict[str, Any]) -> Message:
 
 def show_pipeline(result: dict[str, Any]) -> list[Part]:
     parts: list[Part] = [
-        _(
+        _n(
+            "{count} task, trained {mode}, {seconds:.1f} s",
             "{count} tasks, trained {mode}, {seconds:.1f} s",
             count=len(result["runs"]),
             mode=MODES[result["mode"]],

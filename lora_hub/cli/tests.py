@@ -10,7 +10,7 @@ from typing import Any
 from lora_hub.cli.options import Unfinished, connected_hub, fetch_named, read_mapping
 from lora_hub.cli.screen import Screen
 from lora_hub.core.errors import LoraHubError, SpecError
-from lora_hub.core.messages import Message, _
+from lora_hub.core.messages import Message, _, _n
 from lora_hub.core.schema import RunState
 from lora_hub.people import LOCAL
 from lora_hub.runs import run_states
@@ -187,7 +187,12 @@ def _check(test_id: str) -> Result:
     result = {"test": test_id, "checked": len(found), "disagree": wrong}
     if wrong:
         raise Unfinished(
-            _("{count:,} of {total:,} numbers do not agree with the files.", count=len(wrong), total=len(found)),
+            _n(
+                "{count:,} of {total:,} numbers does not agree with the files.",
+                "{count:,} of {total:,} numbers do not agree with the files.",
+                count=len(wrong),
+                total=len(found),
+            ),
             _("The first is {what}: {stored} is written, {computed} was computed. Run the test again.").filled(
                 {key: str(value) for key, value in wrong[0].items()}
             ),

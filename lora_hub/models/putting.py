@@ -19,7 +19,7 @@ import orjson
 from lora_hub.catalogue.tasks import catalogue
 from lora_hub.compare import Pane
 from lora_hub.core.errors import LoraHubError
-from lora_hub.core.messages import _, several
+from lora_hub.core.messages import _, _n, several
 from lora_hub.core.schema import Task
 from lora_hub.data.prompts import template
 from lora_hub.models.wanted import ParameterError, Put, Wanted
@@ -86,7 +86,10 @@ def _read(tokenizer: Any, pane: Pane, one: Put, param: str) -> tuple[Task, dict[
     if len(turns) != 1 or turns[0]["role"] != "user":
         raise ParameterError(
             "messages",
-            _("{name} answers one question of the task {task}, and {count} messages are given."),
+            _n(
+                "{name} answers one question of the task {task}, and the one message is not from a user.",
+                "{name} answers one question of the task {task}, and {count} messages are given.",
+            ),
             _("Send one user message."),
             name=pane.name,
             task=task.id,

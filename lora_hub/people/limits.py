@@ -34,7 +34,7 @@ def check_pace(person: Person) -> None:
                 count=most,
                 most=most,
             ),
-            _("Go on in {seconds:.0f} seconds."),
+            _("Go on in {seconds:.0f} s."),
             seconds=max(1.0, seconds),
         )
 
@@ -49,9 +49,12 @@ def under_way(person: Person) -> Iterator[None]:
     most = person.pace.at_once or MOST_AT_ONCE
     if not person.pace.begin(most):
         raise PaceError(
-            _("{most} requests of yours are worked on at this moment, and no more at once."),
-            _("Wait until one of them is done."),
-            most=most,
+            _n(
+                "{count} request of yours is worked on at this moment, and no more at once.",
+                "{count} requests of yours are worked on at this moment, and no more at once.",
+            ),
+            _("Wait until it is done.") if most == 1 else _("Wait until one of them is done."),
+            count=most,
         )
     try:
         yield
@@ -67,16 +70,26 @@ def check_start(person: Person, count: int, everybodys: Iterable[Any], now: floa
     allowed, everybodys = policy.read(), list(everybodys)
     mine = [run for run in everybodys if run.owner == person.id]
     for of, most, said in (
-        (mine, allowed.waiting_runs, _("{going} runs and tests of yours wait or work, and {most} may at a time.")),
+        (
+            mine,
+            allowed.waiting_runs,
+            _n(
+                "{count} run or test of yours waits or works, and {most} may at a time.",
+                "{count} runs and tests of yours wait or work, and {most} may at a time.",
+            ),
+        ),
         (
             everybodys,
             allowed.all_runs,
-            _("{going} runs and tests of this Space wait or work, and {most} may at a time."),
+            _n(
+                "{count} run or test of this Space waits or works, and {most} may at a time.",
+                "{count} runs and tests of this Space wait or work, and {most} may at a time.",
+            ),
         ),
     ):
         going = sum(not run.state.is_final for run in of)
         if going + count > most:
-            raise AccessError(said, _("Wait until one has ended, or cancel one."), going=going, most=most)
+            raise AccessError(said, _("Wait until one has ended, or cancel one."), count=going, most=most)
     left = check_minutes(person.id, everybodys, now)
     return max(60.0, min(allowed.hours * 3600, left))
 
@@ -161,11 +174,14 @@ def check_upload(person: Person, name: str, size: int, mine: int, everybodys: in
     if mine + size > allowed.disk_mb * MB:
         raise AccessError(
             _("{name} does not fit: {used:.0f} MB of your {most:g} MB are taken by files and runs."),
-            _("Delete a run, or wait: files that no run uses are removed after {days:g} days."),
+            _n(
+                "Delete a run, or wait: files that no run uses are removed after one day.",
+                "Delete a run, or wait: files that no run uses are removed after {count:g} days.",
+            ),
             name=name,
             used=mine / MB,
             most=allowed.disk_mb,
-            days=allowed.upload_days,
+            count=allowed.upload_days,
         )
     if everybodys + size > allowed.all_disk_mb * MB:
         raise AccessError(

@@ -97,7 +97,7 @@ class Sessions:
         if seconds := pace.take(MOST_UNKNOWN):
             raise AccessError(
                 _("Too many tokens that are not known here were sent in the last minute."),
-                _("Go on in {seconds:.0f} seconds."),
+                _("Go on in {seconds:.0f} s."),
                 seconds=max(1.0, seconds),
             )
         person = self._ask(token)

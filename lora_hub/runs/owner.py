@@ -15,7 +15,7 @@ from lora_hub.core import processes, run_lock, store
 from lora_hub.core.crash import explain_crash
 from lora_hub.core.errors import AccessError, LoraHubError
 from lora_hub.core.events import EventLog, Folding
-from lora_hub.core.messages import Message, _
+from lora_hub.core.messages import Message, _, _n
 from lora_hub.core.run_reader import RunReader
 from lora_hub.core.schema import Event, EventKind, Run, RunState, TrainSpec, Wait
 from lora_hub.people import limits
@@ -179,9 +179,12 @@ class Owner:
         write_log(f"ended after {hours:.2f} hours, as long as it may take here")
         self.fail(
             LoraHubError(
-                _("The run has trained for {hours:.2g} hours, as long as a run may here."),
+                _n(
+                    "The run has trained for one hour, as long as a run may here.",
+                    "The run has trained for {count:.2g} hours, as long as a run may here.",
+                ),
                 _("Resume it: it goes on from its last checkpoint. Or choose less effort."),
-                hours=hours,
+                count=hours,
             )
         )
 

@@ -184,7 +184,12 @@ def _missing_rows(there: int, damaged: list[int], trouble: str, expected: int) -
             why=why,
         )
     else:
-        lost = _("None of the {expected:,} held-out rows can be shown: {why}.", expected=expected, why=why)
+        lost = _n(
+            "The one held-out row cannot be shown: {why}.",
+            "None of the {count:,} held-out rows can be shown: {why}.",
+            count=expected,
+            why=why,
+        )
     return joined(lost, _("The scores are kept elsewhere and are of all of them."))
 
 

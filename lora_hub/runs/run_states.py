@@ -240,7 +240,7 @@ def train_longer(run: Run) -> Message | None:
         return None
     if looks[-2] - looks[-1] < STILL_FALLING * looks[-2]:
         return None
-    more = _("Try {epochs:g} epochs, or more effort.", epochs=2 * run.spec.epochs)
+    more = _n("Try one epoch, or more effort.", "Try {count:g} epochs, or more effort.", count=2 * run.spec.epochs)
     if run.spec.steps:
         more = _("Try {steps} steps, or more effort.", steps=2 * run.spec.steps)
     falling = _(

@@ -15,7 +15,7 @@ from typing import Any
 
 from lora_hub.core import store
 from lora_hub.core.errors import BaseError
-from lora_hub.core.messages import _
+from lora_hub.core.messages import _, _n
 from lora_hub.core.schema import TrainSpec
 from lora_hub.data.prompts.prepare import Encoded
 from lora_hub.training import checkpoints
@@ -139,12 +139,15 @@ def train_adapter(
                 trainer.train(resume_from_checkpoint=str(last.folder) if last else None)
         except torch.OutOfMemoryError as error:
             raise BaseError(
-                _("The GPU's memory ran out with {rows} rows of up to {max_length} tokens at once on {base}."),
+                _n(
+                    "The GPU's memory ran out with {count} row of up to {max_length} tokens at once on {base}.",
+                    "The GPU's memory ran out with {count} rows of up to {max_length} tokens at once on {base}.",
+                ),
                 _(
                     "Set a smaller micro_batch or max_length, quantization = nf4, gradient_checkpointing = on, or "
                     "choose a smaller base."
                 ),
-                rows=spec.rows_at_once,
+                count=spec.rows_at_once,
                 max_length=spec.max_length,
                 base=spec.base.id,
             ) from error

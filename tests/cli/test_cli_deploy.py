@@ -171,7 +171,7 @@ def test_it_waits_until_the_space_runs_and_tells_why_it_does_not(server: Server,
             "it is BUILD_ERROR. It says: No matching distribution. Its log is on ",
         ),
         ([{"stage": "PAUSED"}], [], 3, "it is PAUSED. Start it on "),
-        ([{"stage": "BUILDING"}], ["--timeout", "0.2"], 3, "and still BUILDING after 0.2 seconds. It goes on by"),
+        ([{"stage": "BUILDING"}], ["--timeout", "0.2"], 3, "and still BUILDING after 0.2 s. It goes on by"),
     ):
         with BreakingProxy(server.url, r"GET /api/spaces/.*/runtime$", says=stages) as proxy:
             done = deploy(name, *options, HF_ENDPOINT=proxy.url)

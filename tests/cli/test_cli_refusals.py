@@ -146,15 +146,15 @@ def test_what_is_said_of_a_run_below_its_minimum() -> None:
 @pytest.mark.parametrize(
     ("kinds", "status", "said"),
     [
-        ("below", 4, "1 of 1 tasks are trained and not good enough: spam0 (accuracy is 50.0, below 90)."),
-        ("below good", 4, "1 of 2 tasks are trained and not good enough: spam0 (accuracy is 50.0, below 90)."),
-        ("failed failed", 1, "2 of 2 tasks did not succeed: spam0, spam1."),
-        ("partly", 3, "1 of 1 tasks are trained and not published: spam0."),
+        ("below", 4, "1 of 1 trained but not good enough: spam0 (accuracy is 50.0, below 90)."),
+        ("below good", 4, "1 of 2 trained but not good enough: spam0 (accuracy is 50.0, below 90)."),
+        ("failed failed", 1, "2 of 2 did not succeed: spam0, spam1."),
+        ("partly", 3, "1 of 1 trained but not published: spam0."),
         (
             "failed below partly",
             3,
-            "1 of 3 tasks did not succeed: spam0. 1 of 3 tasks are trained and not published: spam2. 1 of 3 tasks are "
-            "trained and not good enough: spam1 (accuracy is 50.0, below 90).",
+            "1 of 3 did not succeed: spam0. 1 of 3 trained but not published: spam2. 1 of 3 trained but not good "
+            "enough: spam1 (accuracy is 50.0, below 90).",
         ),
     ],
 )

@@ -365,7 +365,7 @@ def test_a_test_with_a_judge_from_the_shell_to_the_check(
     capsys.readouterr()
     assert main(["tests", "show", told["test"]]) == 0
     said = capsys.readouterr().out
-    assert "Judge: big" in said and "It agrees with you on 1 of 1 pairs" in said
+    assert "Judge: big" in said and "It agrees with you on 1 of 1 pair of" in said
     # One that cannot be asked leaves the scores, and says why.
     judging.replies = lambda prompt: (403, {}, b"")
     folder = test_sets.folder_of(told["test"])

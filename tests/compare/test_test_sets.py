@@ -217,7 +217,7 @@ def test_tests_count_among_what_one_may_have_at_work(adapters, file, monkeypatch
     with refused(AccessError, match="has 40 rows, and 30 may be tested"):
         use_cases.start_test(eve, Comparer(), adapters[:1], file=kept)
     busy = made("eve", "running")
-    too_many = "1 runs and tests of yours wait or work"
+    too_many = "1 run or test of yours waits or works"
     with run_lock.take(settings.home() / "tests" / busy):
         with refused(AccessError, match=too_many):
             use_cases.start_test(eve, Comparer(), adapters[:1], file=kept, max_rows=20)

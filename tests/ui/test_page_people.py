@@ -129,7 +129,7 @@ def a_stranger_stands_before_the_door(english: object, persian: object) -> None:
 
 def will_trains(page: object) -> str:
     assert tabs_of(page) == ["Fine-tune", "Runs", "Adapters", "Compare", "Test sets", "Matrix", "Data", "Organization"]
-    wait_for_text(page, "#lh-plan", "0 of your 4 runs and tests at a time wait or work")
+    wait_for_text(page, "#lh-plan", "Runs and tests of yours that wait or work: 0 of 4 at a time")
     page.locator("#lh-task input[value=spam]").check()
     expect(page.locator("#lh-sample")).to_be_enabled()
     page.locator("#lh-sample").click()

@@ -61,7 +61,7 @@ def test_limits_are_told_before_they_are_met() -> None:
     will = Person(id="will", roles={"lora-hub": "write"})
     allowed = policy.Policy(waiting_runs=2, minutes_a_day=10)
     for going, minutes, said in (
-        (0, 3.2, "0 of your 2 runs and tests at a time wait or work. 3 of your 10 minutes a day are used."),
+        (0, 3.2, "Runs and tests of yours that wait or work: 0 of 2 at a time. 3 of your 10 minutes a day are used."),
         (1, 12.0, "Your 10 minutes of training a day are used up."),
         (2, 0.0, "2 runs and tests of yours wait or work, and no more may."),
     ):

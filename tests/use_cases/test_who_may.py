@@ -492,7 +492,7 @@ def test_limits_are_told_before_they_are_met(tmp_path: Path) -> None:
     run_id = make_run(("app-1", "submitted", {"owner": "eve"}))
     comparer = SimpleNamespace(resolve=lambda names: [], stream=lambda *a, **b: iter(()))
     with store.own_run(run_id):
-        with refused(AccessError, match="1 runs and tests of yours wait or work, and 1 may"):
+        with refused(AccessError, match="1 run or test of yours waits or works, and 1 may"):
             use_cases.start_runs(EVE, [make_spec()])
         standing = use_cases.look_at_standing(EVE)
         assert (standing.going, standing.allowed.waiting_runs) == (1, 1)
@@ -594,7 +594,7 @@ def test_of_two_starts_at_once_one_finds_the_last_place(monkeypatch: pytest.Monk
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(locks) == 1 and len(said) == 1 and "1 runs and tests of yours wait or work" in said[0]
+    assert len(locks) == 1 and len(said) == 1 and "1 run or test of yours waits or works" in said[0]
     locks[0].close()
 
 

@@ -15,7 +15,7 @@ from lora_hub.compare.loaded_bases import LoadedBases
 from lora_hub.compare.panes import Pane, base_key, check_one_base, resolve_adapter
 from lora_hub.core import settings, store
 from lora_hub.core.errors import AdapterError, HubUnreachableError
-from lora_hub.core.messages import Message, _, joined
+from lora_hub.core.messages import Message, _, _n, joined
 from lora_hub.core.schema import BaseModel
 from lora_hub.hub.adapter_config import CONFIG_FILE
 
@@ -56,7 +56,10 @@ def gather_adapters(bases: LoadedBases, base: BaseModel, org: str = "") -> tuple
             left.append(Left(ref.repo_id, error.said))
     if len(panes) < 2:
         raise AdapterError(
-            _("{organization} has {count} adapters of {base} that can be summed, and a sum takes two."),
+            _n(
+                "{organization} has {count} adapter of {base} that can be summed, and a sum takes two.",
+                "{organization} has {count} adapters of {base} that can be summed, and a sum takes two.",
+            ),
             joined(*(_because(one) for one in left[:MOST_TOLD]), _ADVICE),
             organization=org or settings.organization(),
             count=len(panes),

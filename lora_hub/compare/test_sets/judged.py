@@ -123,11 +123,13 @@ def describe_judged(pair: Mapping[str, Any]) -> Message:
 
 def describe_first(found: Mapping[str, Any]) -> Message:
     """Whether the judge favours a place."""
-    told = _(
-        "It chose the answer that it read first in {chosen:,} of {of:,} choices; only what it says in both orders "
+    told = _n(
+        "It chose the answer that it read first in {chosen:,} of {count:,} choice; only what it says in both orders "
+        "counts.",
+        "It chose the answer that it read first in {chosen:,} of {count:,} choices; only what it says in both orders "
         "counts.",
         chosen=found["first"]["chosen"],
-        of=found["first"]["of"],
+        count=found["first"]["of"],
     )
     unread = sum(pair["unread"] for pair in found["pairs"])
     if not unread:
@@ -146,12 +148,18 @@ def describe_agreement(found: Mapping[str, Any]) -> Message:
     if told is None:
         return _("You have no blind votes on this task that the judge could be measured by.")
     if told["share"] is None:
-        return _("It decided none of the {votes:,} pairs of answers that you voted on.", votes=told["votes"])
-    return _(
-        "It agrees with you on {agreed:,} of {decided:,} pairs of answers that both decided ({votes:,} were shown); 95 "
-        "% interval {low:.0f} to {high:.0f} %.",
+        return _n(
+            "It did not decide the one pair of answers that you voted on.",
+            "It decided none of the {count:,} pairs of answers that you voted on.",
+            count=told["votes"],
+        )
+    return _n(
+        "It agrees with you on {agreed:,} of {count:,} pair of answers that both decided (shown: {votes:,}); 95 % "
+        "interval {low:.0f} to {high:.0f} %.",
+        "It agrees with you on {agreed:,} of {count:,} pairs of answers that both decided (shown: {votes:,}); 95 % "
+        "interval {low:.0f} to {high:.0f} %.",
         agreed=told["agreed"],
-        decided=told["decided"],
+        count=told["decided"],
         votes=told["votes"],
         low=float(told["low"]),
         high=float(told["high"]),

@@ -98,9 +98,11 @@ def none_usable(table: "Table", task: Task, mapping: dict[str, str]) -> DataErro
                     "context only (weight 0, train false), and the others have none."
                 )
                 if hidden < len(values)
-                else _(
+                else _n(
+                    "There is nothing to learn: every answer of the one conversation is marked as context only (weight "
+                    "0, train false).",
                     "There is nothing to learn: every answer of the {count:,} conversations is marked as context only "
-                    "(weight 0, train false)."
+                    "(weight 0, train false).",
                 ),
                 _("Mark the answers that are to be learnt with 1 (train: true), or take the marks away."),
                 count=hidden,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from lora_hub.core.messages import _
+from lora_hub.core.messages import _, _n
 from lora_hub.hub import snippet
 from lora_hub.hub.card import engines
 from lora_hub.hub.card.card_metadata import Facts, short_name
@@ -37,7 +37,8 @@ def labels(facts: Facts, tell: Words) -> str:
     if not named:
         return ""
     shown = ", ".join(escape(label, 60) for label in named[:MOST_LABELS])
-    more = " " + tell(_("and {count:,} others", count=len(named) - MOST_LABELS)) if len(named) > MOST_LABELS else ""
+    others = len(named) - MOST_LABELS
+    more = " " + tell(_n("and {count:,} other", "and {count:,} others", count=others)) if others > 0 else ""
     return f"{tell(_('It answers with one of:'))} {shown}{more}."
 
 

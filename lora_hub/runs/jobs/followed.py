@@ -100,10 +100,10 @@ class FollowedRun(Member):
         if job is not None and ("timeout" in job.message.lower() or seconds >= most > 0):
             self.report("hired", most_seconds=min(2 * most, self.now.most_seconds or math.inf))
             raise LoraHubError(
-                _("The job was ended after {minutes:.3g} minutes, as long as it was given.", minutes=most / 60),
+                _("The job was ended after {minutes:.3g} min, as long as it was given.", minutes=most / 60),
                 _(
                     "Resume the run: a new job goes on from its last checkpoint, or begins anew where there is none. "
-                    "It is given {minutes:.3g} minutes.",
+                    "It is given {minutes:.3g} min.",
                     minutes=self.hired.most_seconds / 60,
                 ),
             )

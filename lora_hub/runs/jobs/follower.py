@@ -203,7 +203,7 @@ class Follower:
                     one.note(
                         _(
                             "Its job could not be told to end: {url}. Cancel it there; by itself it ends after "
-                            "{minutes:.3g} minutes.",
+                            "{minutes:.3g} min.",
                             url=one.hired.url,
                             minutes=one.hired.most_seconds / 60,
                         )

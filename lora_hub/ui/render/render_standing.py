@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lora_hub.core.messages import Message, _, joined
+from lora_hub.core.messages import Message, _, _n, joined
 from lora_hub.people.rules import ROLE_NAMES, Action
 from lora_hub.ui.render.render import card, escape, sentence, table
 from lora_hub.ui.render.text import number, t
@@ -78,7 +78,10 @@ def left(told: Any, language: str) -> str:
     if told.allowed is None or Action.TRAIN not in told.may:
         return ""
     said = t(
-        _("{going} runs and tests of yours wait or work, and no more may. Wait until one has ended, or cancel one.")
+        _n(
+            "{count} run or test of yours waits or works, and no more may. Wait until it has ended, or cancel it.",
+            "{count} runs and tests of yours wait or work, and no more may. Wait until one has ended, or cancel one.",
+        )
         if told.going >= told.allowed.waiting_runs
         else _(
             "Your {most:,} minutes of training a day are used up. You can start again as the last 24 hours pass, or an "
@@ -86,12 +89,12 @@ def left(told: Any, language: str) -> str:
         )
         if told.minutes >= told.allowed.minutes_a_day
         else _(
-            "{going} of your {most_runs} runs and tests at a time wait or work. {used:,} of your {most:,} minutes a "
-            "day are used."
+            "Runs and tests of yours that wait or work: {count} of {most_runs} at a time. {used:,} of your {most:,} "
+            "minutes a day are used."
         ),
         language,
         most_runs=told.allowed.waiting_runs,
-        going=told.going,
+        count=told.going,
         most=told.allowed.minutes_a_day,
         used=round(told.minutes),
     )

@@ -232,10 +232,10 @@ def _rows(run: Run, language: str) -> str:
     """What happened to every row of the data."""
     if not run.file_rows:  # written by a version that did not count them all
         return t(
-            _("{train} training rows, {held_out} held-out rows"),
+            _("{train} trained on, {scored} scored (test)"),
             language,
-            train=number(run.train_rows, language),
-            held_out=number(run.eval_rows, language),
+            train=_n("{count:,} row", "{count:,} rows", count=run.train_rows),
+            scored=_n("{count:,} row", "{count:,} rows", count=run.eval_rows),
         )
     counts = {
         "total": run.file_rows,

@@ -10,7 +10,7 @@ Where a language reads from the right, so do the plots.
 from collections.abc import Sequence
 from typing import Any
 
-from lora_hub.core.messages import Message, _
+from lora_hub.core.messages import _, _n
 from lora_hub.core.schema import Score
 from lora_hub.ui.render.drawing import COLOURS, EDGE, LINE, NAMES, WIDTH, Drawing, cut, ticks
 from lora_hub.ui.render.render import escape
@@ -125,11 +125,11 @@ def curve(bins: Sequence[Any], language: str) -> str:
     said, points = [], []
     for one in bins:
         words = t(
-            _("{sure} sure: {right} right, {rows} rows"),
+            _("{sure} sure: {right} right, {rows}"),
             language,
             sure=percent(100 * one.sure, language, 0),
             right=percent(100 * one.right, language, 0),
-            rows=number(one.rows, language),
+            rows=_n("{count:,} row", "{count:,} rows", count=one.rows),
         )
         said.append(words)
         drawing.line(x(one.sure), y(one.low), x(one.sure), y(one.high), f'stroke="{COLOURS[0]}" stroke-width="2"')
@@ -142,6 +142,6 @@ def curve(bins: Sequence[Any], language: str) -> str:
 
 
 def _score_words(name: str, score: Score, language: str) -> str:
-    said: Message = _("{name}: {value} ({low} to {high}), {rows} rows")
+    rows = _n("{count:,} row", "{count:,} rows", count=score.rows)
     values = {key: number(getattr(score, key), language, 1) for key in ("value", "low", "high")}
-    return t(said, language, name=name, rows=number(score.rows, language), **values)
+    return t(_("{name}: {value} ({low} to {high}), {rows}"), language, name=name, rows=rows, **values)
