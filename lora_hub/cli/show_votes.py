@@ -59,7 +59,7 @@ def waiting(votes: int) -> Message:
     )
 
 
-CIRCLE = _("These models beat each other in a circle: no one strength for each says what the votes say.")
+CIRCLE = _("These models beat each other in a circle, so no ranking agrees with all the votes.")
 
 
 def side_sentence(share: float, low: float, high: float) -> Message:

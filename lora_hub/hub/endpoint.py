@@ -66,7 +66,7 @@ class HubConnection:
     def notes(self) -> list[Message]:
         """What a person should know about the choice."""
         aside = _(
-            "HF_TOKEN is left aside: LORA_HUB_HUB=embedded names this machine's own Hub, which has a token of its own."
+            "HF_TOKEN is not used: LORA_HUB_HUB=embedded names this machine's own Hub, which has a token of its own."
         )
         return [aside] if self.token_aside else []
 

@@ -216,7 +216,7 @@ def header(connection: Any, labels: Labels) -> str:
     if connection.kind == "other":  # a team's, or any other: shown by its address
         name += f' <bdi dir="ltr">{render.escape(urlsplit(connection.url).netloc.rpartition("@")[2])}</bdi>'
     if connection.token_aside:
-        aside = _("HF_TOKEN is left aside: LORA_HUB_HUB=embedded names this Hub, which has a token of its own.")
+        aside = _("HF_TOKEN is not used: LORA_HUB_HUB=embedded names this Hub, which has a token of its own.")
         why += f"<br>{labels.both(aside)}"
     return (
         '<header class="lh-header"><div class="lh-brand"><svg viewBox="0 0 32 32" aria-hidden="true">'

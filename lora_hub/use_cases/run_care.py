@@ -71,7 +71,7 @@ def export_run(person: Person, run_id: str, what: str) -> runs.RunFile:
     run = seen(person, run_id)
     if what not in runs.FILES:
         raise SpecError(
-            _("A run has no {what!r} to take away.", what=what[:40]),
+            _("A run has no file called {what!r}.", what=what[:40]),
             _("Choose one of: {choices}.", choices=several(runs.FILES)),
         )
     return runs.RunFile(f"{run.id}-{runs.FILES[what]}", _text_of(person, run, what))
@@ -92,9 +92,7 @@ def _text_of(person: Person, run: Run, what: str) -> str:
         return runs.answers_csv(found.rows)
     rows = runs.metrics_rows(run)
     if not rows:
-        raise RunError(
-            _("The run {run_id} has told no losses yet.", run_id=run.id), _("They begin with its first steps.")
-        )
+        raise RunError(_("The run {run_id} has no losses yet.", run_id=run.id), _("They begin with its first steps."))
     if what == "metrics-json":
         return "[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n"
     return runs.metrics_csv(run)

@@ -81,7 +81,7 @@ def test_the_next_version_and_what_differs_in_it(tmp_path, monkeypatch):
         "score", "accuracy", "90.0", "94.5"
     )
     for language, words in (
-        ("en", ("This becomes new version", "v3", "Rank (r)", "different test rows")),
+        ("en", ("This becomes a new version", "v3", "Rank (r)", "different test rows")),
         ("fa", ("نسخهٔ جدید", "رتبه (r)", "۹۴٫۵")),
     ):
         shown = render_publication.planned(found, language)
@@ -145,7 +145,7 @@ def test_a_version_that_answers_otherwise_is_published_when_that_is_agreed_to(tm
     # Nobody has agreed to a version that was not told of yet, whatever the box says.
     can, promise, box = plan("", True)
     assert not can and box.visible and box.value is False
-    with pytest.raises(RunError, match="would answer otherwise"):
+    with pytest.raises(RunError, match="would answer differently"):
         watch.publish("en", "spam-2 succeeded", "team", "spam", False, promise, False, person=person)
     assert plan(promise, False)[0] is False and plan(promise, True)[0] is True and not published
     said, button = watch.wait("en")  # while it is published, nobody presses again

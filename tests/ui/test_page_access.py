@@ -278,7 +278,7 @@ def test_two_runs_of_one_task_are_told_apart_and_a_new_version_is_told_before_it
         # done.
         items.first.click()
         wait_for_text(page, "#lh-run", "Spam detection #2")
-        wait_for_text(page, "#lh-planned", "This becomes new version v2 of lora-hub/spam-built-in.")
+        wait_for_text(page, "#lh-planned", "This becomes a new version, v2, of lora-hub/spam-built-in.")
         expect(page.locator("#lh-publish")).to_have_text("Publish v2")
         page.locator("#lh-publish-name :is(input, textarea)").fill("another-name")
         page.locator("#lh-publish-name :is(input, textarea)").blur()

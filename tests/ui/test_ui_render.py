@@ -284,7 +284,8 @@ def scored_run(folder: Path, base: Score, adapter: Score, **more) -> Run:
         (
             27,
             5,
-            "22 of 50 rows changed, all for the worse; that is beyond what chance explains. This adapter harms.",
+            "22 of 50 rows changed, all for the worse; that is beyond what chance explains. This adapter makes "
+            "the answers worse.",
             "بدتر می‌کند",
         ),
         (27, 27, "Accuracy stayed at 54.0 %. None of the 50 rows changed.", "هیچ‌یک"),

@@ -7,9 +7,7 @@ from typing import Any
 from lora_hub.core.messages import Message, _, _n, joined, several
 from lora_hub.people import LOCAL
 from lora_hub.ui.render.render import card, empty, escape, sentence, table
-from lora_hub.ui.render.text import iso_moment, number, t
-
-KB, MB = 1e3, 1e6
+from lora_hub.ui.render.text import iso_moment, number, size_of, t
 
 
 def files_table(files: Sequence[Any], language: str) -> str:
@@ -19,7 +17,7 @@ def files_table(files: Sequence[Any], language: str) -> str:
     rows = [
         [
             f"<bdi>{escape(one.name)}</bdi>",
-            escape(_size(one.size, language)),
+            escape(size_of(one.size, language)),
             f"<bdi>{escape(iso_moment(datetime.fromtimestamp(one.kept, UTC).isoformat()[:16], language))}</bdi>",
             escape(number(len(one.runs), language)),
         ]
@@ -44,7 +42,7 @@ def everything(data: Any, language: str) -> str:
         comparisons=_n("{count:,} comparison", "{count:,} comparisons", count=data.comparisons).in_language(language),
         runs=_n("{count:,} run", "{count:,} runs", count=len(data.runs)).in_language(language),
         files=_n("{count:,} file", "{count:,} files", count=len(data.files)).in_language(language),
-        size=_size(data.size, language),
+        size=size_of(data.size, language),
     )
     published = _published(data.adapters)
     return card("plain", sentence(said), sentence(t(published, language)) if published else "")
@@ -82,9 +80,3 @@ def deletion(planned: Any, language: str, leaning: Sequence[Message] = ()) -> st
     )
     said = joined(*leaning, _("Press again to delete it."))
     return card("bad", sentence(t(told, language)), sentence(t(said, language)))
-
-
-def _size(size: int, language: str) -> str:
-    if size < MB / 10:
-        return t(_("{size} kB"), language, size=number(max(size, 100) / KB, language, 1))
-    return t(_("{size} MB"), language, size=number(size / MB, language, 1))

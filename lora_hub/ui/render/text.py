@@ -123,7 +123,7 @@ def count_of(value: float, language: str) -> str:
 
 def size_of(value: float, language: str) -> str:
     """Bytes: 1_500_000_000 -> "1.5 GB". A MB is 1,000,000 bytes wherever a size is told or set."""
-    for size, unit in ((1e9, _("GB")), (1e6, _("MB")), (1e3, _("KB"))):
+    for size, unit in ((1e9, _("GB")), (1e6, _("MB")), (1e3, _("kB"))):
         if value >= ROUNDED * size:
             return f"{_scaled(value / size, language)} {t(unit, language)}"
     return f"{number(value, language)} {t(_('bytes'), language)}"

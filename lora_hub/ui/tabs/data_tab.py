@@ -56,7 +56,7 @@ def build(page: Page, tab: gr.Tab) -> None:
 
     def look(language: str, *, person: Person) -> list[Any]:
         if not rules.may(person, Action.TRAIN):
-            said = render.empty(t(_("Only who may train has data here."), language))
+            said = render.empty(t(_("Only people who may train have data here."), language))
             return [said, gr.skip(), gr.skip(), "", "", *[gr.skip()] * 3, ""]
         found = use_cases.look_at_data(person)
         names = [(one.name, one.id) for one in found.files]

@@ -220,7 +220,7 @@ def _beside_base(view: PaneAnswer, base: PaneAnswer | None, language: str) -> st
                 if asked_alike
                 else escape(
                     t(
-                        _("The base was asked another task here: ask this adapter alone to see both on its own."),
+                        _("The base was asked another task here: ask this adapter alone to see both on its task."),
                         language,
                     )
                 )

@@ -91,7 +91,7 @@ def vote_row(one: Comparison, vote: Vote | None, language: str) -> str:
 def verdict(one: Comparison, vote: Vote | None, titles: dict[str, str], language: str) -> str:
     """What the voter chose, above the revealed panes, whose places on the page are told."""
     if vote is None:
-        said = t(_("You saw the names without a vote; none counts any more on this comparison."), language)
+        said = t(_("You saw the names before you voted, so no vote counts on this comparison any more."), language)
         return card("plain", sentence(said))
     if vote.choice == "one":
         view = one.placed[vote.place or 0]
@@ -177,7 +177,7 @@ def _board(title: str, board: Any, language: str) -> str:
     if board.side is not None:
         told.append(f'<p class="lh-quiet">{sentence(t(_side(board.side), language))}</p>')
     if not board.fits:
-        said = _("These models beat each other in a circle: no one strength for each says what the votes say.")
+        said = _("These models beat each other in a circle, so no ranking agrees with all the votes.")
         told.append(card("plain", sentence(t(said, language))))
     return "".join(told)
 

@@ -41,7 +41,7 @@ def beside(
     if any(pairs for _title, pairs in drawn):
         picture = figure(runs_svg(drawn, what, language), title, f"runs-{what}".replace("_", "-"), language)
     else:
-        picture = empty(t(_("None of these runs has told that."), language))
+        picture = empty(t(_("None of these runs has this curve."), language))
     heads = ["", *titles]
     rows = [
         [f"<b>{escape(t(_('Lowest validation loss'), language))}</b>", *(_lowest(run, language) for run in found)],

@@ -27,7 +27,7 @@ FILTERS = {
 ORDERS = {
     "file": _("as in the file"),
     "score": _("adapter's worst first"),
-    "difference": _("lost most against the base first"),
+    "difference": _("largest loss against the base first"),
 }
 
 

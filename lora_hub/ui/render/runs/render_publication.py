@@ -27,7 +27,7 @@ def planned(publication: Publication, language: str) -> str:
             "request."
         )
         if publication.by_pull_request
-        else _("This becomes new version {version} of {repo}.")
+        else _("This becomes a new version, {version}, of {repo}.")
     )
     title = filled(becomes, language, repo=repo, version=version)
     if not publication.has_record:
@@ -57,7 +57,7 @@ def planned(publication: Publication, language: str) -> str:
         )
         below += f'<p class="lh-quiet">{escape(t(said, language))}</p>'
     kind = "bad" if publication.is_another else "warn"
-    return card(kind, title, filled(_("What is not as in {before}:"), language, before=before)) + below
+    return card(kind, title, filled(_("What differs from {before}:"), language, before=before)) + below
 
 
 def _another(publication: Publication, language: str) -> str:

@@ -368,7 +368,7 @@ def _verdict(run: Run, name: str, base: Score, adapter: Score, language: str) ->
         return words[0], "plain"
     words.append(verdicts.describe(found).in_language(language))
     if found.verdict == "worse":
-        words.append(t(_("This adapter harms."), language))
+        words.append(t(_("This adapter makes the answers worse."), language))
     if found.against == BASE_EXAMPLES:
         words.append(t(_("Compared with the base that has examples in its prompt, which is the better one."), language))
     if advice := verdicts.advise(found):

@@ -141,13 +141,13 @@ class Fields:
                 words(_("Top-p")),
                 "lh-top-p",
                 1,
-                why=words(_("Draws from the likeliest tokens of this share")),
+                why=words(_("Draws only from the likeliest tokens that together have this probability")),
                 least=0.01,
                 most=1,
                 step=0.05,
             )
             self.samples = number_field(
-                words(_("Answers of each")),
+                words(_("Answers from each")),
                 "lh-samples",
                 1,
                 why=words(_("More than one needs a temperature")),
@@ -158,7 +158,7 @@ class Fields:
             self.examples = number_field(
                 words(_("Examples for the base")),
                 "lh-examples-count",
-                why=words(_("Asks the base with so many examples in its prompt, too")),
+                why=words(_("Also asks the base with this many examples in its prompt")),
                 most=MOST_EXAMPLES,
                 is_whole=True,
                 width=160,

@@ -114,7 +114,7 @@ class ColumnsStep:
         self.prompts = shared.html(elem_id="lh-prompts")
         with gr.Row(elem_classes="lh-tight"):
             self.exact = gr.Button(
-                words(_("Show it as this base gets it, token marks included")),
+                words(_("Show it as this base reads it, with special tokens")),
                 size="sm",
                 visible=False,
                 elem_id="lh-exact",

@@ -72,7 +72,7 @@ class MoreOfRun:
                 self.name = gr.Textbox(
                     "",
                     label=words(_("Name of the run")),
-                    info=words(_("Only in lists of runs; an adapter's repo has its own")),
+                    info=words(_("Shown in lists of runs only; an adapter's repo has a name of its own")),
                     max_lines=1,
                     max_length=MOST_NAME,
                     min_width=220,
@@ -180,7 +180,7 @@ class More:
             run = next((one for one in known if one.id == run_id), None) or use_cases.refresh_run(person, run_id)
             if not has_curve(run):
                 raise RunError(
-                    _("The run {run_id} has told no losses yet.", run_id=run.id), _("They begin with its first steps.")
+                    _("The run {run_id} has no losses yet.", run_id=run.id), _("They begin with its first steps.")
                 )
             title = name_runs([*known, run] if run not in known else known)[run.id].title(language)
             return _file(

@@ -99,7 +99,7 @@ class ShownRun:
             self.private = gr.Checkbox(label=words(_("Private")), min_width=90, elem_id="lh-private")
         self.planned = shared.html(elem_id="lh-planned")
         self.agreed = gr.Checkbox(
-            label=words(_("Publish it there nevertheless: these answers are to take the place of the others")),
+            label=words(_("Publish it there anyway: its answers replace those of the version before")),
             visible=False,
             elem_id="lh-agreed",
         )

@@ -140,8 +140,8 @@ class Watch:
             return gr.skip()
         if ahead.is_another and not agreed:
             raise RunError(
-                _("{repo} would answer otherwise than before.", repo=ahead.repo_id),
-                _("Tick that this is wanted, above the button, or give the adapter another name."),
+                _("{repo} would answer differently than before.", repo=ahead.repo_id),
+                _("Tick the box above the button if you want that, or give the adapter another name."),
             )
         ref = use_cases.publish_run(
             person, run.id, org=(org or "").strip(), name=(name or "").strip(), private=private

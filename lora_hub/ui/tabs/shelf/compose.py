@@ -62,7 +62,7 @@ def build(page: Page, tab: gr.Tab, picked: gr.Textbox) -> None:
                 [(one.title or one.id, one.id) for one in bases.list_bases()],
                 value=bases.BUILT_IN,
                 label=words(_("Base model")),
-                info=words(_("Where no adapter is selected")),
+                info=words(_("Used where no adapter is selected")),
                 min_width=200,
                 elem_id="lh-compose-base",
             )

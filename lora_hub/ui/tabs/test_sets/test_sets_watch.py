@@ -71,7 +71,7 @@ class Testing:
 
     def wait(self, language: str) -> list[Any]:
         """[what is said while a test is prepared, Start]"""
-        said = _("The rows and adapters are looked at.")
+        said = _("The rows and adapters are being checked.")
         return [render.waiting(t(said, language)), gr.Button(interactive=False)]
 
     def ready(self, language: str) -> list[Any]:
