@@ -156,14 +156,6 @@ def parse_lines(lines: Iterable[str | bytes]) -> list[Event]:
     return events
 
 
-def fold(run_id: str, spec: TrainSpec, events: Iterable[Event]) -> Run:
-    """The run computed from these events."""
-    folding = Folding()
-    for event in events:
-        folding.add(event.model_dump())
-    return folding.run(run_id, spec)
-
-
 class Folding:
     """Computes a run from its events. Add them one at a time in the file's order, which is the order in which things
     happened; their times are only for display."""

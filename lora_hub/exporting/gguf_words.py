@@ -17,7 +17,6 @@ from lora_hub.data.prompts import template
 from lora_hub.works_in import split_of_tokenizer
 
 SENTENCEPIECE = "gemma"
-SPACE = "▁"
 
 
 def read_words(folder: Path, tokenizer: Any) -> dict[str, Any]:

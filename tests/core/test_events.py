@@ -56,7 +56,10 @@ def fold(spec: TrainSpec, tmp_path: Path, *made: tuple[str, dict]) -> Run:
     log = events.EventLog(tmp_path / "events.jsonl", "w")
     for kind, data in made:
         log.append(kind, **data)
-    return events.fold("r", spec, events.parse_lines((tmp_path / "events.jsonl").read_text().splitlines()))
+    folding = events.Folding()
+    for event in events.parse_lines((tmp_path / "events.jsonl").read_text().splitlines()):
+        folding.add(event.model_dump())
+    return folding.run("r", spec)
 
 
 def test_a_whole_run_folds(spec: TrainSpec, tmp_path: Path) -> None:

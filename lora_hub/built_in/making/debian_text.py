@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 PACKAGES = ["wordnet-base", "dict-devil", "dict-jargon", "unicode-cldr-core"]
-PARTS_OF_SPEECH = {"n": "noun", "v": "verb", "a": "adjective", "s": "adjective", "r": "adverb"}
 
 
 def fetch_packages(folder: Path) -> None:
