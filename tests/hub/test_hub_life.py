@@ -249,7 +249,7 @@ def test_a_token_that_is_left_aside_is_told(place: Home) -> None:
     notes = "print(json.dumps([str(note) for note in connection.notes]))"
     process = place.start(notes, LORA_HUB_HUB="embedded", HF_TOKEN="hf_of_ann")
     first, second = process.communicate(timeout=60)[0].splitlines()
-    assert json.loads(first)["url"] and "HF_TOKEN is left aside" in second and "hf_of_ann" not in second
+    assert json.loads(first)["url"] and "HF_TOKEN is not used" in second and "hf_of_ann" not in second
     child = (
         "import subprocess; subprocess.run([sys.executable, '-c', 'from lora_hub.hub.endpoint import connect; "
         "print(connect().notes)'])"
