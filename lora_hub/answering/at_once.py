@@ -16,6 +16,8 @@ from lora_hub.answering.stack import AdapterStack
 LOGITS_BYTES = {"cpu": 128 << 20, "cuda": 1 << 30}
 # Nodes of a tree at most: with more, the mask of prompt and tree costs what the second call does.
 MOST_AT_ONCE = 64
+# Rows whose logits are summed up in one go.
+_SUMMED = 16
 
 
 def score_at_once(
@@ -48,7 +50,7 @@ def score_at_once(
         rows += [row] * len(steps)
         places += [place for place, _ in steps]
         tokens += [token for _, token in steps]
-    sums = torch.stack([one.float().logsumexp(-1) for one in logits])  # row by row: no copy of all in float
+    sums = torch.cat([some.float().logsumexp(-1) for some in logits.split(_SUMMED)])  # no copy of all in float
     logs = iter((logits[rows, places, tokens].float() - sums[rows, places]).double().tolist())
     found = []
     for of, tree in zip(choices, trees, strict=True):

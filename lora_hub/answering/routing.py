@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from lora_hub.answering import products
+from lora_hub.answering.gated import LAYERS
 from lora_hub.answering.peft_folder import LayerWeights
 from lora_hub.core.errors import AdapterError
 from lora_hub.core.messages import _
@@ -143,6 +144,13 @@ class Plan:
         return torch.cat(
             [products.linear(x[start * step : end * step], w, module.bias) for (_, start, end), w in parts]
         )
+
+    def gated_weights(self, block: str, module: nn.Module) -> list[torch.Tensor] | None:
+        """The weights of a block's three layers (`gated`), where one adapter that is merged answers all rows; None
+        elsewhere."""
+        if len(self._merged) != 1:
+            return None
+        return [self._merged[0].get(f"{block}.{name}", getattr(module, name).weight) for name in LAYERS]
 
     def add_delta(self, layer: str, x: torch.Tensor, out: torch.Tensor) -> torch.Tensor:
         """Adds the adapters' share to a linear layer's output. x: [rows, length, in]; out: [rows, length, out]; or both

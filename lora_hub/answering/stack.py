@@ -38,6 +38,7 @@ from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from lora_hub.answering import products
+from lora_hub.answering.gated import can_multiply, is_gated, multiply
 from lora_hub.answering.merged import MergedWeights, mergeable
 from lora_hub.answering.peft_folder import LayerWeights, SavedAdapter, read_adapter
 from lora_hub.answering.places import Places
@@ -81,6 +82,13 @@ class AdapterStack:
         self._merged = MergedWeights(self._multiplied)
         for name, module in self._multiplied.items():
             module.forward = partial(self._product, name, module)
+        self._gated = {
+            name: module
+            for name, module in model.named_modules()
+            if is_gated(module) and "forward" not in vars(module) and f"{name}.down_proj" in self._multiplied
+        }
+        for name, module in self._gated.items():
+            module.forward = partial(self._gate, name, module)
 
     @property
     def names(self) -> list[str]:
@@ -160,9 +168,10 @@ class AdapterStack:
         with self._registry:
             self._places.clear()
             self._watch.remove()
-            for module in self._multiplied.values():
-                vars(module).pop("forward", None)
-            self._multiplied.clear()
+            for changed in (self._multiplied, self._gated):
+                for module in changed.values():
+                    vars(module).pop("forward", None)
+                changed.clear()
 
     def plan(self, rows: Sequence[int | Attached]) -> Plan:
         """Who answers which row, by the slots of this moment or by the adapters themselves; from now on independent of
@@ -212,6 +221,11 @@ class AdapterStack:
     def _product(self, layer: str, module: nn.Linear, x: torch.Tensor) -> torch.Tensor:
         plan = getattr(self._local, "plan", None)
         return products.linear(x, module.weight, module.bias) if plan is None else plan.product(layer, module, x)
+
+    def _gate(self, name: str, module: nn.Module, x: torch.Tensor) -> torch.Tensor:
+        plan = getattr(self._local, "plan", None)
+        weights = plan.gated_weights(name, module) if plan is not None and can_multiply(x) else None
+        return type(module).forward(module, x) if weights is None else multiply(*weights, x)
 
     def _hook(self, layer: str) -> Callable:
         local = self._local

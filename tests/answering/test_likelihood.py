@@ -183,12 +183,15 @@ def test_a_few_labels_are_read_with_their_prompt(llama):
     for counts, forwards in (((3, 5), 2), ((3, 12), 4)):
         rows = [LabelRow(begin + tokens(2 + i % 4, i), NAMES[i % 3], of[counts[i % 2]]) for i in range(9)]
         seen = []
-        watch = stack.model.register_forward_pre_hook(lambda *_: seen.append(1))
+        watch = stack.model.register_forward_pre_hook(
+            lambda m, a, k, seen=seen: seen.append(k["attention_mask"].shape[-1]), with_kwargs=True
+        )
         found = score_labels(stack, rows, 0)
         watch.remove()
         assert len(seen) == forwards
         if 12 not in counts:
             close(found, rows, models)
+            assert seen[-1] % 16 == 0, "attention over a number of keys that suits the processor"
 
 
 def test_of_many_labels_only_those_in_the_race_are_read_to_the_end(llama):

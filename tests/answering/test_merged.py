@@ -5,7 +5,8 @@ import pytest
 import tiny_bases
 import torch
 
-from lora_hub.answering import merged, products
+from lora_hub.answering import gated, merged, products
+from lora_hub.answering import stack as stack_room
 from lora_hub.answering.merged import MergedWeights
 from lora_hub.answering.stack import AdapterStack
 from lora_hub.core.schema import BaseModel
@@ -54,6 +55,34 @@ def test_merged_rows_are_what_separate_products_give(slots, packed, stack, monke
     assert (stack._merged.nbytes > 0) == (slots == sorted(slots)), "adapter by adapter they are merged, in disorder not"
     torch.testing.assert_close(together, separate, atol=2e-5, rtol=1e-4)
     assert (together - logits(stack, [0] * len(slots))).abs().max() > 1e-3, "the adapters do something"
+
+
+@pytest.mark.skipif(not hasattr(torch.ops.mkldnn, "_linear_pointwise"), reason="this PyTorch has no oneDNN")
+@pytest.mark.parametrize("layers", ["all", "attention"])
+def test_the_gated_part_of_many_tokens_is_multiplied_in_pieces(layers, llama, tmp_path, monkeypatch):
+    """Up to rounding what its module gives, by the merged weights where the adapter has some there, else by the
+    base's; and only where one adapter answers all rows."""
+    pieces, whole = [], []
+    monkeypatch.setattr(products, "onednn_is_faster", lambda: True)
+    monkeypatch.setattr(gated, "onednn_is_faster", lambda: True)
+    monkeypatch.setattr(gated, "_AT_ONCE", 48 * 100)  # 384 tokens in four pieces, the last one shorter
+    monkeypatch.setattr(stack_room, "multiply", lambda *given: pieces.append(1) or gated.multiply(*given))
+    target = ["q_proj", "v_proj"] if layers == "attention" else "all-linear"
+    folder = tiny_bases.save_adapter(llama, tmp_path / "a", seed=1, target_modules=target)
+    stack = AdapterStack(llama, BaseModel(id="tiny", context=64))
+    for name in "ab":
+        stack.attach(folder, name)
+    together = logits(stack, [1] * 24)
+    assert len(pieces) == len(llama.model.layers)
+    monkeypatch.setattr(stack_room, "can_multiply", lambda x: whole.append(1) and False)
+    torch.testing.assert_close(together, logits(stack, [1] * 24), atol=2e-5, rtol=1e-4)
+    assert whole
+    monkeypatch.setattr(stack_room, "can_multiply", gated.can_multiply)
+    pieces.clear()
+    logits(stack, [0] * 24), logits(stack, [1] * 20 + [2] * 20), logits(stack, [1, 2])
+    assert not pieces
+    stack.close()
+    assert not any("forward" in vars(module) for module in llama.modules())
 
 
 def test_rows_of_the_base_are_the_same_beside_an_adapter_of_many_tokens(stack):
