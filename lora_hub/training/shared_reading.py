@@ -72,6 +72,18 @@ def groups_by_length(lengths: list[int], call: float) -> list[list[int]]:
     return groups
 
 
+def groups_of_adapters(lengths: list[int], firsts: list[int], counts: list[int], call: float) -> list[list[int]]:
+    """`groups_by_length` of a batch. firsts, counts: where the rows of each adapter begin, and how many they are.
+    Adapters with as many rows each share their products, so that a group has as many rows of each: their shortest, and
+    so on."""
+    if len(set(counts)) > 1:
+        return [list(range(len(lengths)))]
+    ranked = [sorted(range(one, one + counts[0]), key=lengths.__getitem__) for one in firsts]
+    longest = [max(lengths[row] for row in rows) for rows in zip(*ranked, strict=True)]
+    groups = groups_by_length(longest, call / len(firsts))
+    return [sorted(rows[place] for rows in ranked for place in group) for group in groups]
+
+
 def _suits(model: PreTrainedModel) -> bool:
     config = model.config.get_text_config()
     drops = any(isinstance(module, nn.Dropout) and module.p for module in model.modules())
@@ -135,8 +147,7 @@ class _Reader:
         if begin * (rows - len(firsts)) < LEAST_SAVED + self._call:
             begin = 0
         own = (lengths - begin).tolist()
-        # Adapters with as many rows each share their products: such a batch is left whole.
-        groups = groups_by_length(own, self._call) if len(firsts) == 1 else [list(range(rows))]
+        groups = groups_of_adapters(own, firsts, counts, self._call)
         if not begin and len(groups) == 1:
             return self._forward(*args, **kwargs)
         first, states = None, []

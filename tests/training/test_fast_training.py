@@ -10,7 +10,7 @@ from peft import LoraConfig, get_peft_model
 from tiny_bases import build
 
 from lora_hub.training import fast_layers, shared_reading
-from lora_hub.training.shared_reading import common_beginning, groups_by_length, read_together
+from lora_hub.training.shared_reading import common_beginning, groups_by_length, groups_of_adapters, read_together
 from lora_hub.training.trainable import Start, TrainableStack
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
@@ -147,5 +147,8 @@ def test_groups_save_more_padding_than_they_cost() -> None:
     assert groups_by_length([5, 50, 6, 52], call=10) == [[1, 3], [0, 2]]
     assert groups_by_length([5, 50, 6, 52], call=100) == [[0, 1, 2, 3]]
     assert groups_by_length([7], call=1) == [[0]]
+    # two adapters with as many rows each: a group has as many of each, and their call costs each of them half
+    assert groups_of_adapters([5, 50, 6, 52, 7, 4], [0, 3], [3, 3], call=20) == [[1, 3], [0, 2, 4, 5]]
+    assert groups_of_adapters([5, 50, 6], [0, 2], [2, 1], call=0) == [[0, 1, 2]]
     ids = torch.tensor([[1, 2, 3, 0], [1, 2, 3, 4]])
     assert common_beginning(ids, torch.tensor([3, 4])) == 2 and common_beginning(ids, torch.tensor([1, 4])) == 0
