@@ -19,12 +19,11 @@ def export(options: argparse.Namespace) -> Result:
     with connected_hub(options.screen):
         from lora_hub import use_cases
 
-        if options.push:
-            use_cases.check_push(LOCAL, options.push, org=options.org)
+        put_into = use_cases.check_push(LOCAL, options.push, org=options.org) if options.push else ""
         made: Any = None
         asked = (LOCAL, options.name, options.to, options.type, options.out.expanduser().resolve())
         last = ""
-        for step in use_cases.export_adapter(*asked, base=options.base):
+        for step in use_cases.export_adapter(*asked, base=options.base, put_into=put_into):
             if isinstance(step, Step):
                 last = _show(options.screen, step, last)
             else:

@@ -1,8 +1,8 @@
 """How an export is asked: the prompt that the adapter was trained on, as llama.cpp and Ollama take it, and the files
-that say so.
+that say so, Modelfile and question.json.
 
-    prompt_parts(source, tokenizer)      the text before and after what is asked about
-    write_files(folder, source, ...)     README.md, and for GGUF files Modelfile and question.json
+    prompt_parts(task, tokenizer)      the text before and after what is asked about
+    example(task, tokenizer)           the whole of it, with places for what is asked about
 """
 
 import json
@@ -11,7 +11,6 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from lora_hub.catalogue.bases import BUILT_IN
 from lora_hub.core.errors import LoraHubError
 from lora_hub.core.schema import Task
 from lora_hub.data.prompts import template
@@ -46,6 +45,21 @@ def prompt_parts(task: Task | None, tokenizer: Any) -> tuple[str, str] | None:
     return before, after
 
 
+def example(task: Task | None, tokenizer: Any) -> str:
+    """The prompt, with words that say what stands where."""
+    inputs: dict[str, Any] = {"text": "Put your text here."}
+    if task is not None and task.is_chat:
+        inputs = {"messages": [{"role": "user", "content": "Put your words here."}]}
+    elif task is not None:
+        inputs = {role: f"Put the {role} here." for role in task.inputs if role not in task.optional_inputs}
+    try:
+        text = template.prompt_text(tokenizer, task, inputs)
+    except LoraHubError:
+        return ""
+    first = tokenizer.bos_token or ""
+    return text.removeprefix(first) if first and begins_itself(tokenizer) else text
+
+
 def grammar(task: Task, space: str) -> str:
     """llama.cpp's grammar (GBNF) of a task's labels; empty where it has none, or too many."""
     if task.output != "labels" or not 0 < len(task.labels) <= MOST_LABELS:
@@ -56,9 +70,8 @@ def grammar(task: Task, space: str) -> str:
 def question(source: Source, tokenizer: Any) -> dict[str, Any]:
     """The body of a request to llama.cpp's server (POST /completion)."""
     task = source.task
-    before, after = prompt_parts(task, tokenizer) or ("", "")
     asked: dict[str, Any] = {
-        "prompt": f"{before}Put your text here.{after}",
+        "prompt": example(task, tokenizer),
         "n_predict": task.max_new_tokens if task is not None else 128,
         "temperature": 0,
         "stop": [tokenizer.convert_ids_to_tokens(template.end_token(tokenizer))],
@@ -93,70 +106,6 @@ def command(kind: Kind, files: dict[str, str], source: Source) -> str:
         base = source.base.origin.file if source.base.origin else "BASE.gguf"
         return f"llama-server -m {shlex.quote(base)} --lora {shlex.quote(files['adapter'])}"
     return ""
-
-
-def _name_base(source: Source) -> str:
-    """Its repo, or what it is where it has none; a card names no folder of this machine."""
-    if source.base_repo:
-        return f"the base `{source.base_repo}`"
-    return "LoRA Hub's built-in base" if source.base.id == BUILT_IN else "a base from a folder"
-
-
-def readme(kind: Kind, type_: str, source: Source, start: str, *, licence: str, agreement: str) -> str:
-    """The export's card, with the Hub's metadata: what it was made from, and in which relation."""
-    relation = {"merged": "merge", "gguf": "quantized", "gguf-adapter": "adapter", "peft": "adapter"}[kind]
-    made_from = [source.base_repo] if source.base_repo else []
-    made_from += [source.repo] if source.repo and kind == "merged" else []
-    meta = [
-        "---",
-        f"license: {licence}",
-        *(["base_model:", *(f"- {one}" for one in made_from)] if made_from else []),
-        *([f"base_model_relation: {relation}"] if made_from else []),
-        f"library_name: {'gguf' if kind.startswith('gguf') else 'transformers' if kind == 'merged' else 'peft'}",
-        "tags:",
-        "- lora-hub-export",
-        *(["- gguf"] if kind.startswith("gguf") else []),
-        "---",
-        "",
-    ]
-    what = {
-        "merged": "The adapter in its base's weights, for transformers.",
-        "gguf": f"The adapter in its base's weights, as a GGUF file ({type_}).",
-        "gguf-adapter": f"The adapter alone, as a GGUF file ({type_}), for llama.cpp.",
-        "peft": "The adapter in PEFT's format.",
-    }[kind]
-    of = f"`{source.repo}`" + (f" at `{source.revision[:12]}`" if source.revision else "") if source.repo else "a run"
-    lines = [
-        f"# {source.file_name}",
-        "",
-        what,
-        "",
-        f"Made from {of} on {_name_base(source)}.",
-    ]
-    lines += ["", agreement] if agreement else []
-    if start:
-        lines += [
-            "",
-            "Ask it as it was trained:",
-            "",
-            "```bash",
-            start,
-            f"curl http://127.0.0.1:8080/completion -d @{QUESTION}",
-            "```",
-        ]
-        if kind == "gguf":
-            lines += ["", "or", "", "```bash", f"ollama create {source.file_name.lower()} -f {MODELFILE}", "```"]
-    elif kind == "merged":
-        lines += [
-            "",
-            "```python",
-            "from transformers import AutoModelForCausalLM, AutoTokenizer",
-            "",
-            'tokenizer = AutoTokenizer.from_pretrained(".")',
-            'model = AutoModelForCausalLM.from_pretrained(".")',
-            "```",
-        ]
-    return "\n".join([*meta, *lines]) + "\n"
 
 
 def write_question(folder: Path, source: Source, tokenizer: Any) -> str:

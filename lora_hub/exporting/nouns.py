@@ -31,7 +31,8 @@ MOST_ROWS = 50
 class Source:
     """The adapter that is exported. name: for people, and of the files. folder: PEFT's files. base, base_folder: the
     base and its files here. task: None if nobody says. repo, revision: where it is published; "" if nowhere. rows:
-    inputs by role, at most MOST_ROWS, on which answers are compared. tokenizer: what it is asked with."""
+    inputs by role, at most MOST_ROWS, on which answers are compared. put_into: the repo that the export is put into
+    afterwards, "" for none."""
 
     name: str
     folder: Path
@@ -42,6 +43,7 @@ class Source:
     revision: str = ""
     base_repo: str = ""
     rows: tuple[dict[str, Any], ...] = ()
+    put_into: str = ""
 
     @property
     def file_name(self) -> str:

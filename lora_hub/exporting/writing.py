@@ -17,7 +17,7 @@ from lora_hub.core.errors import AdapterError, BaseError, LoraHubError, SpecErro
 from lora_hub.core.messages import _, several
 from lora_hub.exporting.nouns import KINDS, LEAST_AGREEMENT, TYPES, Agreement, Exported, Kind, Source, Step
 from lora_hub.exporting.packing import pack, pack_peft
-from lora_hub.hub import TOKENIZER_FILES, licence_of
+from lora_hub.hub import TOKENIZER_FILES
 from lora_hub.hub.adapter_config import WEIGHTS_FILE, read_config, weights_file
 from lora_hub.works_in import is_plain, marks
 
@@ -137,7 +137,7 @@ def _make(source: Source, kind: Kind, type_: str, made: Path, work: Path) -> Ite
         yield pack_peft(source, made)
         return
     from lora_hub.answering.stack import read_adapter
-    from lora_hub.exporting import agreement, asking
+    from lora_hub.exporting import agreement, asking, export_card
     from lora_hub.exporting.merging import MergedModel, write_merged
 
     adapter = read_adapter(source.folder)
@@ -169,9 +169,8 @@ def _make(source: Source, kind: Kind, type_: str, made: Path, work: Path) -> Ite
                 files.append(asking.MODELFILE)
     _check_agreement(agreed, type_)
     told = agreed.tell().en if agreed else ""
-    (made / "README.md").write_text(
-        asking.readme(kind, type_, source, start, licence=_licence(source), agreement=told), encoding="utf-8"
-    )
+    card = export_card.readme(kind, type_, source, tokenizer, start=start, agreement=told)
+    (made / "README.md").write_text(card, encoding="utf-8")
     yield Exported(made, kind, type_, (*files, "README.md"), start, agreed, tensors, largest)
 
 
@@ -235,10 +234,6 @@ def _copy_beside(source: Source, made: Path, tokenizer: Any) -> None:
 def _same_words(source: Source) -> bool:
     """Whether it is asked with its base's tokenizer and template."""
     return not any(file.is_file() for pattern in TOKENIZER_FILES for file in source.folder.glob(pattern))
-
-
-def _licence(source: Source) -> str:
-    return licence_of(source.base.licence)["license"]
 
 
 def _check_agreement(agreed: Agreement | None, type_: str) -> None:

@@ -59,6 +59,8 @@ from lora_hub.hub.record import make_record, parts_of
 from lora_hub.hub.rights import check_publishing
 from lora_hub.hub.run_repo import bring_files, look_into, make_run_repo, remove_run_repo, send_files
 from lora_hub.hub.shelf import SORTS, Wanted, filter_adapters, headline
+from lora_hub.hub.snippet import LONGEST_LABELS
+from lora_hub.hub.snippet import write as write_snippet
 from lora_hub.hub.space import (
     Asked,
     ProjectFiles,
@@ -76,6 +78,8 @@ from lora_hub.hub.unpublishing import put_back, unpublish_adapter
 from lora_hub.hub.vote_files import read_votes, remove_votes, votes_repo, write_votes
 
 __all__ = [
+    "LONGEST_LABELS",
+    "write_snippet",
     "Job",
     "LONGEST_REASON",
     "SORTS",

@@ -34,10 +34,11 @@ def write(
     space: str | None = None,
     system_turn: bool = True,
     dtype: str = "",
+    is_merged: bool = False,
 ) -> str:
     """Python source that loads `base` (Hub id or folder) with the adapter `repo_id` and prints an answer: of a task
     with labels the label with the highest likelihood, as the scores on the card were made, else what greedy generation
-    writes.
+    writes. is_merged: `base` has the adapter in its weights.
 
     `chat_template`: whether the base's tokenizer has one. The rest is what an adapter's record says of asking
     (`exam.asking`), where
@@ -48,16 +49,22 @@ def write(
     revision = f", revision={base_revision!r}" if base_revision else ""
     has_labels = task.output == "labels" and bool(task.labels)
     dtype = dtype if dtype in DTYPES else ""
+    loading = f".from_pretrained(BASE{revision}{f', dtype=torch.{dtype}' if dtype else ''})"
+    loaded = [
+        f"base = AutoModelForCausalLM{loading}",
+        f"model = PeftModel.from_pretrained(base, {repo_id!r}).eval()",
+    ]
+    if is_merged:
+        loaded = [f"model = AutoModelForCausalLM{loading}.eval()"]
     space = ("" if chat_template else " ") if space is None else space
     parts = [
         *(["import torch"] if has_labels or dtype else []),
-        "from peft import PeftModel",
+        *([] if is_merged else ["from peft import PeftModel"]),
         "from transformers import AutoModelForCausalLM, AutoTokenizer",
         "",
         f"BASE = {base!r}",
         f"tokenizer = AutoTokenizer.from_pretrained(BASE{revision})",
-        f"base = AutoModelForCausalLM.from_pretrained(BASE{revision}{f', dtype=torch.{dtype}' if dtype else ''})",
-        f"model = PeftModel.from_pretrained(base, {repo_id!r}).eval()",
+        *loaded,
         "",
         prompt_code(task),
         *(_chat_code(task, opening, system_turn) if chat_template else _plain_code(task)),

@@ -19,10 +19,19 @@ from lora_hub.use_cases.watching import seen
 
 @use_case(Action.TRAIN, counted=True)
 def export_adapter(
-    person: Person, name: str, to: str, type_: str, folder: Path, *, base: str = "", packed: bool = False
+    person: Person,
+    name: str,
+    to: str,
+    type_: str,
+    folder: Path,
+    *,
+    base: str = "",
+    packed: bool = False,
+    put_into: str = "",
 ) -> Iterator[Step | Exported]:
     """As `exporting.export`, of an adapter by its repo, folder or run; of a run its owner and the organization's admins
-    may. What cannot be made is refused before the base is fetched. base: as in `resolve`. Raises LoraHubError."""
+    may. What cannot be made is refused before the base is fetched. base: as in `resolve`. put_into: the repo that
+    `check_push` named, for the card. Raises LoraHubError."""
     if (run := _seen_run(person, name)) is not None:
         rules.check_owner(person, run)
     [pane] = resolved(person, Comparer(base), [name])
@@ -36,6 +45,7 @@ def export_adapter(
         repo=pane.name.partition("@")[0] if pane.revision and pane.name not in store.list_run_ids() else "",
         revision=pane.revision,
         base_repo=base_repo if not pane.base.folder or pane.base.origin else "",
+        put_into=put_into,
     )
     exporting.check(source, to, type_)
     source = replace(source, base_folder=hub.fetch_base_folder(pane.base), rows=_rows(person, pane.run))

@@ -12,7 +12,7 @@ import gguf
 import numpy
 import pytest
 import torch
-from huggingface_hub import HfApi
+from huggingface_hub import HfApi, ModelCard
 from peft import PeftModel
 from persian import refused
 from safetensors import SafetensorError
@@ -26,7 +26,19 @@ from lora_hub.catalogue import bases
 from lora_hub.converting import gguf_base
 from lora_hub.core.errors import AdapterError, BaseError, HubError, LoraHubError, SpecError
 from lora_hub.core.schema import Task
-from lora_hub.exporting import Exported, Source, Step, asking, check, export, gguf_files, k_quants, writing
+from lora_hub.exporting import (
+    Exported,
+    Source,
+    Step,
+    agreement,
+    asking,
+    check,
+    export,
+    export_card,
+    gguf_files,
+    k_quants,
+    writing,
+)
 from lora_hub.exporting.gguf_shape import read_shape
 from lora_hub.exporting.merging import MergedModel
 from lora_hub.people import LOCAL
@@ -175,27 +187,63 @@ def test_a_gguf_adapter_beside_its_base_is_the_adapter(options: dict, tmp_path: 
     assert made.tensors == 2 * len(read_adapter(source.folder).layers)
 
 
-def test_the_files_ask_as_the_adapter_was_trained(tmp_path: Path) -> None:
-    labels = ("good", "bad")
-    task = Task.model_validate(
+def mood(**more: object) -> Task:
+    return Task.model_validate(
         {
             "id": "mood",
             "title": {"en": "Mood", "fa": "حال"},
             "instruction": {"en": "Which mood?", "fa": "چه حالی؟"},
             "inputs": ["text"],
             "output": "labels",
-            "labels": labels,
+            "labels": ("good", "bad"),
             "answer": {"en": "Mood", "fa": "حال"},
             "template": "{instruction} {text}",
             "metrics": ["accuracy"],
+            **more,
         }
     )
+
+
+def test_the_card_of_an_export_asks_as_the_adapter_was_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its code is run in the export's folder, and its metadata are read as the Hub reads them."""
+    source = replace(source_of(tmp_path), task=mood(), repo="o/spam", base_repo="o/base", revision="ab" * 20)
+    made = made_by(source, "merged", "", tmp_path / "made")
+    card = ModelCard((made.folder / "README.md").read_text())
+    told = card.data.to_dict()
+    assert told["base_model"] == ["o/base", "o/spam"] and told["base_model_relation"] == "merge"
+    assert (told["license"], told["library_name"], told["pipeline_tag"]) == (
+        "unknown",
+        "transformers",
+        "text-generation",
+    )
+    assert "```text\n<|user|>Which mood? Put the text here.<|end|><|reply|>\n```" in card.text
+    assert "It answers with one of: good, bad." in card.text
+    (code,) = re.findall(r"```python\n(.*?)\n```", card.text, re.DOTALL)
+    monkeypatch.chdir(made.folder)
+    exec(code, {})
+    asked = [{"text": "Put the text here."}]
+    (answer,) = agreement.ask_adapter(replace(source, rows=tuple(asked)), tokenizer_of_bytes()).answers
+    assert capsys.readouterr().out.split()[1] == answer
+    # One that is put into a repo says so; of several inputs each has its place, and typed words are the whole prompt.
+    several = replace(source, task=mood(inputs=["text", "question"], template="{text}: {question}"), put_into="o/gguf")
+    card = export_card.readme(
+        "gguf", "q8_0", several, tokenizer_of_bytes(), start="llama-server -m a.gguf", agreement=""
+    )
+    assert "hf download o/gguf --local-dir gguf && cd gguf\nllama-server -m a.gguf" in card
+    assert "Put the text here.: Put the question here.<|end|>" in card and 'base_model_relation: "quantized"' in card
+    assert asking.question(several, tokenizer_of_bytes())["prompt"].startswith("<|user|>Put the text here.: Put the q")
+
+
+def test_the_files_ask_as_the_adapter_was_trained(tmp_path: Path) -> None:
+    labels, task = ("good", "bad"), mood()
     rows = tuple({"text": f"text {number}"} for number in range(6))
     source = replace(source_of(tmp_path), task=task, rows=rows)
     made = made_by(source, "gguf", "q8_0", tmp_path / "made")
     assert made.agreement.unit == "answers" and made.agreement.of == 6
     asked = json.loads((made.folder / "question.json").read_text())
-    assert asked["prompt"] == "<|user|>Which mood? Put your text here.<|end|><|reply|>"
+    assert asked["prompt"] == "<|user|>Which mood? Put the text here.<|end|><|reply|>"
     assert asked["grammar"] == 'root ::= "good" | "bad"' and asked["stop"] == ["<|end|>"]
     modelfile = (made.folder / "Modelfile").read_text()
     assert 'TEMPLATE """<|user|>Which mood? {{ .Prompt }}<|end|><|reply|>"""' in modelfile
