@@ -36,7 +36,8 @@ def promote(options: argparse.Namespace) -> Result:
     with connected_hub(options.screen):
         if options.roll_back:
             done = use_cases.roll_back(LOCAL, options.repo)
-            return {"repo": options.repo, "moved": True, **done.model_dump(mode="json")}
+            told = {"repo": options.repo, "moved": True, **done.model_dump(mode="json")}
+            return told | {"before": done.before or done.before_commit[:7]}
         found = use_cases.promote(
             LOCAL,
             Comparer(),

@@ -31,7 +31,8 @@ _SAME = ("kind", "commit", "before_commit", "reason")
 
 @dataclass(frozen=True)
 class Production:
-    """repo_id: the adapter's. version, commit: what is in production, empty where nothing is. tagged: whether the tag
+    """repo_id: the adapter's. version, commit: what is in production, empty where nothing is; somebody may have put the
+    tag on a commit that is no version, by hand: then only the version is empty. tagged: whether the tag
     says so, or only the record of a move that ended before its tag. versions: tag of each version -> commit, newest
     first. promotions: the record."""
 
@@ -41,6 +42,11 @@ class Production:
     tagged: bool
     versions: dict[str, str]
     promotions: Promotions
+
+    @property
+    def name(self) -> str:
+        """What is in production, in a word: the version, or the beginning of its commit; empty where nothing is."""
+        return self.version or self.commit[:7]
 
 
 def look_at_production(name: str) -> Production:
@@ -101,8 +107,8 @@ def account_of() -> tuple[str, dict[str, str]]:
 
 
 def move_production(place: Production, promotion: Promotion) -> str:
-    """Records a promotion in the repo and on its card, then moves the tag; returns the record's commit. Raises HubError
-    where somebody else moved it since `place` was looked at."""
+    """Records a promotion in the repo and on its card, then moves the tag to its very commit; returns the record's
+    commit. Raises HubError where somebody else moved it, or the version's own tag, since `place` was looked at."""
     repo_id = place.repo_id
     with told(_("move {tag} of {repo}", tag=PRODUCTION, repo=repo_id), repo_id, again=TRY_AGAIN):
         api = open_api()
@@ -128,6 +134,13 @@ def _record(api: "HfApi", place: Production, promotion: Promotion) -> str:
         tags = {tag.name: tag.target_commit for tag in api.list_repo_refs(repo_id).tags}
         if tags.get(PRODUCTION, "") != (place.commit if place.tagged else ""):
             raise HubError(_("Somebody else has just moved {tag} of {repo}."), TRY_AGAIN, tag=PRODUCTION, repo=repo_id)
+        if tags.get(promotion.version) != promotion.commit:
+            raise HubError(
+                _("{version} of {repo} is another commit now than the one that was compared."),
+                TRY_AGAIN,
+                version=promotion.version,
+                repo=repo_id,
+            )
         known = read_promotions(info)
         if known.damaged and not known.lines:
             raise HubError(

@@ -66,10 +66,17 @@ class Promotions:
     damaged: int = 0
     lines: tuple[bytes, ...] = ()
 
-    def before(self, commit: str) -> Promotion | None:
-        """The latest promotion that brought a commit into production, unless it was a roll back: what was in production
-        before it is what one rolls back to."""
-        return next((one for one in reversed(self.entries) if one.commit == commit and one.kind != "rolled_back"), None)
+    def before(self, commit: str) -> tuple[str, str]:
+        """(version, commit) of what was in production before a commit was, to which one rolls back; empty where nothing
+        was, and the version where it was none. It is what stood there when the commit was promoted last; where somebody
+        moved the tag to the commit by hand, it is what the record says."""
+        last = self.entries[-1] if self.entries else None
+        if last is not None and commit not in (last.commit, last.before_commit):
+            return last.version, last.commit
+        found = next(
+            (one for one in reversed(self.entries) if one.commit == commit and one.kind != "rolled_back"), None
+        )
+        return (found.before, found.before_commit) if found else ("", "")
 
 
 def read_lines(content: bytes) -> Promotions:

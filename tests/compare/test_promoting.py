@@ -11,8 +11,9 @@ from persian import refused
 from sample_adapters import publish
 
 from lora_hub import cli, use_cases
+from lora_hub import hub as hub_room
 from lora_hub.compare import Comparer, panes
-from lora_hub.compare.promoting import general
+from lora_hub.compare.promoting import general, moving
 from lora_hub.core import store
 from lora_hub.core.errors import AccessError, AdapterError, HubError, RunError
 from lora_hub.core.events import EventLog
@@ -100,6 +101,54 @@ def test_only_what_is_better_takes_the_place_and_back_again(hub, tmp_path: Path,
     # somebody else was faster
     with refused(HubError, match="Somebody else has just moved production"):
         move_production(place, done)
+    # whoever moves a version's tag while it is compared gets nothing promoted, and an upload meanwhile changes nothing
+    real, before, entries = moving.hold_trial, tags(api), len(look_at_production(NAME).promotions.entries)
+
+    def point(tag: str, commit: str) -> None:
+        api.delete_tag(REPO, tag=tag)
+        api.create_tag(REPO, tag=tag, revision=commit)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(moving, "hold_trial", lambda *a, **k: (real(*a, **k), point("v3", before["v1"]))[0])
+        with refused(HubError, match="v3 of lora-hub/gated is another commit now than the one that was compared"):
+            use_cases.promote(LOCAL, comparer, NAME, "v3", reason="because")
+        assert tags(api)["production"] == before["production"]
+        assert len(look_at_production(NAME).promotions.entries) == entries
+        point("v3", before["v3"])
+        upload = [CommitOperationAdd("adapter_model.safetensors", b"another's")]
+        patch.setattr(
+            moving,
+            "hold_trial",
+            lambda *a, **k: (real(*a, **k), api.create_commit(REPO, upload, commit_message="v4"))[0],
+        )
+        assert use_cases.promote(LOCAL, comparer, NAME, "v3", reason="because").moved
+    entry = look_at_production(NAME).promotions.entries[-1]
+    assert tags(api)["production"] == before["v3"] == entry.commit and entry.before_commit == before["v2"]
+    # the tag put elsewhere by hand: back to what the record says, also from a commit that is no version
+    point("production", before["v1"])
+    assert use_cases.roll_back(LOCAL, NAME).version == "v3" and tags(api)["production"] == before["v3"]
+    loose = next(one.commit_id for one in api.list_repo_commits(REPO) if one.title == "v1 is in production")
+    point("production", loose)
+    assert (look_at_production(NAME).version, look_at_production(NAME).name) == ("", loose[:7])
+    assert use_cases.roll_back(LOCAL, NAME).version == "v3"
+    # and it is what a version is held against, not the base
+    point("production", loose)
+    found = use_cases.promote(LOCAL, comparer, NAME, "v2")
+    assert (found.moved, found.before, found.trial.against) == (True, loose[:7], loose[:7])
+    card = Path(api.hf_hub_download(REPO, "README.md")).read_text()
+    assert f"| v2 | {loose[:7]} | measured better" in card
+    with refused(AdapterError, match=f"{loose[:7]}, which was in production before, is no version"):
+        use_cases.roll_back(LOCAL, NAME)
+    # the rows of a run were held out from its own weights: others that name it are not measured on them
+    record = hub_room.fetch_record(NAME, "v1")
+    assert record["run"] == first
+    weights = Path(api.hf_hub_download(REPO, "adapter_model.safetensors", revision=before["v3"]))
+    files = [CommitOperationAdd("adapter_model.safetensors", weights.read_bytes())]
+    files.append(CommitOperationAdd("lora_hub.json", json.dumps(record).encode()))
+    foreign = api.create_commit(REPO, files, commit_message="others").oid
+    api.create_tag(REPO, tag="v4", revision=foreign)
+    with refused(RunError, match=f"v4 says that it is of the run {first}, but its weights are others"):
+        use_cases.promote(LOCAL, comparer, NAME, "v4")
     # a record may name any run: the rows of one that was published elsewhere are not this adapter's
     log = EventLog(store.events_file(third), "worker-7-3")
     log.append("adapter", published=again.model_copy(update={"repo_id": "lora-hub/other"}).model_dump(mode="json"))

@@ -34,7 +34,8 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Trial:
-    """version: which was held against `against`: a version, or the base's way ("base", "base_examples"). task: on the
+    """version: which was held against `against`: a version, the beginning of a commit that is none, or the base's way
+    ("base", "base_examples"). task: on the
     rows; general: against the base on the general set. source: fingerprint of the rows. held_out: whose rows they
     are."""
 
@@ -158,7 +159,7 @@ def hold_trial(
     task. owner: whose the rows are. Raises AdapterError, BaseError, RunError (cancelled)."""
     from lora_hub.evaluation import metrics
 
-    new = _pane(place, version)
+    new = _pane(place, place.versions[version])
     if new.task is None or new.task.id != rows.task.id:
         raise AdapterError(
             _("{name} is for the task {task}, and the rows are of the task {other_task}."),
@@ -168,8 +169,8 @@ def hold_trial(
             other_task=rows.task.id,
         )
     plain = replace(base_pane(new), shown=())
-    opponents = [_pane(place, place.version)] if place.version else [plain]
-    if not place.version and rows.shown:
+    opponents = [_pane(place, place.commit)] if place.commit else [plain]
+    if not place.commit and rows.shown:
         opponents.append(replace(plain, name=BASE_EXAMPLES, shown=rows.shown))
     panes, known = [new, *opponents], 2 * len(general_set())
     in_all = len(panes) * len(rows.examples) + known
@@ -179,10 +180,10 @@ def hold_trial(
     references = [one.answer for one in rows.examples]
     metric = new.task.metrics[0]
     texts = [[answer.text for answer in answers] if answers is not None else None for answers in found]
-    names = [place.version] if place.version else [BASE, BASE_EXAMPLES][: len(opponents)]
+    names = [place.name] if place.commit else [BASE, BASE_EXAMPLES][: len(opponents)]
     asked = {name: of for name, of in zip(names, texts[1:], strict=True) if of is not None}
     against = names[0]
-    if not place.version:
+    if not place.commit:
         scores = {who: metrics.score(new.task, of, references, clusters=rows.clusters) for who, of in asked.items()}
         against = verdicts.stronger_base(scores, metric)
     task = metrics.compare_answers(
@@ -197,8 +198,8 @@ def hold_trial(
     return Trial(version, against, task, compare_general(*general), rows.fingerprint, rows.name)
 
 
-def _pane(place: Production, version: str) -> Pane:
-    return resolve_adapter(f"{place.repo_id}@{place.versions[version]}")
+def _pane(place: Production, commit: str) -> Pane:
+    return resolve_adapter(f"{place.repo_id}@{commit}")
 
 
 def _telling(progress: Progress | None, before: int, in_all: int) -> Progress | None:

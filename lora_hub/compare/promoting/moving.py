@@ -4,6 +4,7 @@ outcome = promote(bases, "spam-built-in", "v3")      outcome.moved; outcome.said
 roll_back("spam-built-in")                           what was in production before is there again
 """
 
+import filecmp
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,20 +14,21 @@ from typing import Any
 from lora_hub import hub
 from lora_hub.compare.held_out_sets import HeldOutSet, file_set, held_out_set
 from lora_hub.compare.loaded_bases import LoadedBases
-from lora_hub.compare.panes import resolve_adapter
+from lora_hub.compare.panes import Pane, resolve_adapter
 from lora_hub.compare.promoting.gate import Progress, Trial, hold_trial, measured_of
 from lora_hub.core import store
 from lora_hub.core.errors import AccessError, AdapterError, RunError, SpecError
 from lora_hub.core.messages import Message, _, joined
-from lora_hub.hub import LONGEST_REASON, Production, Promotion
+from lora_hub.hub import LONGEST_REASON, Production, Promotion, adapter_config
 from lora_hub.runs import refresh_run
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """repo_id, version: what was to be promoted. before: what was in production until then; empty: nothing. moved:
-    whether the tag is on it now. why: "better", "reason", or "" where it was refused. said: what the trial found, in
-    sentences. trial: None where nothing was measured. limit: points that may be forgotten."""
+    """repo_id, version: what was to be promoted. before: what was in production until then, a version or the
+    beginning of a commit that is none; empty: nothing. moved: whether the tag is on it now. why: "better", "reason", or
+    "" where it was refused. said: what the trial found, in sentences. trial: None where nothing was measured. limit:
+    points that may be forgotten."""
 
     repo_id: str
     version: str
@@ -100,6 +102,16 @@ def promote(
     if rows is None and not reason:
         run_id = _run_of(place, version)
         if run_id in store.list_run_ids() and sees(run_id):
+            if _published_to(run_id, place):
+                raise RunError(
+                    _(
+                        "{version} says that it is of the run {run}, but its weights are others than that run's, or "
+                        "the run's rows cannot be read: they say nothing about it."
+                    ),
+                    _("Name a test file (--test)."),
+                    version=version,
+                    run=run_id,
+                )
             raise RunError(
                 _(
                     "{version} says that it is of the run {run}, which this machine did not publish to {repo}: its "
@@ -121,7 +133,7 @@ def promote(
     refusal = trial.refusal(limit) if trial else _("It was not measured.")
     said = joined(trial.on_task(), trial.on_general(limit)) if trial else refusal
     if refusal and not reason:
-        return Outcome(place.repo_id, version, place.version, False, "", said, trial, limit)
+        return Outcome(place.repo_id, version, place.name, False, "", said, trial, limit)
     why = "reason" if refusal else "better"
     task, general = measured_of(trial) if trial else (None, None)
     promotion = Promotion(
@@ -131,44 +143,44 @@ def promote(
         version=version,
         commit=place.versions[version],
         before=place.version,
-        before_commit=place.commit if place.version else "",
+        before_commit=place.commit,
         reason=reason,
         task=task,
         general=general,
         limit=limit,
     )
     hub.move_production(place, promotion)
-    return Outcome(place.repo_id, version, place.version, True, why, said, trial, limit)
+    return Outcome(place.repo_id, version, place.name, True, why, said, trial, limit)
 
 
 def roll_back(name: str) -> Promotion:
     """Puts what was in production before there again, as the record says. Raises AdapterError (nothing was), HubError
     (no right)."""
     place = hub.look_at_production(name)
-    if not place.version:
+    if not place.commit:
         raise AdapterError(_("Nothing of {repo} is in production."), _("Promote a version first."), repo=place.repo_id)
     hub.check_moving(place)
-    latest = place.promotions.before(place.commit)
-    if latest is None or not latest.before:
+    version, commit = place.promotions.before(place.commit)
+    if not commit:
         raise AdapterError(
             _("Nothing of {repo} was in production before {version}."),
             _("Promote another version."),
             repo=place.repo_id,
-            version=place.version,
+            version=place.name,
         )
-    if place.versions.get(latest.before) != latest.before_commit:
+    if place.versions.get(version) != commit:
         raise AdapterError(
             _("{version}, which was in production before, is no version of {repo} any more."),
             _("Promote another version."),
-            version=latest.before,
+            version=version or commit[:7],
             repo=place.repo_id,
         )
     promotion = Promotion(
         at=_now(),
         by=hub.account_of()[0],
         kind="rolled_back",
-        version=latest.before,
-        commit=latest.before_commit,
+        version=version,
+        commit=commit,
         before=place.version,
         before_commit=place.commit,
     )
@@ -197,26 +209,38 @@ def _check_version(place: Production, version: str) -> None:
 
 def _rows_of(place: Production, version: str, test: Path | None, sees: Callable[[str], bool]) -> HeldOutSet | None:
     run_id = _run_of(place, version)
-    is_its = sees(run_id) and _was_published(run_id, place)
+    pane = resolve_adapter(f"{place.repo_id}@{place.versions[version]}")
+    is_its = sees(run_id) and _published_to(run_id, place) and _has_weights(run_id, pane)
     kept = held_out_set(run_id) if is_its else None
     if test is None:
         return kept
-    pane = resolve_adapter(f"{place.repo_id}@{place.versions[version]}")
     return file_set(test, pane, shown=kept.shown if kept else ())
 
 
 def _run_of(place: Production, version: str) -> str:
     """The run that a version says it is of. The record is a file of the repo: whoever may write there chose it."""
-    return str((hub.fetch_record(place.repo_id, version) or {}).get("run", ""))[:200]
+    return str((hub.fetch_record(place.repo_id, place.versions[version]) or {}).get("run", ""))[:200]
 
 
-def _was_published(run_id: str, place: Production) -> bool:
+def _published_to(run_id: str, place: Production) -> bool:
     """Whether this machine published that run to this repo: else its rows are another adapter's, on which whoever wrote
     the record may be the better one."""
     if run_id not in store.list_run_ids():
         return False
     ref = refresh_run(run_id).adapter
     return ref is not None and ref.repo_id.lower() == place.repo_id.lower()
+
+
+def _has_weights(run_id: str, pane: Pane) -> bool:
+    """Whether the commit that is compared has the very weights that the run made: its rows were held out from their
+    training, and from no other's."""
+    folder = refresh_run(run_id).adapter_folder
+    files = (
+        [made / adapter_config.WEIGHTS_FILE for made in (store.run_folder(run_id) / folder, pane.folder)]
+        if folder
+        else []
+    )
+    return bool(files) and all(file.is_file() for file in files) and filecmp.cmp(*files, shallow=False)
 
 
 def _now() -> str:

@@ -44,7 +44,14 @@ def with_production(card: str, promotions: Promotions) -> str:
 
 def _line(one: Promotion) -> str:
     why = KINDS[one.kind] + (f": {escape(one.reason, 300)}" if one.reason else "") + f" ({escape(one.by, 60)})"
-    cells = [escape(one.at[:16], 20), one.version, one.before or "nothing", why, _cell(one.task), _cell(one.general)]
+    cells = [
+        escape(one.at[:16], 20),
+        one.version,
+        one.before or one.before_commit[:7] or "nothing",
+        why,
+        _cell(one.task),
+        _cell(one.general),
+    ]
     return f"| {' | '.join(cells)} |"
 
 

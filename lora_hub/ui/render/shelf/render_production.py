@@ -20,14 +20,14 @@ WHY = {
 
 def production(place: Production, language: str) -> str:
     """What is in production, and below it the record of how it came there."""
-    if not place.version:
+    if not place.commit:
         what_for = _(
             "The version in production is the one that everybody gets as {name}. Promote compares a version with it, "
             "at first with the base, on the same rows, and puts it there only if it is better.",
             name=f"{place.repo_id}@production",
         )
         return card("plain", sentence(t(_("No version is in production."), language)), sentence(t(what_for, language)))
-    said = filled(_("{version} is in production."), language, version=isolate(place.version))
+    said = filled(_("{version} is in production."), language, version=isolate(place.name))
     entries = place.promotions.entries[-MOST_SHOWN:][::-1]
     if not entries:
         return card("good", said)
@@ -36,7 +36,7 @@ def production(place: Production, language: str) -> str:
         [
             f"<bdi>{escape(iso_moment(one.at[:16], language))}</bdi>",
             f"<bdi>{escape(one.version)}</bdi>",
-            f"<bdi>{escape(one.before)}</bdi>",
+            f"<bdi>{escape(one.before or one.before_commit[:7])}</bdi>",
             _why(one, language),
             f"<bdi>{escape(one.by)}</bdi>",
         ]
@@ -72,4 +72,7 @@ def outcome(found: Any, language: str) -> str:
 
 def rolled_back(done: Promotion, language: str) -> str:
     said = _("{version} is in production again, instead of {before}.")
-    return card("good", filled(said, language, version=isolate(done.version), before=isolate(done.before)))
+    return card(
+        "good",
+        filled(said, language, version=isolate(done.version), before=isolate(done.before or done.before_commit[:7])),
+    )

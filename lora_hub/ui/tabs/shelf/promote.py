@@ -53,13 +53,13 @@ def build(page: Page) -> gr.Textbox:
             return nothing
         others = [tag for tag in place.versions if tag != place.version or not place.tagged]
         may = rules.may(person, Action.PUBLISH)
-        latest = place.promotions.before(place.commit) if place.version else None
+        before, _commit = place.promotions.before(place.commit) if place.commit else ("", "")
         return [
             render_production.production(place, language),
             gr.Dropdown(others, value=others[0] if others else None, visible=may and bool(others)),
             gr.Textbox(visible=person.role == "admin" and bool(others)),
             gr.Button(visible=may and bool(others)),
-            gr.Button(visible=may and latest is not None and bool(latest.before)),
+            gr.Button(visible=may and bool(before)),
         ]
 
     def promote_it(language: str, repo_id: str, version: str | None, reason: str, *, person: Person) -> list[Any]:
