@@ -6,6 +6,7 @@ __all__ = [
     "hardware",
     "kept_bases",
     "machine_speed",
+    "memory",
     "tasks",
     "weights_files",
 ]

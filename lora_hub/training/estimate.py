@@ -19,6 +19,7 @@ from lora_hub.catalogue.hardware import Hardware, list_hardware
 from lora_hub.catalogue.machine_speed import Pace, Speed
 from lora_hub.core.schema import BaseModel, TrainSpec
 from lora_hub.data.prompts.split import held_out_sizes, validation_beside_test
+from lora_hub.training.run_memory import scoring_bytes, training_bytes
 
 # What estimates rest on. CPU: FLOP/s that two cores reach on a base of `SMALL` parameters (wider ones make better use
 # of them: 6e10 seen at 135 million), seconds a step costs beside its FLOPs, seconds until the first step. GPU: the
@@ -29,14 +30,12 @@ GPU_SHARE, GPU_STEP, GPU_START = 0.3, 0.02, 25.0
 # and what a step costs beside (within a sixth for 960 to 12,800 tokens a step on the built-in base and 400 to 2,400 on
 # SmolLM2-135M: tests/bench/bench_memory.py prints the seconds).
 ADAPTER_SHARE, MEASURED_STEP = 0.065, 0.01
-# By so many standard deviations the fullest batch of a run is above the mean one.
-RARE = 3.5
-# The largest copy of a base's layers that is made with an adapter in it (answering/merged.py).
-MERGED_BYTES = 1 << 29
 # A question as it is asked to compare: tokens that are read and written, and rows written at once in an evaluation.
 ASKED, ANSWER, AT_ONCE = 60, 40, 8
 # Seconds that an answer and a token of its text cost beside their FLOPs.
 ANSWERED, WRITTEN = 0.008, 0.002
+# A machine that takes so many times as long as an idle one is told to be busy.
+BUSY = 1.3
 # Tokens of one of the base's own answers with its prompt, and of the general questions with all their choices, asked
 # twice.
 REPLAYED, GENERAL = 60, 2 * 80 * 35
@@ -49,9 +48,9 @@ CUDA_BYTES, FILLED = 600 * 2**20, 0.92
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a run will take. tokens_row: mean tokens a row; seconds: wall time, start and scoring included; training,
-    scoring: what of it grows with the work. memory_bytes: at
-    the peak; training_bytes: until scoring begins."""
+    """What a run will take. tokens_row: mean tokens a row; seconds: wall time with start and scoring, where nothing
+    else runs; training, scoring: what of it grows with the work. memory_bytes: at the peak; training_bytes: until
+    scoring begins. seconds_now: where the machine stays as busy as it was when this was asked."""
 
     steps: int
     tokens_row: float
@@ -60,10 +59,17 @@ class Estimate:
     training: float = 0.0
     scoring: float = 0.0
     training_bytes: int = 0
+    seconds_now: float = 0.0
+
+    @property
+    def busy_seconds(self) -> float:
+        """`seconds_now` where that is clearly more than on an idle machine; else 0."""
+        return self.seconds_now if self.seconds_now > BUSY * self.seconds else 0.0
 
     def to_json(self) -> dict[str, float]:
         """For programs."""
-        return {"steps": self.steps, "seconds": round(self.seconds, 1), "memory_bytes": self.memory_bytes}
+        told = {"steps": self.steps, "seconds": round(self.seconds, 1), "memory_bytes": self.memory_bytes}
+        return {**told, "busy_seconds": round(self.busy_seconds, 1)} if self.busy_seconds else told
 
 
 @dataclass(frozen=True)
@@ -97,23 +103,32 @@ class _Rates:
 
 
 def estimate(
-    spec: TrainSpec, *, tokens_row: float, gpu_flops: float = 0.0, speed: Speed | None = None, pace: Pace | None = None
+    spec: TrainSpec,
+    *,
+    tokens_row: float,
+    gpu_flops: float = 0.0,
+    speed: Speed | None = None,
+    pace: Pace | None = None,
+    slowdown: float = 1.0,
 ) -> Estimate:
     """What the run will take on this machine. tokens_row: mean tokens a row; gpu_flops: peak FLOP/s of a GPU, 0 where
-    it is a CPU; speed: of that CPU, where it was measured; pace: what runs of the base took of such estimates."""
+    it is a CPU; speed: of that CPU, where it was measured; pace: what runs of the base took of such estimates;
+    slowdown: how many times as long everything takes beside what else runs now."""
     rates, start = (_gpu_rates(gpu_flops), GPU_START) if gpu_flops else (_cpu_rates(spec, speed), CPU_START)
     training, scoring = _training_seconds(spec, tokens_row, rates), _scoring_seconds(spec, tokens_row, rates)
     if pace is not None:
         training, scoring = training * pace.training, scoring * pace.scoring
-    trained = _memory(spec, tokens_row, "bf16" if gpu_flops else "fp32")
+    seconds = start + training + scoring
+    trained = training_bytes(spec, tokens_row, "bf16" if gpu_flops else "fp32")
     return Estimate(
         steps=_steps(spec),
         tokens_row=tokens_row,
-        seconds=start + training + scoring,
-        memory_bytes=trained + (0 if gpu_flops or not trained else _merged_bytes(spec)),
+        seconds=seconds,
+        memory_bytes=trained if gpu_flops or not trained else max(trained, scoring_bytes(spec, tokens_row)),
         training=training,
         scoring=scoring,
         training_bytes=trained,
+        seconds_now=seconds * slowdown,
     )
 
 
@@ -139,7 +154,7 @@ def estimate_costs(
     after another: whether they are faster together is found out there. Empty where nobody knows how large the base is.
     Prices: `hardware.prices_checked()`.
     """
-    if not all(spec.base.parameters and _memory(spec, tokens_row, "fp32") for spec, tokens_row in work):
+    if not all(spec.base.parameters and training_bytes(spec, tokens_row, "fp32") for spec, tokens_row in work):
         return []
     costs = [_cost(work, hardware) for hardware in list_hardware(prices) if hardware.gpus <= 1]
     return sorted(costs, key=lambda cost: (not cost.fits, cost.dollars, cost.seconds))
@@ -167,14 +182,14 @@ def _cost_of_one(spec: TrainSpec, tokens_row: float, hardware: Hardware) -> tupl
     checkpointing = spec.gradient_checkpointing == "on"
     if hardware.gpus:
         plain, spared = (
-            _memory(spec, tokens_row, "bf16", checkpointing=way) + CUDA_BYTES
+            training_bytes(spec, tokens_row, "bf16", checkpointing=way) + CUDA_BYTES
             for way in (checkpointing, spec.gradient_checkpointing != "off")
         )
         memory = plain if plain <= FILLED * hardware.memory_bytes else spared
         recomputes = checkpointing or memory < plain
         rates = _gpu_rates(hardware.flops * (3 / 4 if recomputes else 1))
     else:
-        memory = _memory(spec, tokens_row, "fp32", checkpointing=checkpointing)
+        memory = training_bytes(spec, tokens_row, "fp32", checkpointing=checkpointing)
         rates = _cpu_rates(spec, None, min(hardware.vcpu, CPU_CORES))
     return _training_seconds(spec, tokens_row, rates) + _scoring_seconds(spec, tokens_row, rates), memory
 
@@ -259,40 +274,8 @@ def _scoring_seconds(spec: TrainSpec, tokens_row: float, rates: _Rates) -> float
     return 2 * _parameters(spec) * through + ANSWERED * exam.rows + WRITTEN * written
 
 
-def _merged_bytes(spec: TrainSpec) -> int:
-    """On a CPU the adapter is scored within a second copy of the layers, unless that is too large (answering/merged);
-    what training took does not go back before."""
-    shape = bases.shape_of(spec.base)
-    size = 4 * shape.linear_parameters if shape else 0
-    return size if size <= MERGED_BYTES else 0
-
-
 def _swept(settings: int) -> float:
     """Trainings that finding settings costs, by when candidates drop out (`sweep.HALVED`)."""
     if settings < 2:
         return 1.0
     return (settings + 2 * 2 + 9) / 12
-
-
-def _memory(spec: TrainSpec, tokens_row: float, precision: str, *, checkpointing: bool = False) -> int:
-    """Bytes at the peak, where the rows were measured: on a GPU of a batch whose rows are as long as the longest that
-    the run keeps; on a CPU, which reads no padding, of the batch of most tokens that many steps meet."""
-    lengths, rows, on_cpu = spec.dataset.lengths, spec.rows_at_once, precision == "fp32"
-    longest = min(spec.max_length, lengths.total[-1] if lengths else tokens_row * 2)
-    if lengths and on_cpu:
-        low, middle, high = (min(longest, lengths.total[place]) for place in (1, 3, 5))
-        spread = (high - low) / (2 * 1.645)  # of a normal distribution, from its 5 and 95 %
-        longest = min(longest, middle + (longest - middle) / rows + RARE * spread / math.sqrt(rows))
-    return bases.memory_bytes(
-        spec.base,
-        train=True,
-        batch=rows,
-        length=math.ceil(longest),
-        r=spec.lora.r,
-        precision=precision,
-        quantization=spec.quantization,
-        gradient_checkpointing=checkpointing,
-        trained=min(lengths.answer[-1], math.ceil(longest)) if lengths else 0,
-        begin=lengths.begin if lengths and on_cpu else 0,
-        with_process=on_cpu,
-    )

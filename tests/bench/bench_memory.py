@@ -1,8 +1,10 @@
 """What a training is told to need beside what it takes: `python tests/bench/bench_memory.py [CASE ...]`
 
-A case is BASE:ROWS:TOKENS[:BEGIN], so many rows of so many tokens at once, the first BEGIN of which all rows share;
-without any: the built-in base and SmolLM2-135M (where it is among the bases of LORA_HUB_HOME) with short and long rows.
-Each is a process of its own that loads the base and trains a few steps as a run does; its peak is the kernel's (VmHWM
+A case is BASE:ROWS:TOKENS[:BEGIN], so many rows of so many tokens at once, the first BEGIN of which all rows share; or
+run:BASE:TASK[:KEY=VALUE ...], a whole run on the task's sample (or on a FILE in its place: run:BASE:TASK=FILE), from
+its rows to its scores. Without any: the built-in base and SmolLM2-135M (where it is among the bases of LORA_HUB_HOME)
+with short and long rows, and runs of them, a sweep among them. Each is a process of its own that works as a run does;
+its peak is the kernel's (VmHWM
 of /proc: getrusage's also counts what the process was before it was Python). Seconds are the process's own CPU time, a
 step, so that a busy machine changes little."""
 
@@ -24,6 +26,11 @@ CASES = (
     "SmolLM2-135M-Instruct:4:100",
     "SmolLM2-135M-Instruct:16:300",
     "SmolLM2-135M-Instruct:16:100:50",
+    "run:built-in:spam",
+    "run:built-in:spam:sweep=8",
+    "run:built-in:translation:steps=40",
+    "run:SmolLM2-135M-Instruct:spam:steps=4:max_held_out=24:general=off",
+    "run:SmolLM2-135M-Instruct:spam:steps=4:max_held_out=24:general=off:micro_batch=4",
 )
 ALLOWED = 0.15
 STEPS, ANSWER = 3, 2
@@ -106,10 +113,50 @@ def measure(base_id: str, rows: int, tokens: int, begin: int = 0) -> dict[str, f
     }
 
 
+def measure_run(base_id: str, task_id: str, overrides: list[str]) -> dict[str, float]:
+    """A whole run in this process, planned in another one: a run's own never plans."""
+    with tempfile.TemporaryDirectory() as home:
+        os.environ |= {"LORA_HUB_HOME": home, "LORA_HUB_SPEED": "off"}
+        asked = [sys.executable, __file__, "--plan", base_id, task_id, *overrides]
+        planned = subprocess.run(asked, capture_output=True, text=True, check=True)
+        run_id, told = planned.stdout.split()[-2:]
+        from lora_hub.core.processes import set_environment
+
+        set_environment()
+        from lora_hub.runs import run_pace, worker
+
+        status = worker.Worker(run_id).run()
+        took = run_pace.peak_bytes()
+    if status:
+        raise SystemExit("The run failed.")
+    return {"told": int(told), "took": took}
+
+
+def plan(base_id: str, task_id: str, *overrides: str) -> tuple[str, int]:
+    """(a run that nobody has begun, the bytes that it is told to take)."""
+    from lora_hub import runs
+    from lora_hub.catalogue import bases
+    from lora_hub.catalogue.tasks import catalogue
+    from lora_hub.core import store
+
+    task_id, _, file = task_id.partition("=")
+    task = catalogue.get_task(task_id)
+    rows = Path(file) if file else catalogue.sample_file(task)
+    made = runs.plan_run(rows, task, bases.get_base(base_id), overrides=dict(one.split("=", 1) for one in overrides))
+    return store.create_run(made.spec), made.estimate.memory_bytes
+
+
 def main() -> int:
+    if sys.argv[1:2] == ["--plan"]:
+        print(*plan(*sys.argv[2:]))
+        return 0
     if sys.argv[1:2] == ["--one"]:
         base, *numbers = sys.argv[2].split(":")
-        print(json.dumps(measure(base, *map(int, numbers))))
+        if base == "run":
+            base, task, *overrides = numbers
+            print(json.dumps(measure_run(base, task, overrides)))
+        else:
+            print(json.dumps(measure(base, *map(int, numbers))))
         return 0
     worst = 0.0
     for case in sys.argv[1:] or CASES:
@@ -120,9 +167,13 @@ def main() -> int:
         one = json.loads(done.stdout.splitlines()[-1])
         ratio = one["told"] / one["took"]
         worst = max(worst, abs(ratio - 1))
+        more = (
+            f"; {one['loaded'] / 1e6:,.0f} MB once the base was loaded), {one['step']:.2f} CPU s a step"
+            if "step" in one
+            else ")"
+        )
         print(
-            f"{case}: told {one['told'] / 1e6:,.0f} MB, took {one['took'] / 1e6:,.0f} MB ({ratio:.2f}; "
-            f"{one['loaded'] / 1e6:,.0f} MB once the base was loaded), {one['step']:.2f} CPU s a step"
+            f"{case}: told {one['told'] / 1e6:,.0f} MB, took {one['took'] / 1e6:,.0f} MB ({ratio:.2f}{more}", flush=True
         )
     print(f"told within {100 * worst:.0f} % (goal {100 * ALLOWED:.0f})")
     return 0 if worst <= ALLOWED else 1

@@ -140,3 +140,22 @@ def test_the_built_in_base_is_cheapest_without_a_gpu() -> None:
 
 def test_nobody_guesses_for_a_base_of_unknown_size() -> None:
     assert estimate.estimate_costs([(make(BaseModel(id="someone/anything")), 60)]) == []
+
+
+def test_settings_that_are_tried_at_once_have_their_rows_in_memory_together() -> None:
+    one, eight = (recipe.estimate(make(longest=100, sweep=tried), tokens_row=40).training_bytes for tried in (0, 8))
+    adapters = 7 * 16 * bases.shape_of(SMOL).lora_parameters(16)
+    beside = recipe.estimate(make(longest=100, batch=1), tokens_row=40).training_bytes
+    assert eight > adapters + beside + 7 * (one - beside)
+
+
+def test_a_run_takes_what_its_larger_half_takes() -> None:
+    # Scored within a second copy of its layers, which a training of one short row at a time does not need.
+    copy = 4 * bases.shape_of(SMOL).linear_parameters
+    small = recipe.estimate(make(longest=30, micro_batch=1), tokens_row=20)
+    assert small.memory_bytes > 4 * SMOL.parameters + copy > small.training_bytes - 650e6
+    large = recipe.estimate(make(longest=400), tokens_row=200)
+    assert large.memory_bytes == large.training_bytes
+    # rows of every file that is read take their part, whether they are long or many
+    many = recipe.estimate(make(rows=1_000_000), tokens_row=100)
+    assert many.memory_bytes > 1_000_000 * 100 * 100
