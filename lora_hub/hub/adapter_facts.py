@@ -120,6 +120,18 @@ def _shape(told: Any, base_repo: str) -> dict[str, Any]:
         "use_rslora": told.get("use_rslora") is True,
         "target_modules": named,
         "quantization": _text(told.get("quantization")) or "none",
+        "base": _told_base(told.get("base")),
+    }
+
+
+def _told_base(told: Any) -> dict[str, Any]:
+    """What a card says of the base (`works_in.tell_base`), cut."""
+    names = ("family", "tied", "split", "is_folder")
+    told = told if isinstance(told, dict) else {}
+    return {
+        one: told[one] if isinstance(told[one], bool) else _text(told[one])
+        for one in names
+        if told.get(one) is not None
     }
 
 

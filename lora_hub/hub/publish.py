@@ -32,7 +32,7 @@ from lora_hub.hub.promotion import PROMOTIONS
 from lora_hub.hub.record import make_record, public_base, without_place
 from lora_hub.hub.rights import check_publishing
 from lora_hub.hub.task_region import REGION_FILE, read_region
-from lora_hub.works_in import marks
+from lora_hub.works_in import marks, tell_base
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -93,6 +93,7 @@ def publish_adapter(
             examples=examples,
             has_figure=bool(figures.draw(spec.task, examples or [], scores)),
             works_in=marks(config, spec.base, quantization=spec.quantization, on_hub=bool(base_repo)),
+            told_base=tell_base(spec.base) | ({"is_folder": False} if base_repo else {}),
             earlier=_earlier(api, repo_id, record) if claim.info is not None else (),
         )
         readme = card.render(facts)

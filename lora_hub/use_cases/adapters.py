@@ -66,20 +66,33 @@ def mark_adapters(person: Person, refs: Sequence[AdapterRef]) -> dict[str, tuple
     """Where each of these works, by repo id; without those whose cards do not tell their shape. Asks no Hub."""
     told = [ref for ref in refs if ref.lora]
     known = {name: _base_named(name) for name in {ref.base for ref in told}}
-    return {ref.repo_id: _marks(ref.lora, known[ref.base], ref) for ref in told}
+    here = _bases_of_runs([ref for ref in told if known[ref.base] is None and not ref.lora.get("base")])
+    return {ref.repo_id: _marks(ref.lora, known[ref.base] or here.get(ref.repo_id), ref) for ref in told}
 
 
 @use_case(Action.BROWSE, counted=True)
 def mark_adapter(person: Person, ref: AdapterRef) -> tuple[Mark, ...]:
     """Where one works, from its `adapter_config.json`. Raises AdapterError, HubError."""
-    return _marks(hub.read_adapter_config(ref.repo_id, ref.revision), _base_named(ref.base), ref)
+    base = _base_named(ref.base)
+    if base is None and not ref.lora.get("base"):
+        base = _bases_of_runs([ref]).get(ref.repo_id)
+    return _marks(hub.read_adapter_config(ref.repo_id, ref.revision), base, ref)
+
+
+def _bases_of_runs(refs: Sequence[AdapterRef]) -> dict[str, BaseModel]:
+    """By repo id, the bases of adapters that were trained here, for cards that do not tell of a base without a repo.
+    The folders of others' runs are among them: of those nothing is told but the architecture."""
+    wanted = {ref.repo_id for ref in refs}
+    found = runs.list_runs() if wanted else []
+    return {run.adapter.repo_id: run.spec.base for run in found if run.adapter and run.adapter.repo_id in wanted}
 
 
 def _marks(config: dict[str, Any], base: BaseModel | None, ref: AdapterRef) -> tuple[Mark, ...]:
     # The built-in base is a folder here and a repo there, to which the published configuration points.
     named = config.get("base_model_name_or_path")
     is_repo = isinstance(named, str) and REPO.fullmatch(named) is not None
-    return marks(config, base, quantization=str(ref.lora.get("quantization", "none")), on_hub=is_repo)
+    quantization = str(ref.lora.get("quantization", "none"))
+    return marks(config, base, quantization=quantization, on_hub=is_repo, told_base=ref.lora.get("base"))
 
 
 def _base_named(name: str) -> BaseModel | None:

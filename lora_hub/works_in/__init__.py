@@ -7,7 +7,7 @@ note(marks, "lora.r")            what a setting of the form changes about it
 
 from lora_hub.works_in.mark import PLACES, Mark
 from lora_hub.works_in.marking import marks, marks_of_spec, note, shape_of
-from lora_hub.works_in.of_base import SPLITS, BaseFacts, base_facts, family_of_config, split_of_tokenizer
+from lora_hub.works_in.of_base import SPLITS, BaseFacts, base_facts, family_of_config, split_of_tokenizer, tell_base
 from lora_hub.works_in.rules import VLLM_RANKS, is_plain, vllm_rank
 
 __all__ = [
@@ -24,5 +24,6 @@ __all__ = [
     "note",
     "shape_of",
     "split_of_tokenizer",
+    "tell_base",
     "vllm_rank",
 ]

@@ -10,7 +10,7 @@ from typing import Any
 from lora_hub.core.messages import Message, _, joined
 from lora_hub.core.schema import BaseModel, TrainSpec
 from lora_hub.works_in.mark import PLACES, Mark
-from lora_hub.works_in.of_base import base_facts
+from lora_hub.works_in.of_base import base_facts, told_facts
 from lora_hub.works_in.rules import RULES, facts
 
 # The strongest first: what prevents it is said, and not what would be a condition besides.
@@ -18,12 +18,23 @@ STRENGTHS = ("no", "unknown", "if")
 
 
 def marks(
-    config: dict[str, Any], base: BaseModel | None, *, quantization: str = "none", on_hub: bool = False
+    config: dict[str, Any],
+    base: BaseModel | None,
+    *,
+    quantization: str = "none",
+    on_hub: bool = False,
+    told_base: Any = None,
 ) -> tuple[Mark, ...]:
     """Where an adapter works. config: its `adapter_config.json`, whoever wrote it; base: None if nobody knows it;
     quantization: what the base was held in while training, where a record says so; on_hub: the base is published, too,
-    though it lies in a folder here. Reads files of this machine only."""
+    though it lies in a folder here; told_base: what its card says of the base (`tell_base`), which counts where its
+    files are not here. Reads files of this machine only."""
     known = base_facts(base)
+    if not known.family:
+        said = told_facts(told_base)
+        known = replace(
+            known, family=said.family, tied=said.tied, split=said.split, is_local=known.is_local or said.is_local
+        )
     told = facts(config, replace(known, is_local=False) if on_hub else known, quantization)
     made = []
     for place in PLACES:

@@ -78,6 +78,27 @@ def base_facts(base: BaseModel | None) -> BaseFacts:
     return BaseFacts(**own)
 
 
+def tell_base(base: BaseModel) -> dict[str, Any]:
+    """What a card keeps of a base for those who have not got its files; {} where they are not here either."""
+    known = base_facts(base)
+    if not known.family:
+        return {}
+    return {"family": known.family, "tied": known.tied, "split": known.split, "is_folder": known.is_local}
+
+
+def told_facts(told: Any) -> BaseFacts:
+    """`tell_base` read back, from whoever wrote it: what is not of its kind counts as unknown."""
+    if not isinstance(told, dict) or not isinstance(told.get("family"), str):
+        return BaseFacts()
+    tied, split = told.get("tied"), told.get("split")
+    return BaseFacts(
+        family=told["family"][:60],
+        tied=tied if isinstance(tied, bool) else None,
+        split=split[:60] if isinstance(split, str) else None,
+        is_local=told.get("is_folder") is True,
+    )
+
+
 def family_of_config(config: dict[str, Any]) -> str:
     """From a model's config.json."""
     named = config.get("architectures")

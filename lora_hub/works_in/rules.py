@@ -159,7 +159,7 @@ def _unknown_base(_told: Facts) -> Message:
 
 
 def _folder(_told: Facts) -> Message:
-    return _("The base is a folder of this machine, not a repo: give its path.")
+    return _("The base is a folder, not a repo of the Hub: give its path.")
 
 
 def _rounded(told: Facts) -> Message:

@@ -2,8 +2,13 @@
 patience."""
 
 import json
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from sample_adapters import make_spec, publish
+from tiny_bases import build, byte_tokenizer
 
 from lora_hub import use_cases
 from lora_hub.catalogue import bases, machine_speed
@@ -13,6 +18,7 @@ from lora_hub.core.schema import AdapterRef, DatasetInfo
 from lora_hub.people import LOCAL
 from lora_hub.training import measure_speed, recipe
 from lora_hub.use_cases import base_marks
+from lora_hub.works_in import marks
 
 SLOW = Speed({128: 2e10, 576: 2e10, 2048: 2e10}, 1e10)
 FAST = Speed({128: 2e11, 576: 2e11, 2048: 2e11}, 1e11)
@@ -152,3 +158,32 @@ def test_a_published_adapter_of_the_built_in_base_finds_it_on_the_hub() -> None:
         ref = AdapterRef(repo_id="lora-hub/a", base="built-in", lora={**lora, "base_model_name_or_path": name})
         found[name] = {mark.place: mark.works for mark in use_cases.mark_adapters(LOCAL, [ref])[ref.repo_id]}
     assert found["lora-hub/built-in"]["peft"] == "yes" and found["built-in"]["peft"] == found[""]["peft"] == "if"
+
+
+def test_the_card_tells_of_a_base_that_has_no_repo(
+    hub: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where an adapter of a folder works is known, too, where that folder is not."""
+    build("llama").save_pretrained(tmp_path / "base")
+    byte_tokenizer().save_pretrained(tmp_path / "base")
+    spec = make_spec(base=bases.get_base(str(tmp_path / "base")))
+    repo_id = publish(tmp_path, "told", spec=spec).repo_id
+    shutil.rmtree(tmp_path / "base")
+    ref = use_cases.get_adapter(LOCAL, repo_id)
+    assert ref.lora["base"] == {"family": "llama", "tied": False, "split": "", "is_folder": True}
+    found = {mark.place: mark.works for mark in use_cases.mark_adapters(LOCAL, [ref])[repo_id]}
+    assert found == {"peft": "if", "vllm": "if", "gguf-adapter": "no", "gguf": "no", "merged": "yes"}
+    # An older card does not tell it; a run of this machine that was published there does.
+    older = ref.model_copy(update={"lora": {**ref.lora, "base": {}}})
+    assert {mark.works for mark in use_cases.mark_adapters(LOCAL, [older])[repo_id]} == {"yes", "unknown"}
+    kept = spec.model_copy(update={"base": bases.get_base("built-in")})
+    run = SimpleNamespace(adapter=older, spec=kept)
+    monkeypatch.setattr("lora_hub.runs.list_runs", lambda: [run])
+    found = {mark.place: mark.works for mark in use_cases.mark_adapters(LOCAL, [older])[repo_id]}
+    assert found["gguf"] == "no" and found["merged"] == "yes" and found["peft"] == "if"
+
+
+def test_a_card_may_say_anything_of_a_base() -> None:
+    for odd in (None, 3, [], {"family": 3}, {"family": "x" * 999, "tied": "yes", "split": [], "is_folder": "yes"}):
+        found = {mark.works for mark in marks({"peft_type": "LORA", "r": 8}, None, told_base=odd)}
+        assert found <= {"yes", "no", "unknown"}

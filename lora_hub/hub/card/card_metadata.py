@@ -6,7 +6,7 @@ is from.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any
 
@@ -55,7 +55,8 @@ class Facts:
     with everybody's answers; shown only where the record's spec says that rows may be shared. owner: the
     account that published it first. size: bytes of the weights. second: the language beside English that the card is
     in, "" for none. has_figure: `figures.draw` drew something, which lies beside the card. earlier: the versions before
-    this one with their records, the newest first. works_in: where it works, as `works_in.marks` says.
+    this one with their records, the newest first. works_in: where it works, as `works_in.marks` says. told_base: what
+    decided that of the base, for those who have not got its files.
     """
 
     record: dict[str, Any]
@@ -72,6 +73,7 @@ class Facts:
     has_figure: bool = False
     earlier: tuple[tuple[str, dict[str, Any]], ...] = ()
     works_in: tuple[Mark, ...] = ()
+    told_base: dict[str, Any] = field(default_factory=dict)
 
     def scores(self, who: str) -> dict[str, Score]:
         return {name: Score(**score) for name, score in self.record["metrics"].get(who, {}).items()}
@@ -141,7 +143,7 @@ def adapter_metadata(facts: Facts) -> Any:
         "metrics": facts.record["metrics"],
         **({"owner": facts.owner} if facts.owner else {}),
         **({"size": facts.size} if facts.size else {}),
-        "lora": shape_of(spec),
+        "lora": shape_of(spec) | ({"base": facts.told_base} if facts.told_base else {}),
     }
     return ModelCardData(
         base_model=facts.base_repo or None,
