@@ -60,7 +60,7 @@ def reproduce(options: argparse.Namespace) -> Result:
         plan = again.plan
         progress.say_problems(screen, plan.problems)
         plan.check()
-        screen.say(estimated(plan.estimate.steps, plan.estimate.seconds, plan.estimate.memory_bytes))
+        screen.say(estimated(**plan.estimate.to_json()))
         run = train_to_its_end(options, plan.spec)
         result = run_result(run)
         check_ended(run, result)

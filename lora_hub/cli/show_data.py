@@ -32,7 +32,7 @@ def show_inspection(result: dict[str, Any]) -> list[Part]:
     parts += ["", Table(["--set", _("value"), _("why")], rows)]
     if result["estimate"]:
         of = result["estimate"]
-        parts.append(estimated(of["steps"], of["seconds"], of["memory_bytes"]))
+        parts.append(estimated(**of))
     working = [PLACES[one["place"]] for one in result["works_in"] if one["works"] in ("yes", "if")]
     parts += [_("works in: {places}", places=several(working))] if working else []
     parts += [

@@ -65,12 +65,15 @@ def verdict(comparison: dict[str, Any] | None, name: Said = SCORED["adapter"]) -
     return [said, advice] if advice else [said]
 
 
-def estimated(steps: int, seconds: float, memory_bytes: int) -> Message:
-    """An estimate of a training, in one line."""
-    return _n(
+def estimated(steps: int, seconds: float, memory_bytes: int, busy_seconds: float = 0.0) -> Message:
+    """An estimate of a training, in one line. busy_seconds: where the machine stays as busy as now; 0: it is not."""
+    told = _n(
         "about {count} step, {seconds:.0f} s, {memory:.0f} MB",
         "about {count} steps, {seconds:.0f} s, {memory:.0f} MB",
         count=steps,
         seconds=float(seconds),
         memory=memory_bytes / 1e6,
     )
+    if not busy_seconds:
+        return told
+    return _("{estimate}; {seconds:.0f} s if this machine stays as busy as it is", estimate=told, seconds=busy_seconds)

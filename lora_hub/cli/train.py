@@ -159,7 +159,7 @@ def train(options: argparse.Namespace) -> Result:
         hired = use_cases.hire(LOCAL, [(plan.spec, estimate.tokens_row)], options.hardware, minutes=minutes)
         screen.say(tell_price(hired))
     else:
-        screen.say(estimated(estimate.steps, estimate.seconds, estimate.memory_bytes))
+        screen.say(estimated(**estimate.to_json()))
     run = train_to_its_end(options, plan.spec, base_checked=True, hired=hired)
     result = run_result(run)
     check_ended(run, result)

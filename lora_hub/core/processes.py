@@ -93,13 +93,27 @@ def uncollected() -> Iterator[None]:
 def set_environment() -> None:
     """What has to be set in a process that works by itself, before it writes anything or imports torch."""
     keep_private()
-    # One core is left to the page and to everything else: threads that wait for each other on a busy core make a step
-    # up to five times as long (seen on two cores).
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 2) - 1)))
+    os.environ.setdefault("OMP_NUM_THREADS", str(run_threads()))
     # Thousands of modules are loaded and kept: looking for garbage among them takes an eighth of that time.
     gc.set_threshold(50_000, 20, 20)
     bound_caches()
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # the trainer's libraries would report their use
+
+
+def run_threads() -> int:
+    """Threads that compute in a process that works by itself. One core is left to the page and to everything else:
+    threads that wait for each other on a busy core make a step up to five times as long (seen on two cores)."""
+    asked = os.environ.get("OMP_NUM_THREADS", "").strip()
+    return int(asked) if asked.isdigit() and int(asked) else max(1, (os.cpu_count() or 2) - 1)
+
+
+def waited_seconds() -> float:
+    """Seconds that this process's first thread has waited for a core since it began; 0 where the system does not say
+    (Linux does: /proc/PID/schedstat, its second number, in nanoseconds)."""
+    try:
+        return int((_PROC / "self/schedstat").read_text().split()[1]) / 1e9
+    except (OSError, ValueError, IndexError):
+        return 0.0
 
 
 def bound_caches() -> None:

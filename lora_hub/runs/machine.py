@@ -1,5 +1,6 @@
 """What this machine can take: its speed, measured once in the background, and its memory."""
 
+import os
 import subprocess
 import sys
 import time
@@ -9,9 +10,10 @@ from lora_hub.catalogue import bases, hardware, machine_speed
 from lora_hub.core import settings
 from lora_hub.core.errors import BaseError
 from lora_hub.core.messages import _
-from lora_hub.core.processes import with_package
+from lora_hub.core.processes import run_threads, with_package
 from lora_hub.core.schema import BaseModel, TrainSpec
 from lora_hub.hub import endpoint
+from lora_hub.runs import turns
 
 
 def gpu_name() -> str:
@@ -30,15 +32,29 @@ _measuring: dict[str, Any] = {}
 
 
 def what_is_known(base: BaseModel) -> dict[str, Any]:
-    """What an estimate of a run on this machine rests on: gpu_flops, speed and pace, as `recipe.estimate` takes them.
-    Where nothing was measured yet, that is begun in the background."""
+    """What an estimate of a run on this machine rests on: gpu_flops, speed, pace and slowdown, as `recipe.estimate`
+    takes them. Where nothing was measured yet, that is begun in the background."""
     if flops := gpu_flops():
         return {"gpu_flops": flops}
     speed = machine_speed.read_speed()
     if speed is None:
         begin_measuring()
         return {}
-    return {"speed": speed, "pace": machine_speed.read_pace(base)}
+    return {"speed": speed, "pace": machine_speed.read_pace(base), "slowdown": slowdown()}
+
+
+def slowdown() -> float:
+    """How many times as long as on an idle machine a run on the CPU takes beside what else runs now: its threads and
+    all others that want a core share the cores evenly; 1.0 where there is one for each. Runs that train here are left
+    out: the next one waits for them. The lesser of the last minute's mean and the last five's, so that a short burst
+    says nothing."""
+    import psutil
+
+    cores = os.cpu_count() or 1
+    threads = run_threads()
+    minute, five_minutes, _quarter = psutil.getloadavg()
+    others = max(0.0, min(minute, five_minutes) - threads * turns.count_at_work())
+    return max(1.0, (others + threads) / cores)
 
 
 def begin_measuring() -> None:

@@ -112,6 +112,16 @@ class take_turn:
         self.ticket.give_back()
 
 
+def count_at_work() -> int:
+    """How many processes have their turn now."""
+    folder = _line()
+    if not folder.is_dir():
+        return 0
+    with file_lock.alone(folder / DOOR):
+        living = sum(_living(folder / str(number)) is not None for number in _numbers(folder))
+    return min(settings.slots(), living)
+
+
 def _line() -> Path:
     return settings.runs_dir() / ".line"
 

@@ -9,7 +9,6 @@ import argparse
 import contextlib
 import signal
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -28,7 +27,7 @@ from lora_hub.runs import replay, run_rows, run_states
 from lora_hub.runs.owner import Owner, write_log
 from lora_hub.runs.publishing import publish_adapter
 from lora_hub.runs.run_data import count_rows, read_split, too_long_note
-from lora_hub.runs.run_pace import learn_pace
+from lora_hub.runs.run_pace import IdleClock, WithScoring, learn_pace
 from lora_hub.runs.turns import Ticket, take_turn
 
 if TYPE_CHECKING:
@@ -116,11 +115,12 @@ class Worker(Owner):
             )
         goes_on = any((self.folder / store.CHECKPOINTS).glob("*"))
         self.replay(model, tokenizer, prepared)
+        clock = IdleClock()
         trained = self.train(model, tokenizer, prepared)
-        began = time.monotonic()
+        training = clock.read()
         self.examine(AdapterStack(model, self.spec.base), tokenizer, prepared, trained)
         if not goes_on and model.device.type == "cpu":
-            learn_pace(self.spec, prepared, trained, time.monotonic() - began)
+            learn_pace(self.spec, prepared, trained, training, clock.read() - training)
 
     def replay(self, model: Any, tokenizer: Any, prepared: Prepared) -> None:
         """Mixes the base's own answers into the rows to train on, where the spec says so."""
@@ -175,6 +175,8 @@ class Worker(Owner):
             from lora_hub.training import sweep, together
             from lora_hub.training.task_training import TaskTraining
 
+        # Not on a GPU, whose speed was not measured.
+        report = WithScoring(self.report, self.spec, prepared) if model.device.type == "cpu" else self.report
         if self.spec.sweep:
             trained, self.spec = sweep.train_sweep(
                 self.spec,
@@ -183,7 +185,7 @@ class Worker(Owner):
                 prepared.train,
                 prepared.validation,
                 self.folder,
-                report=self.report,
+                report=report,
                 cancelled=self.cancelled,
                 parent=self.parent,
             )
@@ -193,7 +195,7 @@ class Worker(Owner):
             prepared.train,
             prepared.validation,
             self.folder,
-            self.report,
+            report,
             self.cancelled,
             parent=self.parent,
         )

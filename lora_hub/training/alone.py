@@ -23,6 +23,7 @@ from lora_hub.training.going_on import begin_with
 from lora_hub.training.meter import Meter, norm_told
 from lora_hub.training.passes import count_rows, rows_of_pass
 from lora_hub.training.patience import Patience
+from lora_hub.training.remaining import Remaining
 from lora_hub.training.trainer_settings import (
     MAX_GRAD_NORM,
     head_on_trained_tokens,
@@ -190,7 +191,7 @@ def _make_watch(
 
     class Watch(TrainerCallback):
         def __init__(self) -> None:
-            self.began = time.monotonic()
+            self.remaining = Remaining(0)
             self.first = 0
             self.reported = 0.0
             self.reported_step = 0
@@ -200,7 +201,7 @@ def _make_watch(
             self.not_a_number = ""
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            self.began, self.first = time.monotonic(), state.global_step
+            self.remaining, self.first = Remaining(state.global_step), state.global_step
             self.step = self.reported_step = self.first
             best = Path(args.output_dir) / f"checkpoint-{state.best_global_step}"
             if best.is_dir():  # by the path it had when it was written; the run's folder may have been moved since
@@ -227,7 +228,7 @@ def _make_watch(
 
         def tell(self, now: float) -> None:
             self.reported, self.reported_step = now, self.step
-            eta = (now - self.began) / max(1, self.step - self.first) * (total - self.step)
+            eta = self.remaining.seconds_step(self.step) * (total - self.step)
             report("progress", phase="training", step=self.step, total=total, eta=round(eta, 1))
 
         def on_log(self, args: Any, state: Any, control: Any, logs: dict | None = None, **_: Any) -> None:

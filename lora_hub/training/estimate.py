@@ -39,6 +39,8 @@ BUSY = 1.3
 # Tokens of one of the base's own answers with its prompt, and of the general questions with all their choices, asked
 # twice.
 REPLAYED, GENERAL = 60, 2 * 80 * 35
+# Rows and tokens of each that are read to tell where the task's questions lie (regions/).
+REGION_ROWS, REGION_TOKENS = 424, 96
 # A rented machine: seconds until it runs, bytes a second that a base comes down with, cores beyond which a CPU gains
 # nothing.
 BOOT, DOWNLOAD, CPU_CORES = 180.0, 100e6, 16
@@ -270,6 +272,7 @@ def _scoring_seconds(spec: TrainSpec, tokens_row: float, rates: _Rates) -> float
         read, written = read + spec.replay * REPLAYED // 3, written + spec.replay * REPLAYED
     if spec.asks_general:
         read += GENERAL
+    read += min(REGION_ROWS, _trained(spec) + validation) * min(REGION_TOKENS, tokens_row)
     through = read / rates.reading + written / rates.writing
     return 2 * _parameters(spec) * through + ANSWERED * exam.rows + WRITTEN * written
 

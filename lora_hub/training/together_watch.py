@@ -8,6 +8,7 @@ from transformers import TrainerCallback
 
 from lora_hub.training.alone import TELL_SECONDS
 from lora_hub.training.meter import Meter, norm_told
+from lora_hub.training.remaining import Remaining
 from lora_hub.training.task_training import TaskTraining
 from lora_hub.training.trainer_settings import MAX_GRAD_NORM, no_number, tell_loss_every
 
@@ -20,12 +21,12 @@ class Watch(TrainerCallback):
 
     def __init__(self, trainer: "TogetherTrainer") -> None:
         self.trainer = trainer
-        self.began = time.monotonic()
+        self.began, self.remaining = time.monotonic(), Remaining(0)
         self.done = 0
         self.meters: list[Meter] = []
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        self.began = time.monotonic()
+        self.began, self.remaining = time.monotonic(), Remaining(0)
         self.meters = [Meter(args.device) for _task in self.trainer.tasks]
         for place in list(self.trainer.stack.active):
             task = self.trainer.tasks[place]
@@ -58,7 +59,7 @@ class Watch(TrainerCallback):
         for meter in self.meters:
             meter.end()
         self.done += 1
-        seconds_step = (time.monotonic() - self.began) / self.done
+        seconds_step = self.remaining.seconds_step(self.done)
         rates = self.trainer.lr_scheduler.get_last_lr()
         for place in list(stack.active):
             task = self.trainer.tasks[place]

@@ -142,18 +142,23 @@ def _bar(measured: Lengths) -> str:
     )
 
 
-def plan(steps: int, seconds: float, memory: int, language: str) -> str:
-    """Three figures: time, steps, memory."""
+def plan(of: recipe.Estimate, language: str) -> str:
+    """Three figures: time, steps, memory; and what the time becomes where this machine is busy now."""
     figures = [
-        (t(_("Time"), language), t(_("about {time}"), language, time=duration(seconds, language))),
-        (t(_("Steps"), language), number(steps, language)),
-        (t(_("Memory"), language), size_of(memory, language)),
+        (t(_("Time"), language), t(_("about {time}"), language, time=duration(of.seconds, language))),
+        (t(_("Steps"), language), number(of.steps, language)),
+        (t(_("Memory"), language), size_of(of.memory_bytes, language)),
     ]
-    return (
-        '<dl class="lh-figures">'
-        + "".join(f"<div><dt>{escape(a)}</dt><dd>{escape(b)}</dd></div>" for a, b in figures)
-        + "</dl>"
-    )
+    listed = "".join(f"<div><dt>{escape(a)}</dt><dd>{escape(b)}</dd></div>" for a, b in figures)
+    busy = ""
+    if of.busy_seconds:
+        said = t(
+            _("Other programs use this machine now. If that goes on, it takes about {time}."),
+            language,
+            time=duration(of.busy_seconds, language),
+        )
+        busy = f'<p class="lh-quiet">{escape(said)}</p>'
+    return f'<dl class="lh-figures">{listed}</dl>{busy}'
 
 
 def hired(chosen: Hired, steps: int, language: str) -> str:

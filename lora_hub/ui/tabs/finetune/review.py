@@ -344,7 +344,7 @@ def _plan(
     if asked.hardware:
         _hire(person, asked, plan, view, language)
         return plan
-    view.plan = render_plan.plan(estimate.steps, estimate.seconds, estimate.memory_bytes, language)
+    view.plan = render_plan.plan(estimate, language)
     if not fits or estimate.memory_bytes > have:
         # The cost of another machine only matters if this one is too small.
         view.plan += render_plan.costs(plan.costs, hardware.prices_checked(), estimate.memory_bytes, have, language)
