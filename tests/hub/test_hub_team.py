@@ -127,5 +127,5 @@ def test_the_header_names_the_hub_that_is_meant(kind: str, url: str, said: str) 
     named = re.search(r'<span class="lh-hub.*?</b>', shown)[0]
     assert said in named and not any(other in named for other in others) and url in shown
     assert (
-        "HF_TOKEN is left aside" in app.header(HubConnection(kind, url, "lora-hub", token_aside=True), Labels())
-    ) and "left aside" not in shown
+        "HF_TOKEN is not used" in app.header(HubConnection(kind, url, "lora-hub", token_aside=True), Labels())
+    ) and "HF_TOKEN" not in shown
