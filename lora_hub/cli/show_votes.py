@@ -4,19 +4,26 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lora_hub.cli.screen import Indented, Part, Table
-from lora_hub.core.messages import Message, _, _n, several
+from lora_hub.compare import votes
+from lora_hub.core.messages import _, _n, several
 
 
 def show_votes(result: dict[str, Any]) -> list[Part]:
     if "rows" in result:
         return [_n("{count:,} row in {file}", "{count:,} rows in {file}", count=result["rows"], file=result["file"])]
     if "sent" in result:
-        return [_n("{count:,} vote is in the organization's repo.", "{count:,} votes are there.", count=result["sent"])]
+        return [
+            _n(
+                "{count:,} vote is in the organization's repo.",
+                "{count:,} votes are in the organization's repo.",
+                count=result["sent"],
+            )
+        ]
     told: list[Part] = []
     if result["trouble"]:
         told.append(_("Only this app's votes count here: {why}", why=result["trouble"]))
     if result["waiting"]:
-        told.append(waiting(result["waiting"]))
+        told.append(votes.describe_waiting(result["waiting"]))
     if not result["boards"]:
         return [*told, _("No votes yet. Compare with Blind turned on, and vote.")]
     for board in result["boards"]:
@@ -25,8 +32,8 @@ def show_votes(result: dict[str, Any]) -> list[Part]:
 
 
 def _board(board: dict[str, Any]) -> list[Part]:
-    votes = _n("{count:,} vote", "{count:,} votes", count=board["votes"])
-    title = _("{task}: {votes}", task=board["task"] or _("no task"), votes=votes)
+    counted = _n("{count:,} vote", "{count:,} votes", count=board["votes"])
+    title = _("{task}: {votes}", task=board["task"] or _("no task"), votes=counted)
     rows = [
         [
             _ranks(one["best"], one["worst"]),
@@ -44,38 +51,10 @@ def _board(board: dict[str, Any]) -> list[Part]:
         Table([_("rank"), _("model"), _("strength"), _("interval"), _("votes"), _("won"), ""], rows),
     ]
     if side := board["side"]:
-        told.append(Indented(side_sentence(side["share"], side["low"], side["high"])))
+        told.append(Indented(votes.describe_side(side["share"], side["low"], side["high"])))
     if not board["fits"]:
-        told.append(Indented(CIRCLE))
+        told.append(Indented(votes.describe_circle()))
     return told
-
-
-def waiting(votes: int) -> Message:
-    """Why votes of whoever looks are not on their board."""
-    return _n(
-        "{count:,} vote of yours is not counted here yet: show its names first, or this table would tell them.",
-        "{count:,} votes of yours are not counted here yet: show their names first, or this table would tell them.",
-        count=votes,
-    )
-
-
-CIRCLE = _("These models beat each other in a circle, so no ranking agrees with all the votes.")
-
-
-def side_sentence(share: float, low: float, high: float) -> Message:
-    """How often the first place of the page was chosen against the last. All from 0 to 1."""
-    values = {"share": 100 * share, "low": 100 * low, "high": 100 * high}
-    if low <= 0.5 <= high:
-        return _(
-            "Of the votes for the first or the last place, {share:.0f} % went to the first ({low:.0f} to {high:.0f} "
-            "%): no sign that the place decides.",
-            **values,
-        )
-    return _(
-        "Of the votes for the first or the last place, {share:.0f} % went to the first ({low:.0f} to {high:.0f} %): "
-        "the place decides, too. Its order is drawn for each comparison, so no model gains by it.",
-        **values,
-    )
 
 
 def _ranks(best: int, worst: int) -> str:

@@ -1,10 +1,10 @@
-"""The only module that touches our folders on disk.
+"""The only module that touches our folders on disk, all below $LORA_HUB_HOME.
 
-    $LORA_HUB_HOME/datasets/<fingerprint>/{the file as it came}
-    $LORA_HUB_HOME/people/<owner>/datasets/<fingerprint>/{the file as it came}, of those who sign in
-    $LORA_HUB_HOME/comparisons/ and people/<owner>/comparisons/ (compare/kept/kept_files.py)
-    $LORA_HUB_HOME/runs/<id>/{spec.json, events.jsonl, lock, log.txt, held_out.jsonl, examples.jsonl, checkpoints/,
-    adapter/} $LORA_HUB_HOME/runs/.line/ (turns.py: whose turn it is)
+    datasets/<fingerprint>/{the file as it came}; people/<owner>/{datasets/<fingerprint>/, comparisons/}
+    runs/<id>/{spec.json, events.jsonl, lock, log.txt, held_out.jsonl, examples.jsonl, checkpoints/, adapter/}
+    runs/.line/ (turns.py: whose turn it is); comparisons/ (compare/kept/kept_files.py)
+    tests/<id>/{spec.json, events.jsonl, lock, log.txt, rows.jsonl, problems.json, answers/, verdicts.jsonl,
+    result.json}; composed/<id>/, matrix/, bases/, hub/, cache/, organization.json, kept.json
 
 Files are written to a temporary name and renamed, so that nobody ever reads half of one.
 """

@@ -140,7 +140,7 @@ class TrainSpec(Noun):
         Field(ge=0, le=10_000_000),
         Setting(_("Steps"), _("Exact number of steps; 0: the epochs decide."), synonyms=("max_steps",)),
     ] = 0
-    batch: Annotated[int, Field(ge=1, le=4096), Setting(_("Batch"), _("Rows a step."), synonyms=("batch_size",))] = 16
+    batch: Annotated[int, Field(ge=1, le=4096), Setting(_("Batch"), _("Rows per step."), synonyms=("batch_size",))] = 16
     micro_batch: Annotated[
         int,
         Field(ge=0, le=4096),
@@ -181,7 +181,7 @@ class TrainSpec(Noun):
         Field(ge=0, le=100),
         Setting(
             _("Keep what it knows"),
-            _("So many of the base's own answers are mixed into the rows, so that it forgets less; 0: none."),
+            _("This many of the base's own answers are mixed into the rows, so that it forgets less; 0: none."),
         ),
     ] = 0
     general: Annotated[

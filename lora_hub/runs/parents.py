@@ -124,8 +124,8 @@ def _read(name: str, folder: Path, noun: Parent, known: BaseModel | None) -> Par
     if record is None:
         raise AdapterError(
             _(
-                "{name} was not made with LoRA Hub: how its questions are put is not known, so it cannot be gone on "
-                "from."
+                "{name} was not made with LoRA Hub: how its questions are put is not known, so no training goes on "
+                "from it."
             ),
             _("Choose an adapter that was trained here."),
             name=name,

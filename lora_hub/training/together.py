@@ -30,7 +30,7 @@ Result = Trained | LoraHubError
 logger = logging.getLogger("lora_hub.training.together")
 
 ASKED = _("it was asked for")
-TOO_SHORT = _("there are too few steps for a probe to pay")
+TOO_SHORT = _("there are too few steps for a probe to pay off")
 MEMORY = _("together they need more memory than there is")
 QUANTIZED = _("the base is quantized, and the trainer takes only one adapter there")
 DIFFERENT = _("they ask for different bases or precisions")

@@ -4,6 +4,7 @@ from lora_hub.compare.votes.blind_order import draw_order
 from lora_hub.compare.votes.boards import collect_votes, rank_by_task
 from lora_hub.compare.votes.preferences import preference_rows
 from lora_hub.compare.votes.strengths import Board
+from lora_hub.compare.votes.vote_words import describe_circle, describe_side, describe_waiting
 from lora_hub.compare.votes.votes_file import (
     Votes,
     are_sent,
@@ -24,6 +25,9 @@ __all__ = [
     "Votes",
     "cast_vote",
     "collect_votes",
+    "describe_circle",
+    "describe_side",
+    "describe_waiting",
     "draw_order",
     "merge_votes",
     "preference_rows",

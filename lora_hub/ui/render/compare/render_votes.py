@@ -7,6 +7,7 @@ them at one pace. What a vote sends is its place on the page.
 from collections.abc import Sequence
 from typing import Any
 
+from lora_hub.compare import votes
 from lora_hub.core.messages import Message, _, _n, several
 from lora_hub.core.schema import BASE, BASE_EXAMPLES, Comparison, PaneAnswer, Vote
 from lora_hub.ui.render.render import badge, card, cell, escape, sentence, table
@@ -118,7 +119,7 @@ def boards(found: Any, titles: dict[str, str], language: str) -> str:
             card("plain", sentence(t(_("Only this app's votes count here: {why}", why=found.trouble), language)))
         )
     if found.waiting:
-        told.append(card("plain", sentence(t(waiting(found.waiting), language))))
+        told.append(card("plain", sentence(t(votes.describe_waiting(found.waiting), language))))
     if not found.boards:
         said = t(_("No votes yet. Compare with Blind turned on, and vote."), language)
         return "".join(told) + card("plain", sentence(said))
@@ -138,15 +139,6 @@ def boards(found: Any, titles: dict[str, str], language: str) -> str:
         language,
     )
     return "".join(told) + f'<p class="lh-quiet">{sentence(how)}</p>'
-
-
-def waiting(votes: int) -> Message:
-    """Why votes of whoever looks are not on their board."""
-    return _n(
-        "{count:,} vote of yours is not counted here yet: show its names first, or this table would tell them.",
-        "{count:,} votes of yours are not counted here yet: show their names first, or this table would tell them.",
-        count=votes,
-    )
 
 
 def _board(title: str, board: Any, language: str) -> str:
@@ -175,10 +167,10 @@ def _board(title: str, board: Any, language: str) -> str:
     name = escape(title or t(_("No task"), language))
     told = [f"<h4><bdi>{name}</bdi></h4>", table(heads, rows, "lh-board", stacked=True)]
     if board.side is not None:
-        told.append(f'<p class="lh-quiet">{sentence(t(_side(board.side), language))}</p>')
+        side = votes.describe_side(board.side.share, board.side.low, board.side.high)
+        told.append(f'<p class="lh-quiet">{sentence(t(side, language))}</p>')
     if not board.fits:
-        said = _("These models beat each other in a circle, so no ranking agrees with all the votes.")
-        told.append(card("plain", sentence(t(said, language))))
+        told.append(card("plain", sentence(t(votes.describe_circle(), language))))
     return "".join(told)
 
 
@@ -200,21 +192,6 @@ def _named(model: str) -> Message | str:
     """A model inside a sentence."""
     words, name = _split(model)
     return name if words is None else _("{name} ({base})", name=words, base=name) if name else words
-
-
-def _side(side: Any) -> Message:
-    values = {"share": 100 * side.share, "low": 100 * side.low, "high": 100 * side.high}
-    if side.low <= 0.5 <= side.high:
-        return _(
-            "Of the votes for the first or the last place, {share:.0f} % went to the first ({low:.0f} to {high:.0f} "
-            "%): no sign that the place decides.",
-            **values,
-        )
-    return _(
-        "Of the votes for the first or the last place, {share:.0f} % went to the first ({low:.0f} to {high:.0f} %): "
-        "the place decides, too. Its order is drawn for each comparison, so no model gains by it.",
-        **values,
-    )
 
 
 def _interval(one: Any, against: str, language: str) -> str:
