@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from lora_hub.answering import adapter_tokenizer, loading, questions
-from lora_hub.answering.stack import AdapterStack
+from lora_hub.answering.stack import AdapterStack, read_adapter
 from lora_hub.catalogue import bases
 from lora_hub.core.schema import BASE, BaseModel
 from lora_hub.exporting.nouns import Agreement, Source
@@ -44,9 +44,22 @@ def tokenizer_of(source: Source) -> Any:
 
 
 def ask_adapter(source: Source, tokenizer: Any) -> Said:
-    """Base and adapter, as everywhere here. Raises BaseError, AdapterError."""
-    stack = AdapterStack(loading.load_base(source.base), source.base)
+    """Base and adapter, as everywhere here; embeddings that the adapter brings take the place of the base's. Raises
+    BaseError, AdapterError."""
+    model = loading.load_base(source.base)
+    _replace(model, read_adapter(source.folder).others)
+    stack = AdapterStack(model, source.base)
     return _ask(stack, source, tokenizer, source.name, stack.attach(source.folder, source.name))
+
+
+def _replace(model: Any, tensors: dict[str, torch.Tensor]) -> None:
+    """tensors: by parameter name, of the embeddings and the head."""
+    for name, tensor in tensors.items():
+        if tensor.shape[0] != model.get_input_embeddings().weight.shape[0]:
+            model.resize_token_embeddings(tensor.shape[0], mean_resizing=False)
+        own = dict(model.named_parameters(remove_duplicate=False)).get(name)
+        if own is not None and own.shape == tensor.shape:
+            own.data.copy_(tensor)
 
 
 def ask_model(source: Source, folder: Path, tokenizer: Any) -> Said:

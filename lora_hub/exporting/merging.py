@@ -88,7 +88,7 @@ class MergedModel:
         weights = self._layers.get(name)
         if weights is None:
             return base
-        made = add(base, weights, transposed=self._transposed)
+        made = add(base, weights, transposed=self._is_transposed(name))
         return made if exact else made.to(base.dtype)
 
     def close(self) -> None:
@@ -100,9 +100,23 @@ class MergedModel:
     def __exit__(self, *_raised: object) -> None:
         self.close()
 
+    @property
+    def replaced(self) -> list[str]:
+        """Tensors that the adapter brings whole and that are not the base's own, such as embeddings with more rows."""
+        return [
+            name
+            for name, tensor in self._others.items()
+            if tensor.shape != self._shapes[name] or not torch.equal(tensor, self._stored(name).to(tensor.dtype))
+        ]
+
+    def _is_transposed(self, name: str) -> bool:
+        """GPT-2's layers are [in, out]; its head is not."""
+        return self._transposed and name != HEAD
+
     def _base_tensor(self, name: str) -> torch.Tensor:
-        if name in self._others:
-            return self._others[name]
+        return self._others[name] if name in self._others else self._stored(name)
+
+    def _stored(self, name: str) -> torch.Tensor:
         stored = self._head_is if name == HEAD and self._head_is else name
         file = self._file_of[stored]
         if file not in self._open:
@@ -146,7 +160,7 @@ class MergedModel:
     def _check_shapes(self) -> None:
         for name, weights in self._layers.items():
             change = (weights.b.shape[0], weights.a.shape[1])
-            if tuple(reversed(change)) != self.shape(name) if self._transposed else change != self.shape(name):
+            if (tuple(reversed(change)) if self._is_transposed(name) else change) != self.shape(name):
                 raise AdapterError(
                     _("The adapter does not fit the base: {name} is {base}, its change {adapter}."),
                     _("Name the base that it was trained on."),

@@ -185,6 +185,12 @@ def _make_gguf(
 
     shape = read_shape(merged.config)
     if kind == "gguf-adapter":
+        if replaced := merged.replaced:
+            raise AdapterError(
+                _("The adapter brings its own {names}, which a GGUF adapter cannot hold."),
+                _("Export the merged model (--to gguf), or PEFT's folder."),
+                names=several(replaced, "and"),
+            )
         file = f"{source.file_name}-lora-{type_}.gguf"
         yield Step(_("Writing the adapter"))
         gguf_files.write_adapter(made / file, adapter, shape, type_, name=source.name)

@@ -142,8 +142,17 @@ def _bias(told: Facts) -> Message:
     return _("It retrained the base's biases (bias = {bias}).", bias=told.bias)
 
 
-def _merge_by_peft(_told: Facts) -> Message:
-    return _("It is more than plain LoRA: merge it with PEFT's merge_and_unload first.")
+def _merge_by_peft(told: Facts) -> Message:
+    """With what it has beside pairs of matrices."""
+    has = [MORE[key] for key in told.more]
+    has += [f"init = {told.init}"] if told.init not in PLAIN_INITS else []
+    has += [f"bias = {told.bias}"] if told.bias != "none" else []
+    has += [*sorted(told.named & {*EMBEDDINGS})]
+    if not told.is_lora or not has:
+        return _("It is no plain LoRA: merge it with PEFT's merge_and_unload first.")
+    return _(
+        "It is more than plain LoRA ({names}): merge it with PEFT's merge_and_unload first.", names=several(has, "and")
+    )
 
 
 def _family(told: Facts) -> Message:

@@ -109,7 +109,7 @@ def with_peft(source: Source) -> torch.Tensor:
         ("llama", False, {"use_rslora": True}),
         ("llama", True, {"target_modules": ["q_proj", "lm_head"]}),
         ("qwen3", True, {"alpha_pattern": {"q_proj": 3}, "rank_pattern": {"v_proj": 2}}),
-        ("gpt2", True, {"target_modules": ["c_attn", "c_proj"], "fan_in_fan_out": True}),
+        ("gpt2", True, {"target_modules": ["c_attn", "c_proj", "lm_head"], "fan_in_fan_out": True}),
     ],
 )
 def test_merged_weights_answer_as_the_adapter(kind: str, tied: bool, options: dict, tmp_path: Path) -> None:
@@ -121,6 +121,25 @@ def test_merged_weights_answer_as_the_adapter(kind: str, tied: bool, options: di
     assert model.config.tie_word_embeddings is (tied and "lm_head" not in options.get("target_modules", ()))
     assert {"tokenizer.json", "chat_template.jinja", "generation_config.json", "README.md"} <= {*made.files}
     assert " on a base from a folder.\n" in (made.folder / "README.md").read_text()
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_embeddings_with_more_rows_take_the_place_of_the_bases(tied: bool, tmp_path: Path) -> None:
+    """As PEFT saves them where the base got new tokens. A GGUF adapter, which has no place for them, is refused."""
+    source = source_of(tmp_path, tied=tied)
+    model = AutoModelForCausalLM.from_pretrained(source.base_folder)
+    model.resize_token_embeddings(266, mean_resizing=False)
+    wrapped = PeftModel.from_pretrained(model, source.folder)
+    with torch.no_grad():
+        model.get_input_embeddings().weight.add_(0.05)
+    expected = logits(wrapped)
+    wrapped.save_pretrained(source.folder, save_embedding_layers=True)
+    made = made_by(source, "merged", "", tmp_path / "made")
+    merged = AutoModelForCausalLM.from_pretrained(made.folder)
+    assert merged.config.vocab_size == 266 and merged.config.tie_word_embeddings is tied
+    assert torch.allclose(logits(merged), expected, atol=2e-3) and made.agreement.percent == 100
+    with refused(AdapterError, "embed_tokens.weight, which a GGUF adapter cannot hold"):
+        made_by(source, "gguf-adapter", "", tmp_path / "refused")
 
 
 def test_the_base_keeps_its_type_and_what_is_tied_is_stored_once(tmp_path: Path) -> None:
@@ -336,7 +355,7 @@ def test_what_cannot_be_made_is_refused_before_any_work(tmp_path: Path, monkeypa
     source = source_of(tmp_path, use_dora=True)
     with refused(AdapterError, "DoRA"):
         check(source, "gguf-adapter", "")
-    with refused(AdapterError, "merge_and_unload"):
+    with refused(AdapterError, r"\(DoRA\): merge it with PEFT's merge_and_unload"):
         check(source, "merged", "")
     assert check(source, "peft", "") == ("peft", "")
     with refused(SpecError, "q9"):
