@@ -77,7 +77,12 @@ def build(page: Page, chosen: gr.Textbox, elem_id: str = "lh-export") -> None:
         """Into a new folder of Gradio's cache: what lies there is handed out as it is, and not copied once more. What
         is not downloaded within an hour goes, as uploads do."""
         name_of_it, stopped = stops.start()
-        yield [gr.skip(), _nothing()[1], gr.skip(), gr.Button(visible=True), name_of_it]
+
+        def going_on(said: str) -> str:
+            return render.waiting(render.escape(f"\u2068{name}\u2069: {said}"))
+
+        first = going_on(t(_("Fetching the adapter and its base"), language))
+        yield [first, _nothing()[1], gr.skip(), gr.Button(visible=True), name_of_it]
         idle = [gr.Button(visible=True), gr.Button(visible=False), ""]
         cache = Path(get_upload_folder())
         cache.mkdir(parents=True, exist_ok=True)
@@ -92,8 +97,7 @@ def build(page: Page, chosen: gr.Textbox, elem_id: str = "lh-export") -> None:
                         made = step
                         continue
                     count = digits(f" {step.done}/{step.total}", language) if step.total else ""
-                    said = f"\u2068{name}\u2069: {t(step.said, language)}{count}"
-                    yield [render.waiting(render.escape(said)), gr.skip(), gr.skip(), gr.skip(), gr.skip()]
+                    yield [going_on(f"{t(step.said, language)}{count}"), *[gr.skip()] * 4]
             if made is None:
                 yield [*_nothing(), *idle]
                 return

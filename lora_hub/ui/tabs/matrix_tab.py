@@ -7,11 +7,13 @@ import gradio as gr
 
 from lora_hub import use_cases
 from lora_hub.catalogue.tasks import catalogue
+from lora_hub.core.errors import LoraHubError
 from lora_hub.core.messages import _, text_in
 from lora_hub.people import Person, rules
 from lora_hub.people.rules import Action
 from lora_hub.ui.frame.page import LIGHT, Page, html, reading, told, told_stream
-from lora_hub.ui.render import render_matrix
+from lora_hub.ui.frame.stops import Stops
+from lora_hub.ui.render import render, render_matrix
 
 
 def build(page: Page, tab: gr.Tab) -> None:
@@ -28,6 +30,7 @@ def build(page: Page, tab: gr.Tab) -> None:
             fill = gr.Button(words(_("Fill now")), size="md", scale=0, visible=False, elem_id="lh-matrix-fill")
             stop = gr.Button(words(_("Stop")), size="md", scale=0, visible=False, elem_id="lh-matrix-stop")
         going = html(elem_id="lh-matrix-going")
+        stops, named = Stops(), gr.Textbox("", visible="hidden")  # the name of what runs, by which it is stopped
         table = reading(words, elem_id="lh-matrix", js_on_load=render_matrix.TELL)
 
     def shown(language: str, person: Person) -> list[Any]:
@@ -40,18 +43,28 @@ def build(page: Page, tab: gr.Tab) -> None:
         return shown(language, person)
 
     def fill_it(language: str, *, person: Person) -> Iterator[list[Any]]:
-        yield [gr.skip(), gr.Button(visible=False), gr.Button(visible=True), gr.skip()]
-        done = total = 0
-        for done, total in use_cases.fill_matrix(person, page.comparer):
-            yield [gr.skip(), gr.skip(), gr.skip(), render_matrix.filling(done, total, language)]
-        yield [*shown(language, person), gr.Button(visible=False), render_matrix.filling(done, total, language)]
+        name, stopped = stops.start()
+        yield [gr.skip(), gr.Button(visible=False), gr.Button(visible=True), gr.skip(), name]
+        done, total, failed = 0, 0, ""
+        try:
+            for done, total in use_cases.fill_matrix(person, page.comparer, cancelled=stopped.is_set):
+                yield [gr.skip(), gr.skip(), gr.skip(), render_matrix.filling(done, total, language), gr.skip()]
+        except LoraHubError as error:
+            failed = render.error_card(error, language)
+        except Exception:
+            yield [gr.skip(), gr.Button(visible=True), gr.Button(visible=False), "", ""]
+            raise
+        finally:
+            stops.end(name)
+        said = failed or ("" if stopped.is_set() else render_matrix.filling(done, total, language))
+        yield [*shown(language, person), gr.Button(visible=False), said, ""]
 
-    def stopped(language: str, *, person: Person) -> list[Any]:
-        return [*shown(language, person), gr.Button(visible=False), ""]
+    def stop_filling(language: str, name: str) -> None:
+        stops.stop(name)
 
-    outputs = [table, fill, stop, going]
+    outputs = [table, fill, stop, going, named]
     tab.select(told(look), page.language, [table, fill], **LIGHT)
-    filling = fill.click(
+    fill.click(
         told_stream(fill_it),
         page.language,
         outputs,
@@ -60,4 +73,4 @@ def build(page: Page, tab: gr.Tab) -> None:
         show_progress="hidden",
         api_visibility="private",
     )
-    stop.click(told(stopped), page.language, outputs, cancels=[filling], **LIGHT)
+    stop.click(told(stop_filling), [page.language, named], None, **LIGHT)
