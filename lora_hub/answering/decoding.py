@@ -47,7 +47,7 @@ class Batch:
         self._stack, self._ends, self._pad, self._shared = stack, ends, pad, shared
         self._takes_positions = takes_positions(stack.model)
         self._keep = keep_logits(stack.model, 1)
-        self._part: _Part | None = None
+        self._part: Part | None = None
 
     @property
     def stack(self) -> AdapterStack:
@@ -79,9 +79,30 @@ class Batch:
         """Reads the prompts of new rows, and what they have answered elsewhere, in one forward and gives each its next
         token; returns them. Rows that were there before are not touched, also where this fails. Raises BaseError where
         the base keeps no cache that rows can join."""
-        part = self._read(sorted(rows, key=_serial))  # rows of an adapter side by side: no shuffling in any layer
-        self._part = part if self._part is None or not self.live else self._merge(self._part, part)
+        self.add([self.read(rows)])
         return rows
+
+    def read(self, rows: list[Live]) -> "Part":
+        """The first half of `join`: the rows have their next token, and wait for `add`."""
+        rows = sorted(rows, key=_serial)  # rows of an adapter side by side: no shuffling in any layer
+        plan = self._stack.plan([row.adapter for row in rows])
+        more = any(row.left > 1 for row in rows)
+        read = read_prompts(
+            self._stack, plan, [row.prompt + row.ids for row in rows], self._pad, use_cache=more, shared=self._shared
+        )
+        part = Part(rows, plan, read.mask, read.positions, growing(read.cache))
+        self._take_tokens(part, read.logits)
+        return part
+
+    def add(self, parts: Sequence["Part"]) -> None:
+        """Puts rows that were read into the batch: the whole cache is copied once, however many parts come. Raises as
+        `join`."""
+        there = [self._part] if self._part is not None and self.live else []
+        joining = [part for part in (*there, *parts) if any(not row.finish for row in part.live)]
+        if len(joining) > 1:
+            self._part = self._merged(joining)
+        elif joining or not there:
+            self._part = joining[0] if joining else parts[-1]
 
     def step(self) -> list[Live]:
         """One token for every row that is open; returns the rows that moved."""
@@ -96,17 +117,7 @@ class Batch:
         self._forward(part, input_ids)
         return moved
 
-    def _read(self, rows: list[Live]) -> "_Part":
-        plan = self._stack.plan([row.adapter for row in rows])
-        more = any(row.left > 1 for row in rows)
-        read = read_prompts(
-            self._stack, plan, [row.prompt + row.ids for row in rows], self._pad, use_cache=more, shared=self._shared
-        )
-        part = _Part(list(rows), plan, read.mask, read.positions, growing(read.cache))
-        self._take_tokens(part, read.logits)
-        return part
-
-    def _forward(self, part: "_Part", input_ids: torch.Tensor) -> None:
+    def _forward(self, part: "Part", input_ids: torch.Tensor) -> None:
         options = {"attention_mask": part.mask, "past_key_values": part.cache, "use_cache": True}
         if self._takes_positions:
             options["position_ids"] = part.positions
@@ -115,7 +126,7 @@ class Batch:
         part.cache = getattr(out, "past_key_values", None)
         self._take_tokens(part, out.logits[:, -1].float())
 
-    def _take_tokens(self, part: "_Part", logits: torch.Tensor) -> None:
+    def _take_tokens(self, part: "Part", logits: torch.Tensor) -> None:
         """Each open row's next token. logits: [rows, vocabulary], float."""
         part.tokens = _next_tokens(logits, part.live)
         for row, token in zip(part.live, part.tokens, strict=True):
@@ -138,36 +149,38 @@ class Batch:
         if 2 * len(open_rows) <= len(part.live) or any(row.finish == "cancelled" for row in part.live):
             part.select(open_rows)
 
-    def _merge(self, first: "_Part", second: "_Part") -> "_Part":
-        """The open rows of both. All tensors are made before anything is changed: where that fails, `first` is as it
-        was."""
-        stay, come = ([i for i, row in enumerate(part.live) if not row.finish] for part in (first, second))
-        if not come:
-            return first
-        if not can_join(first.cache) or not can_join(second.cache):
+    def _merged(self, parts: list["Part"]) -> "Part":
+        """The open rows of all. All tensors are made before anything is changed: where that fails, the parts are as
+        they were."""
+        if not all(can_join(part.cache) for part in parts):
             raise BaseError(
                 _("The base {base!r} keeps a cache that rows cannot join."),
                 _("Ask one after another."),
                 base=self._stack.base.id,
             )
-        live = [first.live[i] for i in stay] + [second.live[i] for i in come]
-        tokens = [first.tokens[i] for i in stay] + [second.tokens[i] for i in come]
+        live, tokens, places, before = [], [], [], 0
+        plan: Any = None
+        for part in parts:
+            stay = [i for i, row in enumerate(part.live) if not row.finish]
+            own = part.plan.select(stay)
+            plan = own if plan is None else plan.join(own, list(range(len(live) + len(stay))))
+            live += [part.live[i] for i in stay]
+            tokens += [part.tokens[i] for i in stay]
+            # which rows of all, part behind part, they are
+            places += [before + i for i in stay]
+            before += len(part.live)
         order = sorted(range(len(live)), key=lambda i: _serial(live[i]))
-        device = first.mask.device
-        # which rows of the two, one behind the other, stand where in the new batch
-        places = stay + [len(first.live) + i for i in come]
-        index = torch.tensor([places[i] for i in order], device=device)
-        width = int(torch.cat([first.mask.sum(-1), second.mask.sum(-1)])[index].max())
+        index = torch.tensor([places[i] for i in order], device=parts[0].mask.device)
+        width = int(torch.cat([part.mask.sum(-1) for part in parts])[index].max())
 
-        cache = join_rows(first.cache, second.cache, [places[i] for i in order], width)
-        mask = torch.cat([_fit(first.mask, width), _fit(second.mask, width)]).index_select(0, index)
-        positions = torch.cat([first.positions, second.positions]).index_select(0, index)
-        plan = first.plan.select(stay).join(second.plan.select(come), order)
-        return _Part([live[i] for i in order], plan, mask, positions, cache, [tokens[i] for i in order])
+        cache = join_rows([part.cache for part in parts], [places[i] for i in order], width)
+        mask = torch.cat([_fit(part.mask, width) for part in parts]).index_select(0, index)
+        positions = torch.cat([part.positions for part in parts]).index_select(0, index)
+        return Part([live[i] for i in order], plan.select(order), mask, positions, cache, [tokens[i] for i in order])
 
 
 @dataclass
-class _Part:
+class Part:
     """The tensors of some rows. mask: [rows, width]; positions: [rows, length of the input]; tokens: each row's last
     one."""
 
@@ -177,6 +190,11 @@ class _Part:
     positions: torch.Tensor
     cache: Any = None
     tokens: list[int] = field(default_factory=list)
+
+    @property
+    def can_join(self) -> bool:
+        """Whether others can stand beside its open rows."""
+        return all(row.finish for row in self.live) or can_join(self.cache)
 
     def select(self, rows: list[int]) -> None:
         if len(rows) == len(self.live):

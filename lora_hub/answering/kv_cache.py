@@ -7,7 +7,9 @@ token is copied a few times however many follow.
     cache = growing(cache)          the same keys and values; the model goes on with it as with its own
 """
 
+import bisect
 import copy
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -83,11 +85,12 @@ def can_join(cache: Any) -> bool:
     )
 
 
-def join_rows(first: Any, second: Any, places: Sequence[int], width: int) -> Any:
-    """A cache of its own with rows of two: `places` counts those of `first`, and behind them those of `second`. width:
-    columns of the new one; padding is on the left, so that is where rows are cut or widened. Both stay as they are."""
-    joined = copy.copy(first)
-    joined.layers = [_joined(one, other, places, width) for one, other in zip(first.layers, second.layers, strict=True)]
+def join_rows(caches: Sequence[Any], places: Sequence[int], width: int) -> Any:
+    """A cache of its own with rows of several: `places` counts those of the first, behind them those of the second, and
+    so on. width: columns of the new one; padding is on the left, so that is where rows are cut or widened. All stay as
+    they are."""
+    joined = copy.copy(caches[0])
+    joined.layers = [_joined(layers, places, width) for layers in zip(*(cache.layers for cache in caches), strict=True)]
     return joined
 
 
@@ -114,23 +117,28 @@ def _roomy(like: torch.Tensor, columns: int, rows: int | None = None) -> torch.T
     return like.new_empty(like.shape[0] if rows is None else rows, like.shape[1], room, like.shape[3])
 
 
-def _joined(one: DynamicLayer, other: DynamicLayer, places: Sequence[int], width: int) -> GrowingLayer:
+def _joined(layers: Sequence[DynamicLayer], places: Sequence[int], width: int) -> GrowingLayer:
     layer = GrowingLayer()
-    layer.lazy_initialization(one.keys, one.values)
-    border = one.keys.shape[0]
+    layer.lazy_initialization(layers[0].keys, layers[0].values)
+    ends = list(itertools.accumulate(one.keys.shape[0] for one in layers))
+    whose = [bisect.bisect_right(ends, place) for place in places]
     sides = [
         (
-            torch.tensor([at for at, place in enumerate(places) if (place >= border) == second], device=layer.device),
+            torch.tensor([at for at, one in enumerate(whose) if one == part], device=layer.device, dtype=torch.long),
             torch.tensor(
-                [place - border * second for place in places if (place >= border) == second], device=layer.device
+                [place - end + given.keys.shape[0] for place, one in zip(places, whose, strict=True) if one == part],
+                device=layer.device,
+                dtype=torch.long,
             ),
+            given,
         )
-        for second in (False, True)
+        for part, (given, end) in enumerate(zip(layers, ends, strict=True))
     ]
     buffers = []
-    for tensors in ((one.keys, other.keys), (one.values, other.values)):
-        buffer = _roomy(tensors[0], width, len(places))
-        for (to, rows), tensor in zip(sides, tensors, strict=True):
+    for name in ("keys", "values"):
+        buffer = _roomy(getattr(layers[0], name), width, len(places))
+        for to, rows, given in sides:
+            tensor = getattr(given, name)
             missing = width - tensor.shape[2]
             if missing > 0:  # attention multiplies what it may not see with zero: it has to be a number
                 buffer[to, :, :missing] = 0

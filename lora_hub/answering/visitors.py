@@ -2,9 +2,9 @@
 they ask.
 
 A visitor's rows join the batch between two steps and leave it when they end; a step gives every open row one token, so
-nobody waits for another's answer to end. Rows that would not fit any more wait in the order they came; of a visitor
-with many, as many come at a time as half of the room holds. A visitor who cancels, or goes away, is gone with the next
-step. What fails for one fails for that one: where a step fails, its
+nobody waits for another's answer to end. Those who come at the same time join together. Rows that would not fit any
+more wait in the order they came; of a visitor with many, as many come at a time as half of the room holds. A visitor
+who cancels, or goes away, is gone with the next step. What fails for one fails for that one: where a step fails, its
 visitors go on apart from each other. One thread answers while there is something to answer.
 
     queue = AnswerQueue(stack, ends, pad)
@@ -16,6 +16,7 @@ import dataclasses
 import logging
 import queue
 import threading
+import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
@@ -23,7 +24,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from lora_hub.answering.decoding import Batch, Live
+from lora_hub.answering.decoding import Batch, Live, Part
 from lora_hub.answering.stack import AdapterStack
 
 logger = logging.getLogger("lora_hub.answering.visitors")
@@ -31,6 +32,8 @@ logger = logging.getLogger("lora_hub.answering.visitors")
 # Padded tokens in the cache at once, by device; one row is let in even where it alone is more.
 ROOM = {"cpu": 32_768, "cuda": 524_288}
 POLL_SECONDS = 0.05
+# Those who are answered wait so long at a time while others' prompts are read; of one visitor they are read whole.
+READ_SECONDS = 1.0
 
 
 @dataclass(eq=False)
@@ -68,7 +71,8 @@ class AnswerQueue:
         self._stack, self._ends, self._pad = stack, ends, pad
         self._room = room or ROOM.get(stack.model.device.type, ROOM["cpu"])
         self._waiting: deque[Visit] = deque()
-        self._batches: list[Running] = []  # touched by the answering thread alone
+        self._batches: list[Running] = []  # touched by the answering thread alone, and so are those who are let in
+        self._coming: list[Visit] = []
         self._lock = threading.Lock()
         self._running = False
 
@@ -114,9 +118,7 @@ class AnswerQueue:
         """Steps until nobody is left. Batches that cannot be joined (caches with a window) take turns."""
         try:
             while True:
-                visit = self._next()
-                if visit is not None:
-                    self._let_in(visit)
+                self._let_in()
                 for running in list(self._batches):
                     self._step(running)
                 with self._lock:
@@ -126,35 +128,73 @@ class AnswerQueue:
         except BaseException as error:
             # A fault of the queue itself: nobody may wait for ever, and the next visitor starts anew.
             with self._lock:
-                left = [*self._waiting, *(visit for running in self._batches for visit in running.visits)]
+                left = [
+                    *self._waiting,
+                    *self._coming,
+                    *(visit for running in self._batches for visit in running.visits),
+                ]
                 self._waiting.clear()
+                self._coming.clear()
                 self._batches.clear()
                 self._running = False
             for visit in left:
                 self._fail(error, visit)
             raise
 
-    def _next(self) -> Visit | None:
-        """The first of those who wait, where there is room for them."""
+    def _let_in(self) -> None:
+        """Reads the prompts of those who wait, one visitor after another, and puts all of them into the batch at once:
+        the cache is copied once, and no step is made for a few of them. Those who are answered wait meanwhile."""
+        until, running = time.monotonic() + READ_SECONDS, self._open_batch()
+        parts: list[Part] = []
+        while (visit := self._next(running)) is not None:
+            if running is None:
+                running = self._new_batch()
+                self._batches.append(running)
+            self._coming.append(visit)
+            try:
+                part = running.batch.read(visit.open)
+            except Exception as error:  # theirs alone: nobody else is touched
+                self._coming.remove(visit)
+                self._fail(error, visit)
+            else:
+                parts.append(part)
+                _tell(part.live, [visit])
+                if not part.can_join:
+                    break
+            if time.monotonic() >= until:
+                break
+        if running is not None:
+            self._add(running, parts)
+
+    def _add(self, running: Running, parts: list[Part]) -> None:
+        visits, self._coming = self._coming, []
+        try:
+            running.batch.add(parts)
+        except Exception:  # what fails for all together may be the fault of one, or its memory's
+            for visit, part in zip(visits, parts, strict=True):
+                try:
+                    running.batch.add([part])
+                except Exception as error:
+                    self._fail(error, visit)
+        running.visits += [visit for visit in visits if visit.open]
+        if not running.visits:
+            self._batches.remove(running)
+
+    def _next(self, where: Running | None) -> Visit | None:
+        """The first of those who wait, where there is room for them in this batch, or a new one."""
         with self._lock:
             for visit in [visit for visit in self._waiting if visit.gone]:
                 self._waiting.remove(visit)
             if not self._waiting:
                 return None
             first = self._waiting[0]
-        where = self._open_batch()
         others = sum(running.batch.room() for running in self._batches if running is not where)
-        if self._batches and others + (where or self._new_batch()).batch.room(first.rows) > self._room:
+        rows = [row for visit in [*self._coming, first] for row in visit.open]
+        is_alone = not self._coming and not any(running.visits for running in self._batches)
+        if not is_alone and others + (where or self._new_batch()).batch.room(rows) > self._room:
             return None
         with self._lock:
             return self._waiting.popleft()
-
-    def _let_in(self, visit: Visit) -> None:
-        running = self._open_batch()
-        if running is None:
-            running = self._new_batch()
-            self._batches.append(running)
-        self._join(running, visit)
 
     def _join(self, running: Running, visit: Visit) -> None:
         running.visits.append(visit)
@@ -186,7 +226,11 @@ class AnswerQueue:
         """After a step that failed: the batch's tensors cannot be trusted any more, the tokens so far can. Everybody's
         rows are read again in a batch of their own; whose fault it was fails there alone."""
         self._batches.remove(running)
+        # whose last token came before it failed has all of the answer
+        _tell([row for visit in running.visits for row in visit.rows], [one for one in running.visits if not one.open])
         visits, running.visits = [visit for visit in running.visits if visit.open], []
+        if not visits:
+            return
         if len(visits) == 1:
             self._fail(error, visits[0])
             return

@@ -66,8 +66,12 @@ def test_columns_that_are_dropped_and_rows_that_leave_or_are_copied(cache):
 
 def test_rows_of_two_caches_stand_side_by_side_with_zeros_before_the_shorter(cache):
     first, second = growing(cache), filled(2, 7, 50)
-    joined = join_rows(first, second, [4, 0, 2], 6)
+    joined = join_rows([first, second], [4, 0, 2], 6)
     wide = [torch.nn.functional.pad(layer.keys, (0, 0, 1, 0)) for layer in first.layers]
     cut = [layer.keys[:, :, 1:] for layer in second.layers]
     same(joined, [torch.stack([b[1], a[0], a[2]]) for a, b in zip(wide, cut, strict=True)])
     assert all(torch.equal(layer.keys, kept.keys) for layer, kept in zip(first.layers, cache.layers, strict=True))
+    three = join_rows([first, second, first], [7, 4, 0], 7)  # three rows, two, and three
+    wide = [torch.nn.functional.pad(layer.keys, (0, 0, 2, 0)) for layer in first.layers]
+    whole = [layer.keys for layer in second.layers]
+    same(three, [torch.stack([a[2], b[1], a[0]]) for a, b in zip(wide, whole, strict=True)])

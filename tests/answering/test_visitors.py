@@ -4,6 +4,7 @@ answers."""
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tiny_bases
@@ -294,10 +295,10 @@ def test_a_merge_that_fails_half_way_leaves_the_running_batch_as_it_was(tokenize
                 raise torch.OutOfMemoryError("no room for the new rows")
             return roomy(*arguments)
 
-        part = batch._read(generate._prepare(stack, rows[2:], 24, 0.0))
+        part = batch.read(generate._prepare(stack, rows[2:], 24, 0.0))
         monkeypatch.setattr(kv_cache, "_roomy", no_room)
         with pytest.raises(torch.OutOfMemoryError):
-            batch._merge(batch._part, part)
+            batch.add([part])
         monkeypatch.setattr(kv_cache, "_roomy", roomy)
     batch.join(live[2:])
     while batch.live:
@@ -357,7 +358,7 @@ def test_a_fault_of_the_queue_itself_leaves_nobody_waiting(tokenizer, tmp_path: 
     alone = visit(stack, tokenizer, [row])
     monkeypatch.setattr(threading, "excepthook", lambda args: None)
     with monkeypatch.context() as broken:
-        broken.setattr(queue, "_next", lambda: 1 / 0)
+        broken.setattr(queue, "_next", lambda _where: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             visit(stack, tokenizer, [row], queue)
     assert visit(stack, tokenizer, [row], queue) == alone
@@ -431,8 +432,13 @@ def test_one_who_asks_for_more_than_the_room_leaves_room_to_others(
     rows = [PromptRow(prompt(5 + place % 7, place), "abc"[place % 3]) for place in range(24)]
     alone = visit(stack, tokenizer, rows)
     rooms: list[int] = []
-    join = Batch.join
-    monkeypatch.setattr(Batch, "join", lambda batch, new: rooms.append(batch.room(new)) or join(batch, new))
+    add = Batch.add
+
+    def watch(batch: Batch, parts: list) -> None:
+        rooms.append(batch.room([row for part in parts for row in part.live if not row.finish]))
+        add(batch, parts)
+
+    monkeypatch.setattr(Batch, "add", watch)
     assert visit(stack, tokenizer, rows, queue) == alone
     assert len(rooms) > 5 and max(rooms) <= 240 // 2  # and not the 24 * 35 of all
 
@@ -455,3 +461,43 @@ def test_one_who_asks_for_more_than_the_room_leaves_room_to_others(
         if answer.done and (gone.append(row) or True)
     ]
     assert sorted(row for row, _finish in ended) == list(range(24)) and "cancelled" in dict(ended).values()
+
+
+def test_those_who_come_at_the_same_time_join_together_and_one_whose_prompt_fails_keeps_nobody(
+    tokenizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack = open_stack("llama", tmp_path)
+    queue = generate.open_queue(stack, tokenizer)
+    rows = [PromptRow(prompt(5 + 3 * place, place), "abc"[place % 3]) for place in range(6)]
+    alone = [visit(stack, tokenizer, [row]) for row in rows]
+    added, read, go_on = [], Batch.read, threading.Event()
+    add = Batch.add
+
+    def wait(batch: Batch, new: list) -> Any:
+        go_on.wait(20)
+        if new[0].prompt == rows[3].ids:
+            raise ValueError("cannot be read")
+        return read(batch, new)
+
+    monkeypatch.setattr(Batch, "read", wait)
+    monkeypatch.setattr(Batch, "add", lambda batch, parts: added.append(len(parts)) or add(batch, parts))
+    monkeypatch.setattr("lora_hub.answering.visitors.READ_SECONDS", 60.0)
+    found: list[Any] = [None] * len(rows)
+
+    def ask(place: int) -> None:
+        try:
+            found[place] = visit(stack, tokenizer, [rows[place]], queue)
+        except ValueError as error:
+            found[place] = error
+
+    threads = [threading.Thread(target=ask, args=(place,)) for place in range(len(rows))]
+    for thread in threads:
+        thread.start()
+    until = time.monotonic() + 20
+    while len(queue._waiting) < len(rows) - 1 and time.monotonic() < until:
+        time.sleep(0.005)
+    go_on.set()
+    for thread in threads:
+        thread.join(30)
+    assert isinstance(found[3], ValueError) and added[0] == len(rows) - 1
+    assert [*found[:3], *found[4:]] == [*alone[:3], *alone[4:]]
