@@ -26,7 +26,7 @@ from lora_hub.hub.collection import (
 from lora_hub.hub.composition import Composition, Ingredient
 from lora_hub.hub.dataset import fetch_dataset, is_dataset_id
 from lora_hub.hub.deleting import Deletion, delete_adapter, plan_deletion
-from lora_hub.hub.dependents import Dependents, find_dependents
+from lora_hub.hub.dependents import Dependents, find_dependents, list_made_from
 from lora_hub.hub.exported import check_push, push_export
 from lora_hub.hub.fetch import (
     TOKENIZER_FILES,
@@ -143,6 +143,7 @@ __all__ = [
     "licence_of",
     "list_adapters",
     "list_collections",
+    "list_made_from",
     "list_job_prices",
     "list_versions",
     "look_into",

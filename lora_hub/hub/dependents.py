@@ -59,11 +59,18 @@ def find_dependents(name: str) -> Dependents:
     tags = list_versions(repo_id)
     at = next((one.commit for one in tags if one.tag == PRODUCTION), "")
     version = next((one.tag for one in tags if one.number and one.commit == at), at[:12])
+    made = list_made_from(repo_id)
+    holding = list_collections(adapter=repo_id)
+    return Dependents(repo_id, version, made, tuple(one.title for one in holding))
+
+
+def list_made_from(name: str) -> tuple[str, ...]:
+    """Repos whose cards name an adapter as what they were made from: its exports, and adapters that go on from it; at
+    most MOST_NAMED. Raises HubError."""
+    repo_id = full_id(name)
     with told(_("list what was made from {repo}", repo=repo_id), repo_id):
-        made = [
+        return tuple(
             info.id
             for info in open_api().list_models(filter=f"base_model:{repo_id}", limit=MOST_NAMED)
             if info.id.lower() != repo_id.lower()
-        ]
-    holding = list_collections(adapter=repo_id)
-    return Dependents(repo_id, version, tuple(made), tuple(one.title for one in holding))
+        )

@@ -56,6 +56,12 @@ def list_versions(person: Person, repo_id: str) -> list[hub.Version]:
 
 
 @use_case(Action.BROWSE)
+def list_made_from(person: Person, repo_id: str) -> tuple[str, ...]:
+    """As `hub.list_made_from`."""
+    return hub.list_made_from(repo_id)
+
+
+@use_case(Action.BROWSE)
 def read_card(person: Person, repo_id: str, revision: str = "") -> str:
     """As `hub.read_card`."""
     return hub.read_card(repo_id, revision)

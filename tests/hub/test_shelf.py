@@ -20,6 +20,7 @@ from lora_hub.core.schema import AdapterRef, Answer, PaneAnswer, Question, Score
 from lora_hub.hub import Wanted, filled_facts
 from lora_hub.hub.adapter_facts import MOST_SCORES, MOST_TEXT, ref_of
 from lora_hub.people import LOCAL, Person
+from lora_hub.ui.render.shelf import render_adapters
 
 
 def ref(name: str, score: float | None = None, **more) -> AdapterRef:
@@ -258,6 +259,10 @@ def test_what_depends_on_an_adapter_is_told_before_it_goes(tmp_path: Path, hub) 
     found = use_cases.find_dependents(LOCAL, name)
     assert found.comparisons == (kept.id,)
     assert (found.production, found.adapters, found.collections) == ("v1", (child,), ("Those that hold",))
+    ref = use_cases.get_adapter(LOCAL, name)
+    drawn = render_adapters.made_from(ref, use_cases.list_made_from(LOCAL, name), "en")
+    assert f'href="{ref.url.removesuffix(ref.repo_id)}{child}"' in drawn and f">{child}</a></bdi>." in drawn
+    assert render_adapters.made_from(ref, (), "en") == ""
     said = " ".join(str(one) for one in found.tell())
     assert "It is in production: version v1." in said and child in said and "Those that hold" in said
     api.delete_collection(held.slug)

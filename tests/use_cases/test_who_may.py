@@ -86,6 +86,7 @@ MAY = {
     "list_collections": MEMBERS,
     "list_comparisons": MEMBERS,
     "list_datasets": THOSE_WHO_TRAIN,
+    "list_made_from": MEMBERS,
     "list_models": MEMBERS,
     "list_packages": MEMBERS,
     "list_runs": MEMBERS,

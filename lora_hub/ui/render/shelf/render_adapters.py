@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from lora_hub.core.messages import Message, _, joined
 from lora_hub.core.schema import AdapterRef
-from lora_hub.ui.render.render import badge, card, escape, link, sentence, table
+from lora_hub.ui.render.render import badge, card, escape, filled, link, sentence, table
 from lora_hub.ui.render.text import iso_moment, t
 
 
@@ -28,6 +28,15 @@ def adapter_head(ref: AdapterRef, language: str, may_start: bool = False) -> str
         f'<div class="lh-runhead"><h3>{name} {_versions(ref.versions)}{off}</h3><p class="lh-quiet">{commit} '
         f"{to_hub}</p>{again}</div>"
     )
+
+
+def made_from(ref: AdapterRef, names: Sequence[str], language: str) -> str:
+    """Links to the repos that were made from an adapter; nothing where there are none."""
+    if not names:
+        return ""
+    hub = ref.url.removesuffix(ref.repo_id)
+    links = t(_(", "), language).join(f"<bdi>{link(hub + name, name)}</bdi>" for name in names)
+    return f'<p class="lh-quiet">{filled(_("Made from it: {adapters}."), language, adapters=links)}</p>'
 
 
 def unpublishing(repo_id: str, leaning: Sequence[Message], language: str) -> str:

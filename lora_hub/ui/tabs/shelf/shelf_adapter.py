@@ -67,6 +67,7 @@ def wire(page: Page, one: OneAdapter, kept: KeptListings) -> Any:
         may_start = rules.may(person, Action.TRAIN)
         top = render_adapters.adapter_head(ref, language, may_start) + works_of(person, ref, language)
         top += render_adapters.versions_table(versions, language)
+        top += render_adapters.made_from(ref, use_cases.list_made_from(person, repo_id), language)
         return [top, gr.Button(visible=True), gr.HTML(text, visible=True), *what_to_take(person, ref, language)]
 
     def works_of(person: Person, ref: AdapterRef, language: str) -> str:
