@@ -285,7 +285,7 @@ def test_two_runs_of_one_task_are_told_apart_and_a_new_version_is_told_before_it
         wait_for_text(page, "#lh-planned", "the first version, v1, of lora-hub/another-name")
         page.locator("#lh-publish-name :is(input, textarea)").fill("")
         page.locator("#lh-publish-name :is(input, textarea)").blur()
-        wait_for_text(page, "#lh-planned", "new version v2")
+        wait_for_text(page, "#lh-planned", "a new version, v2")
         items.last.click()
         wait_for_text(page, "#lh-planned", "This run is v1 of lora-hub/spam-built-in already.")
         expect(page.locator("#lh-publish")).to_have_text("Nothing new: this is v1 already")
@@ -322,7 +322,7 @@ def test_two_runs_of_one_task_are_told_apart_and_a_new_version_is_told_before_it
         expect(items).to_have_count(2)
         # A run is known in Compare by its name, base, data and time, and not by its id alone.
         items.first.click()
-        wait_for_text(page, "#lh-planned", "new version v2")
+        wait_for_text(page, "#lh-planned", "a new version, v2")
         page.locator("#lh-show").get_by_text("adapter not fully right").click()
         # An example that is taken before the adapter's own field is drawn stands in it when it is.
         drawing = Held(visit, lambda body: len(body["data"]) == 4 and isinstance(body["data"][3], str))
