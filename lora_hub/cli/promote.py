@@ -10,7 +10,7 @@ from lora_hub.cli import progress
 from lora_hub.cli.options import Unfinished, connected_hub
 from lora_hub.cli.screen import Part
 from lora_hub.core.errors import SpecError
-from lora_hub.core.messages import Message, _
+from lora_hub.core.messages import Message, _, _n
 from lora_hub.people import LOCAL
 
 Result = dict[str, Any]
@@ -22,22 +22,35 @@ class NotPromoted(Unfinished):
     status = 4
 
 
+class OtherFigures(Unfinished):
+    """A promotion's figures come out otherwise than they are recorded."""
+
+    status = 4
+
+
 def promote(options: argparse.Namespace) -> Result:
-    """Raises NotPromoted with what was found, where the version is not better or forgot too much."""
+    """Raises NotPromoted with what was found, where the version is not better or forgot too much; with --check,
+    OtherFigures."""
     from lora_hub import use_cases
     from lora_hub.compare import Comparer
 
-    if options.roll_back == bool(options.version):
+    if options.roll_back + options.check + bool(options.version) != 1:
         raise SpecError(
-            _("promote needs a version, or --roll-back."), _("For example: {command}"), command="promote REPO v2"
+            _("promote needs a version, or --roll-back, or --check."),
+            _("For example: {command}"),
+            command="promote REPO v2",
         )
     if options.roll_back and (options.test or options.reason):
         raise SpecError(_("--roll-back takes neither --test nor --reason."), _("Leave them out."))
+    if options.check and options.reason:
+        raise SpecError(_("--check takes no --reason."), _("Leave it out."))
     with connected_hub(options.screen):
         if options.roll_back:
             done = use_cases.roll_back(LOCAL, options.repo)
             told = {"repo": options.repo, "moved": True, **done.model_dump(mode="json")}
             return told | {"before": done.before or done.before_commit[:7]}
+        if options.check:
+            return _check(options)
         found = use_cases.promote(
             LOCAL,
             Comparer(),
@@ -54,7 +67,37 @@ def promote(options: argparse.Namespace) -> Result:
     return result
 
 
+def _check(options: argparse.Namespace) -> Result:
+    from lora_hub import use_cases
+    from lora_hub.compare import Comparer
+
+    found = use_cases.check_promotion(
+        LOCAL,
+        Comparer(),
+        options.repo,
+        test=options.test,
+        progress=functools.partial(progress.show_scoring, options.screen),
+    )
+    told = [{"figure": figure, "recorded": kept, "computed": new} for figure, kept, new in found.different]
+    result = {"repo": options.repo, "checked": found.promotion.version, "different": told}
+    if told:
+        raise OtherFigures(
+            _n(
+                "{count:,} figure of the promotion of {version} comes out otherwise than it is recorded: {figures}.",
+                "{count:,} figures of the promotion of {version} come out otherwise than they are recorded: {figures}.",
+                count=len(told),
+                version=found.promotion.version,
+                figures=[one["figure"] for one in told],
+            ),
+            also=result,
+        )
+    return result
+
+
 def show_promoted(result: Result) -> list[Part]:
+    if "checked" in result:
+        said = _("All figures of the promotion of {version} come out as they are recorded.")
+        return [said.filled({"version": result["checked"]})]
     if result["kind"] == "rolled_back":
         sentence = _("{version} of {repo} is in production again, instead of {before}.")
     elif result["before"]:
@@ -78,6 +121,11 @@ def add_promoting(command: argparse.ArgumentParser, say: Callable[[Message], str
         default="",
         metavar="TEXT",
         help=say(_("as an admin: promote it although it is not better; the reason is recorded")),
+    )
+    command.add_argument(
+        "--check",
+        action="store_true",
+        help=say(_("compute the latest promotion's figures again; exits with 4 where one comes out otherwise")),
     )
     command.add_argument(
         "--roll-back", action="store_true", help=say(_("put the version before into production again"))

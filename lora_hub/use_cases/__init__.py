@@ -63,7 +63,7 @@ from lora_hub.use_cases.own_data import (
     list_datasets,
     look_at_data,
 )
-from lora_hub.use_cases.promoting import look_at_production, promote, roll_back
+from lora_hub.use_cases.promoting import check_promotion, look_at_production, promote, roll_back
 from lora_hub.use_cases.publishing import plan_publication, publish_run, publishing_trouble
 from lora_hub.use_cases.reproducing import compare_again, plan_again, read_settings
 from lora_hub.use_cases.routing import route
@@ -133,6 +133,7 @@ __all__ = [
     "change_policy",
     "check_base",
     "check_matrix",
+    "check_promotion",
     "check_owner",
     "check_push",
     "check_test",

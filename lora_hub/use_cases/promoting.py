@@ -26,8 +26,40 @@ def promote(
 ) -> promoting.Outcome:
     """As `promoting.promote`, with what the organization lets a version forget. test: a file of this machine, from the
     shell. The held-out rows are those of a run that this person may see."""
+    _check_local(person, test)
+    return promoting.promote(
+        comparer.bases,
+        repo_id,
+        version,
+        test=test,
+        limit=policy.read().forgotten_points,
+        **_of(person),
+        **named,
+    )
+
+
+@use_case(Action.PUBLISH, counted=True)
+def check_promotion(
+    person: Person, comparer: Comparer, repo_id: str, *, test: Path | None = None, **named: Any
+) -> promoting.Checked:
+    """As `promoting.check_promotion`. test: as in `promote`."""
+    _check_local(person, test)
+    return promoting.check_promotion(comparer.bases, repo_id, test=test, **_of(person), **named)
+
+
+@use_case(Action.PUBLISH, counted=True)
+def roll_back(person: Person, repo_id: str) -> hub.Promotion:
+    """As `promoting.roll_back`."""
+    return promoting.roll_back(repo_id)
+
+
+def _check_local(person: Person, test: Path | None) -> None:
     if test is not None and not person.is_local:
         raise LoraHubError(_("A test file is a path of the machine it is asked on."), _("Use the shell."))
+
+
+def _of(person: Person) -> dict[str, Any]:
+    """For whom answers are kept, and which runs' rows they may be measured on."""
 
     def sees(run_id: str) -> bool:
         try:
@@ -36,19 +68,4 @@ def promote(
             return False
         return True
 
-    return promoting.promote(
-        comparer.bases,
-        repo_id,
-        version,
-        test=test,
-        limit=policy.read().forgotten_points,
-        owner="" if person.is_local else person.id,
-        sees=sees,
-        **named,
-    )
-
-
-@use_case(Action.PUBLISH, counted=True)
-def roll_back(person: Person, repo_id: str) -> hub.Promotion:
-    """As `promoting.roll_back`."""
-    return promoting.roll_back(repo_id)
+    return {"owner": "" if person.is_local else person.id, "sees": sees}

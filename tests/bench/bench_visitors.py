@@ -138,6 +138,7 @@ def measure(place: Place, adapter: str, names: list[str], options: argparse.Name
     half = len(memory) // 2 or 1
     before, after = statistics.mean(memory[:half]), statistics.mean(memory[half:] or memory)
     print(f"memory of the app: {before:.0f} MB, then {after:.0f} MB (ratio {after / before:.3f}, at most 1.05)")
+    print("  every 10 s: " + " ".join(f"{one:.0f}" for one in memory))
     print(f"errors: {len(errors)}" + "".join(f"\n  {error}" for error in errors[:5]))
     return int(bool(errors) or p95 > 2 * fair or after > 1.05 * before)
 

@@ -64,6 +64,19 @@ def test_only_what_is_better_takes_the_place_and_back_again(hub, tmp_path: Path,
     said = json.loads(capsys.readouterr().out)
     assert said["moved"] is False and said["task"]["difference"] < 0 and said["general"]["rows"] == 80
     assert "v3 was not promoted: v3 is worse than v2" in said["error"]["message"]
+    # what the record says of v2 comes out again, and what somebody made of it does not
+    assert cli.main(["promote", NAME, "--check", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"repo": NAME, "checked": "v2", "different": []}
+    place = look_at_production(NAME)
+    last = place.promotions.entries[-1]
+    flattered = last.model_copy(update={"task": last.task.model_copy(update={"score": 99.5})})
+    honest = b"".join(line + b"\n" for line in place.promotions.lines)
+    for lines in (to_lines(place.promotions, flattered), honest):
+        changed = [CommitOperationAdd("promotions.jsonl", lines)]
+        api.create_commit(REPO, changed, commit_message="changed")
+        assert cli.main(["promote", NAME, "--check", "--json"]) == (0 if lines == honest else 4)
+        said = json.loads(capsys.readouterr().out)
+        assert [one["figure"] for one in said["different"]] == ([] if lines == honest else ["task.score"])
     # an admin may give a reason, which is recorded
     assert cli.main(["promote", NAME, "v3", "--reason", "  v2 leaks | <b>names</b> ", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["kind"] == "reason"

@@ -57,6 +57,7 @@ MAY = {
     "change_policy": ("admin", "local"),
     "check_base": MEMBERS,
     "check_matrix": THOSE_WHO_TRAIN,
+    "check_promotion": THOSE_WHO_TRAIN,
     "check_owner": MEMBERS,
     "clean_disk": ("admin", "local"),
     "compare_runs": MEMBERS,

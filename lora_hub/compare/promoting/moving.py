@@ -98,7 +98,7 @@ def promote(
         hub.move_production(place, place.promotions.entries[-1])
         done = _("{version} was accepted before, and its tag is there now.", version=version)
         return Outcome(place.repo_id, version, "", True, "better", done, None, limit)
-    rows = _rows_of(place, version, test, sees)
+    rows = rows_of(place, version, test, sees)
     if rows is None and not reason:
         run_id = _run_of(place, version)
         if run_id in store.list_run_ids() and sees(run_id):
@@ -207,7 +207,9 @@ def _check_version(place: Production, version: str) -> None:
         )
 
 
-def _rows_of(place: Production, version: str, test: Path | None, sees: Callable[[str], bool]) -> HeldOutSet | None:
+def rows_of(place: Production, version: str, test: Path | None, sees: Callable[[str], bool]) -> HeldOutSet | None:
+    """The rows that a version is measured on: a test file's, or those held out by its run; None where they are not on
+    this machine, or not its own. sees: whether this person may see a run."""
     run_id = _run_of(place, version)
     pane = resolve_adapter(f"{place.repo_id}@{place.versions[version]}")
     is_its = sees(run_id) and _published_to(run_id, place) and _has_weights(run_id, pane)

@@ -1,0 +1,72 @@
+"""The figures of a promotion, computed again: what the record in the repo says has to come out from the two commits
+that it names and the rows that it was measured on.
+
+checked = check_promotion(bases, "spam-built-in")       checked.different: [] where all is as it was recorded
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from lora_hub import hub
+from lora_hub.compare.loaded_bases import LoadedBases
+from lora_hub.compare.promoting.gate import Progress, hold_trial, measured_of
+from lora_hub.compare.promoting.moving import rows_of
+from lora_hub.core.errors import AdapterError, RunError
+from lora_hub.core.messages import _
+from lora_hub.hub import Promotion
+
+# Of percents that are kept with four digits; a p-value's and an interval's digits are as many.
+_SAME = 0.001
+
+
+@dataclass(frozen=True)
+class Checked:
+    """promotion: whose figures were computed again. different: (figure, as it was recorded, as it is now)."""
+
+    promotion: Promotion
+    different: list[tuple[str, Any, Any]]
+
+
+def check_promotion(
+    bases: LoadedBases,
+    name: str,
+    *,
+    test: Path | None = None,
+    owner: str = "",
+    sees: Callable[[str], bool] = lambda run_id: True,
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> Checked:
+    """Of the latest promotion that was measured; its arguments are those of `promote`. Raises AdapterError (none was),
+    RunError (other rows than those, or none)."""
+    place = hub.look_at_production(name)
+    found = next((one for one in reversed(place.promotions.entries) if one.task and one.general), None)
+    if found is None:
+        raise AdapterError(_("No promotion of {repo} was measured."), _("Promote a version first."), repo=place.repo_id)
+    then = replace(
+        place,
+        version=found.before,
+        commit=found.before_commit,
+        versions={**place.versions, found.version: found.commit},
+    )
+    rows = rows_of(then, found.version, test, sees)
+    if rows is None or rows.fingerprint != found.task.source:
+        raise RunError(
+            _("The rows on which {version} of {repo} was measured are not these, or not on this machine."),
+            _("Check where its run is, or name the test file that it was measured on (--test)."),
+            version=found.version,
+            repo=place.repo_id,
+        )
+    trial = hold_trial(bases, then, found.version, rows, owner=owner, progress=progress, cancelled=cancelled)
+    different = []
+    for part, kept, new in zip(("task", "general"), (found.task, found.general), measured_of(trial), strict=True):
+        if part == "general" and kept.source != new.source:  # the questions were changed since
+            continue
+        for figure, value in kept.model_dump().items():
+            now = getattr(new, figure)
+            same = abs(value - now) <= _SAME if isinstance(value, float) else value == now
+            if not same:
+                different.append((f"{part}.{figure}", value, now))
+    return Checked(found, different)
