@@ -46,15 +46,15 @@ def named_data(
     """The data of one file or dataset of the Hub, or of several together, each FILE or FILE:WEIGHT. task: needed where
     there are several. Raises DataError, SpecError."""
     from lora_hub import use_cases
-    from lora_hub.data.combining import roles_of, split_weight
+    from lora_hub.data.combining import OneFile, roles_of, split_weight
     from lora_hub.hub import is_dataset_id
 
     given = [split_weight(name) for name in names]
     needs_hub = any(is_dataset_id(name) for name, _weight in given)
     with connected_hub(screen) if needs_hub else contextlib.nullcontext():
-        files = [(fetch_named(name, screen), weight) for name, weight in given]
-        if len(files) == 1 and files[0][1] == 1:
-            yield NamedData(files[0][0], files[0][0].name, (), mapping, reading)
+        files = [OneFile(fetch_named(name, screen), weight) for name, weight in given]
+        if len(files) == 1 and files[0].weight == 1:
+            yield NamedData(files[0].file, files[0].file.name, (), mapping, reading)
             return
         if task is None:
             raise SpecError(

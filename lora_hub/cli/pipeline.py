@@ -37,7 +37,7 @@ def pipeline(options: argparse.Namespace) -> Result:
     asked, minimum = pipelines.read_pipeline(options.file), parse_minimum(options.min)
     publish_to = read_org(options.org, asked.org) if options.publish else ""
     here = store.list_run_ids()
-    names = [name for entry in asked.entries for name in (entry.data, *(file for file, _weight in entry.files))]
+    names = [name for entry in asked.entries for name in (entry.data, *(one.name for one in entry.files))]
     begun = [entry.begin for entry in asked.entries if entry.begin and entry.begin not in here]
     needs_hub = bool(begun) or any(map(is_dataset_id, names))
 

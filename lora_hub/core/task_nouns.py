@@ -124,13 +124,18 @@ class Lengths(Noun):
 class DataPart(Noun):
     """One of several files that are one dataset. fingerprint: of the file itself. rows: how many of the dataset's rows
     are its own; they follow on those of the parts before. weight: how often each of its rows comes in a pass: 2 is
-    twice, 0.5 half of the rows. mapping: which of its columns became which role."""
+    twice, 0.5 half of the rows. mapping: which of its columns became which role. encoding, delimiter, sheet,
+    skip_broken: how it was read, as in `DatasetInfo`; the sheet of several."""
 
     name: str
     fingerprint: str
     rows: Annotated[int, Field(ge=0)]
     weight: Annotated[float, Field(gt=0, le=MOST_WEIGHT, allow_inf_nan=False)] = 1.0
     mapping: dict[str, str] = {}
+    encoding: str = ""
+    delimiter: str = ""
+    sheet: str = ""
+    skip_broken: bool = False
 
 
 class DatasetInfo(Noun):

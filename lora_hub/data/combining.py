@@ -1,7 +1,7 @@
 """Several files of one task as one dataset: each is read and mapped by itself, and their rows stand one below the
 other, in columns called by the roles.
 
-    combined = combine_files(read_table, [(file, 1.0), (other, 0.5)], task)
+    combined = combine_files(read_table, [OneFile(file), OneFile(other, 0.5)], task)
     combined.text               JSON Lines: what is kept as the dataset's file
     combined.parts              which rows are of which file
 
@@ -12,8 +12,9 @@ scored stays that: then each row says in `split` which part it is of.
 import json
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from lora_hub.core.errors import DataError, SpecError
 from lora_hub.core.messages import _
@@ -33,25 +34,38 @@ class Combined:
     parts: tuple[DataPart, ...]
 
 
+@dataclass(frozen=True)
+class OneFile:
+    """One of the files. weight: as of `DataPart`. mapping: the roles whose column was chosen for it; "" for none.
+    reading: as `read_table` takes it."""
+
+    file: Path
+    weight: float = 1.0
+    mapping: dict[str, str] = field(default_factory=dict)
+    reading: dict[str, Any] = field(default_factory=dict)
+
+
 def combine_files(
-    read: Callable[[Path], Table],
-    files: Sequence[tuple[Path, float]],
+    read: Callable[..., Table],
+    files: Sequence[OneFile],
     task: Task,
     mapping: dict[str, str] | None = None,
+    **reading: Any,
 ) -> Combined:
-    """One dataset of stored files, each with its weight. mapping: the roles whose column a person chose, in the files
-    that have it. Raises DataError, with the file's name, where one of them cannot be read or does not fit the task."""
+    """One dataset of stored files. mapping: the roles whose column a person chose, in the files that have it. reading:
+    of all those that say nothing else. Raises DataError, with the file's name, where one of them cannot be read or does
+    not fit the task."""
     if len(files) > MOST_PARTS:
         raise DataError(
             _("{count} files are too many for one dataset.", count=len(files)),
             _("Put them into {most} files at most.", most=MOST_PARTS),
         )
-    tables = [(file, weight, read(file)) for file, weight in files]
-    has_test = any(table.test is not None for _file, _weight, table in tables)
+    tables = [(one, read(one.file, **{**reading, **one.reading})) for one in files]
+    has_test = any(table.test is not None for _one, table in tables)
     lines: list[str] = []
     parts = []
-    for file, weight, table in tables:
-        own = _map(file.name, table, task, mapping or {})
+    for one, table in tables:
+        own = _map(one, table, task, mapping or {})
         before = len(lines)
         table = table.fitted(own)
         for part, name in ((table, TRAIN), (table.test, TEST)):
@@ -62,8 +76,20 @@ def combine_files(
                 row = dict(zip(columns, values, strict=True)) | ({SPLIT: name} if has_test else {})
                 lines.append(json.dumps(row, ensure_ascii=False, default=str))
         rows = len(lines) - before
-        parts.append(DataPart(name=file.name, fingerprint=file.parent.name, rows=rows, weight=weight, mapping=own))
-    name = f"{'_'.join(file.stem for file, _weight in files)[:60]}.jsonl"
+        parts.append(
+            DataPart(
+                name=one.file.name,
+                fingerprint=one.file.parent.name,
+                rows=rows,
+                weight=one.weight,
+                mapping=own,
+                encoding=table.encoding,
+                delimiter=table.delimiter,
+                sheet=table.sheet if len(table.sheets) > 1 else "",
+                skip_broken=bool({**reading, **one.reading}.get("skip_broken")),
+            )
+        )
+    name = f"{'_'.join(one.file.stem for one in files)[:60]}.jsonl"
     return Combined(name, "".join(f"{line}\n" for line in lines), tuple(parts))
 
 
@@ -72,12 +98,11 @@ def roles_of(parts: Sequence[DataPart]) -> dict[str, str]:
     return {role: role for role in parts[0].mapping}
 
 
-def _map(name: str, table: Table, task: Task, chosen: dict[str, str]) -> dict[str, str]:
+def _map(one: OneFile, table: Table, task: Task, chosen: dict[str, str]) -> dict[str, str]:
     """Which column of a file is what. Raises DataError where a role has none."""
     try:
-        mapping, _reasons = complete_mapping(
-            table, task, {role: column for role, column in chosen.items() if column in table.columns}
-        )
+        for_all = {role: column for role, column in chosen.items() if column in table.columns}
+        mapping, _reasons = complete_mapping(table, task, {**for_all, **one.mapping})
         missing = [role for role in _needed(task) if role not in mapping]
         if missing:
             raise DataError(
@@ -85,7 +110,7 @@ def _map(name: str, table: Table, task: Task, chosen: dict[str, str]) -> dict[st
                 _("Name the column as in the other files, or choose it with --map."),
             )
     except DataError as error:
-        said = _("{name} does not go with the others: {reason}", name=name, reason=error.said)
+        said = _("{name} does not go with the others: {reason}", name=one.file.name, reason=error.said)
         raise DataError(said, error.advice) from error
     return mapping
 

@@ -18,6 +18,7 @@ from lora_hub.core.messages import Message, _, several
 from lora_hub.core.schema import BaseModel, DataPart, DatasetInfo, TrainSpec
 from lora_hub.core.spec_fields import FIELDS, value_of
 from lora_hub.runs.planning import Plan, plan_run
+from lora_hub.runs.settings_file import reading_of
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ def plan_again(
         test_file=test_file,
         dataset_name=kept.name,
         parts=parts if differences else info.parts,
-        reading=_reading(info),
+        reading=reading_of(info),
         inspector=inspector,
     )
     # All of the record's settings, those that no form has, too; the labels as they were, in their order.
@@ -149,10 +150,3 @@ def _differences(info: DatasetInfo, file: Path) -> Iterator[Message]:
             told=info.fingerprint[:64],
             name=info.name[:200],
         )
-
-
-def _reading(info: DatasetInfo) -> dict[str, Any]:
-    """How the record's file was read, where it was not the plain way."""
-    told = {"encoding": info.encoding, "delimiter": info.delimiter, "skip_broken": info.skip_broken}
-    sheet = {"sheet": info.sheet} if len(info.sheets) > 1 and info.sheet else {}
-    return {key: value for key, value in {**told, **sheet}.items() if value}

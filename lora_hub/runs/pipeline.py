@@ -7,7 +7,8 @@ A pipeline is a YAML file, or the same as a dict:
     effort: balanced
     tasks:
       - task: spam            # id of the catalogue, a YAML file of one's own, or what would stand in it
-        data: spam.csv        # beside this file; or a dataset id on the Hub; several: [a.csv, b.csv:0.5], with weights
+        data: spam.csv        # beside this file; or a dataset id on the Hub; several: [a.csv, b.csv:0.5], with weights,
+                              # or {file: b.csv, weight: 0.5, map: {text: v2}, delimiter: ";"} with ways of its own
         map: {text: v2, answer: v1}
         test: spam_test.csv
         name: spam-adapter
@@ -46,18 +47,19 @@ from lora_hub.runs.publishing import check_publishing
 
 KEYS = {"base", "org", "effort", "tasks"}
 READING_KEYS = ("encoding", "delimiter", "sheet", "skip_broken")
+FILE_KEYS = {"file", "weight", "map", *READING_KEYS}
 TASK_KEYS = {"task", "data", "from", "map", "test", "name", "set", "mend", "min", "private", *READING_KEYS}
 
 
 @dataclass(frozen=True)
 class Entry:
     """One task of a pipeline. own: a task that stands in the pipeline's file; None: `task` names it. data: a path, or a
-    dataset id. files: several of them with their weights, which are one
-    dataset. begin: the adapter that it goes on from, whose task it then is."""
+    dataset id. files: several of them, which are one dataset. begin: the adapter that it goes on
+    from, whose task it then is."""
 
     task: str
     data: str
-    files: tuple[tuple[str, float], ...] = ()
+    files: tuple["NamedFile", ...] = ()
     map: dict[str, str] = field(default_factory=dict)
     test: Path | None = None
     begin: str = ""
@@ -68,6 +70,16 @@ class Entry:
     minimum: dict[str, float] = field(default_factory=dict)
     reading: dict[str, Any] = field(default_factory=dict)
     own: Task | None = None
+
+
+@dataclass(frozen=True)
+class NamedFile:
+    """One of several files, by a path or a dataset id; else as `data.combining.OneFile`."""
+
+    name: str
+    weight: float = 1.0
+    map: dict[str, str] = field(default_factory=dict)
+    reading: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -186,7 +198,7 @@ def _plan(
     minimum: dict[str, float],
 ) -> Plan | LoraHubError:
     from lora_hub.catalogue.tasks import catalogue
-    from lora_hub.data.combining import combine_files, roles_of
+    from lora_hub.data.combining import OneFile, combine_files, roles_of
     from lora_hub.data.inspector import Inspector
     from lora_hub.data.mending.mend_arguments import parse_mends
 
@@ -201,8 +213,8 @@ def _plan(
         find = fetch or Path
         mapping, reading, parts = entry.map or None, entry.reading, ()
         if entry.files:
-            kept = [(store.add_dataset(find(name)), weight) for name, weight in entry.files]
-            combined = combine_files(lambda file: inspector.read(file, **reading), kept, task, mapping)
+            kept = [OneFile(store.add_dataset(find(one.name)), one.weight, one.map, one.reading) for one in entry.files]
+            combined = combine_files(inspector.read, kept, task, mapping, **reading)
             given, parts = store.add_text(combined.text, combined.name), combined.parts
             mapping, reading = roles_of(parts), {}
         else:
@@ -281,7 +293,7 @@ def _make_entry(data: Any, where: Message, folder: Path) -> Entry:
             key="private",
             value=repr(private),
         )
-    files = _files(data["data"], folder) if isinstance(data["data"], list) else ()
+    files = _files(data["data"], where, folder) if isinstance(data["data"], list) else ()
     here = folder / _text(data, "data")
     test = folder / _text(data, "test") if _text(data, "test") else None
     own = catalogue.task_from_dict(data["task"]) if isinstance(data.get("task"), dict) else None
@@ -300,25 +312,41 @@ def _make_entry(data: Any, where: Message, folder: Path) -> Entry:
         mend=tuple(map(_mend, mends)),
         private=private,
         minimum=parse_minimum([f"{metric}={value}" for metric, value in least.items()]),
-        reading={
-            key: data[key] is True if key == "skip_broken" else _text(data, key)
-            for key in READING_KEYS
-            if data.get(key)
-        },
+        reading=_reading(data),
     )
 
 
-def _files(names: list[Any], folder: Path) -> tuple[tuple[str, float], ...]:
-    """Several files with their weights; paths are taken from `folder`. Raises SpecError."""
-    from lora_hub.data.combining import split_weight
+def _reading(data: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: data[key] is True if key == "skip_broken" else _text(data, key) for key in READING_KEYS if data.get(key)
+    }
+
+
+def _files(files: list[Any], where: Message, folder: Path) -> tuple[NamedFile, ...]:
+    """Several files; paths are taken from `folder`. Raises SpecError."""
+    from lora_hub.data.combining import read_weight, split_weight
+
+    def path(name: str) -> str:
+        return str(folder / name) if os.path.exists(folder / name) else name
 
     found = []
-    for name in map(str, names[: MOST_PARTS + 1]):
-        if os.path.exists(folder / name):
-            found.append((str(folder / name), 1.0))
-            continue
-        file, weight = split_weight(name)
-        found.append((str(folder / file) if os.path.exists(folder / file) else file, weight))
+    for one in files[: MOST_PARTS + 1]:
+        if isinstance(one, dict):
+            _check_keys(one, FILE_KEYS, where)
+            mapping, example = one.get("map") or {}, _("See the README for an example.")
+            if not _text(one, "file"):
+                raise SpecError(_("{where} has no {key}."), example, where=where, key="file")
+            if not isinstance(mapping, dict):
+                said = _("{where}: {key} = {value} is not a mapping.")
+                raise SpecError(said, example, where=where, key="map", value=repr(mapping)[:60])
+            mapping = {str(role): str(column) for role, column in mapping.items()}
+            weight = read_weight(_text(one, "weight") or "1")
+            found.append(NamedFile(path(_text(one, "file")), weight, mapping, _reading(one)))
+        elif os.path.exists(folder / str(one)):
+            found.append(NamedFile(str(folder / str(one))))
+        else:
+            file, weight = split_weight(str(one))
+            found.append(NamedFile(path(file), weight))
     return tuple(found)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core import spec_fields, store
 from lora_hub.core.errors import LoraHubError
-from lora_hub.core.schema import DatasetInfo, Run, TrainSpec
+from lora_hub.core.schema import DataPart, DatasetInfo, Run, TrainSpec
 from lora_hub.training import recipe
 
 # Values that are kept as they are; others are written as `--set` takes them.
@@ -48,15 +48,15 @@ def to_pipeline(spec: TrainSpec, shows_places: bool) -> dict[str, Any]:
         entry["from"] = f"{noun.repo_id}@{noun.version or noun.revision}" if noun.repo_id else noun.run
     if parts := spec.dataset.parts:
         entry["data"] = [
-            f"{place(info)}:{part.weight:g}" if part.weight != 1 else place(info)
+            {
+                "file": place(info),
+                **({"weight": part.weight} if part.weight != 1 else {}),
+                "map": {**dict.fromkeys(spec.task.optional_inputs, ""), **part.mapping},
+                **reading_of(part),
+            }
             for info, part in zip(_parts_of(spec.dataset), parts, strict=True)
         ]
-        # one mapping stands for all files: a role whose columns differ is found in each file again
-        entry["map"] = {
-            role: column
-            for role, column in parts[0].mapping.items()
-            if all(part.mapping.get(role) == column for part in parts)
-        }
+        del entry["map"]  # each has its own
     if spec.test_dataset:
         entry["test"] = place(spec.test_dataset)
     if spec.name:
@@ -64,7 +64,8 @@ def to_pipeline(spec: TrainSpec, shows_places: bool) -> dict[str, Any]:
     entry["set"] = {key: _plain(value) for key, value in told_settings(spec).items()}
     if spec.dataset.mends:
         entry["mend"] = [mend_argument(mend) for mend in spec.dataset.mends]
-    entry |= reading_of(spec.dataset)
+    if not spec.dataset.parts:  # what they were put together to is our own file
+        entry |= reading_of(spec.dataset)
     if spec.minimum:
         entry["min"] = dict(spec.minimum)
     if spec.publish_private:
@@ -100,16 +101,11 @@ def changed_settings(spec: TrainSpec) -> dict[str, str]:
     return found
 
 
-def reading_of(info: DatasetInfo) -> dict[str, Any]:
-    """How a file is read, where that may be guessed otherwise."""
-    found: dict[str, Any] = {}
-    if info.encoding and info.encoding.lower() not in ("utf-8", "ascii"):
-        found["encoding"] = info.encoding
-    if info.delimiter and info.delimiter != ",":
-        found["delimiter"] = info.delimiter
-    if len(info.sheets) > 1 and info.sheet:
-        found["sheet"] = info.sheet
-    return found | ({"skip_broken": True} if info.skip_broken else {})
+def reading_of(info: DatasetInfo | DataPart) -> dict[str, Any]:
+    """How a file was read: all that is recorded, because the plain way may have been chosen against another guess."""
+    has_sheets = isinstance(info, DataPart) or len(info.sheets) > 1
+    told = {"encoding": info.encoding, "delimiter": info.delimiter, "sheet": info.sheet if has_sheets else ""}
+    return {key: value for key, value in {**told, "skip_broken": info.skip_broken}.items() if value}
 
 
 def _parts_of(info: DatasetInfo) -> list[DatasetInfo]:

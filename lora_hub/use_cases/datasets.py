@@ -3,6 +3,8 @@ name."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -133,20 +135,20 @@ def inspect_dataset(person: Person, inspector: Any, file: Path, *arguments: Any,
 def combine_datasets(
     person: Person,
     inspector: Any,
-    files: Sequence[tuple[Path, float]],
+    files: Sequence[Any],
     task: Task,
     mapping: dict[str, str] | None = None,
     **reading: Any,
 ) -> tuple[Path, tuple[DataPart, ...]]:
-    """Several of this person's files as one dataset: the file that is kept of it, and its parts. files: each with its
-    weight (`DataPart`). mapping: roles whose column the person chose, in the files that have it. reading: as for
+    """Several of this person's files as one dataset: the file that is kept of it, and its parts. files: each a
+    `data.combining.OneFile`. mapping: roles whose column the person chose, in the files that have it. reading: as for
     `read_dataset`, for all. Raises DataError where one of them does not fit the task, AccessError (no room)."""
     from lora_hub.data.combining import combine_files
 
-    kept = [(store.add_dataset(file, file.name) if person.is_local else file, weight) for file, weight in files]
-    for file, _weight in kept:
-        check_own(person, file)
-    combined = combine_files(lambda file: read_dataset(person, inspector, file, **reading), kept, task, mapping)
+    kept = [replace(one, file=store.add_dataset(one.file, one.file.name)) if person.is_local else one for one in files]
+    for one in kept:
+        check_own(person, one.file)
+    combined = combine_files(partial(read_dataset, person, inspector), kept, task, mapping, **reading)
     with _room(person, combined.name, len(combined.text.encode())):
         return store.add_text(combined.text, combined.name, owner_of(person)), combined.parts
 

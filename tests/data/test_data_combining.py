@@ -11,7 +11,7 @@ from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core import store
 from lora_hub.core.errors import DataError, SpecError
 from lora_hub.core.schema import Answer, DataPart, TrainSpec
-from lora_hub.data.combining import combine_files, split_weight
+from lora_hub.data.combining import OneFile, combine_files, split_weight
 from lora_hub.data.prompts.prepare import Encoded
 from lora_hub.data.read.read import read_table
 from lora_hub.evaluation import exam
@@ -36,7 +36,7 @@ def _row(n: int) -> tuple[str, str]:
 
 
 def plan(folder: Path, *weights: float, **named: object) -> runs.Plan:
-    kept = [(store.add_dataset(file), weight) for file, weight in zip(files(folder), weights, strict=True)]
+    kept = [OneFile(store.add_dataset(file), weight) for file, weight in zip(files(folder), weights, strict=True)]
     combined = combine_files(read_table, kept, SPAM)
     return runs.plan_run(
         store.add_text(combined.text, combined.name), SPAM, bases.get_base("built-in"), parts=combined.parts, **named
@@ -90,7 +90,7 @@ def test_a_test_part_of_one_file_stays_what_is_scored(tmp_path: Path) -> None:
     first, second = files(tmp_path)
     split = "".join(f"{text},{label},{'test' if n % 4 == 0 else 'train'}\n" for n, (text, label) in _numbered())
     first.write_text("message,kind,split\n" + split)
-    combined = combine_files(read_table, [(first, 1.0), (second, 1.0)], SPAM)
+    combined = combine_files(read_table, [OneFile(first), OneFile(second)], SPAM)
     rows = [json.loads(line) for line in combined.text.splitlines()]
     assert [row["split"] for row in rows].count("test") == 20 and combined.parts[0].rows == 80
     spec = runs.plan_run(
@@ -108,9 +108,9 @@ def test_what_does_not_go_together_is_told_with_the_files_name(tmp_path: Path) -
     other = tmp_path / "prices.csv"
     other.write_text("x,y\n" + "".join(f"{n},{n * 2}\n" for n in range(40)))
     with pytest.raises(DataError, match=r"prices\.csv does not go with the others"):
-        combine_files(read_table, [(first, 1.0), (other, 1.0)], SPAM)
+        combine_files(read_table, [OneFile(first), OneFile(other)], SPAM)
     with pytest.raises(DataError, match="21 files are too many"):
-        combine_files(read_table, [(first, 1.0)] * 21, SPAM)
+        combine_files(read_table, [OneFile(first)] * 21, SPAM)
 
 
 def test_a_weight_stands_behind_the_name(tmp_path: Path) -> None:
@@ -130,4 +130,7 @@ def test_a_pipeline_names_several_files_of_a_task(tmp_path: Path) -> None:
     (entry,) = pipeline.make_pipeline(
         {"tasks": [{"task": "spam", "data": ["first.csv", "second.tsv:0.5"]}]}, tmp_path
     ).entries
-    assert entry.files == ((str(tmp_path / "first.csv"), 1.0), (str(tmp_path / "second.tsv"), 0.5))
+    assert [(one.name, one.weight) for one in entry.files] == [
+        (str(tmp_path / "first.csv"), 1.0),
+        (str(tmp_path / "second.tsv"), 0.5),
+    ]

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,9 +20,12 @@ from lora_hub.core import store
 from lora_hub.core.errors import RunError, SpecError
 from lora_hub.core.run_reader import RunReader
 from lora_hub.core.schema import Mend, Parent
+from lora_hub.data.combining import OneFile, combine_files
 from lora_hub.data.inspector import Inspector
 from lora_hub.people import LOCAL, STRANGER, Person
+from lora_hub.runs import pipeline, settings_file
 from lora_hub.ui.frame import notices
+from lora_hub.ui.frame.warm import Looker
 from lora_hub.ui.render.runs import curves, measure_plots
 from lora_hub.ui.tabs.finetune import from_run
 from lora_hub.ui.tabs.finetune.asked import Asked
@@ -154,6 +158,45 @@ def test_a_run_goes_back_into_the_form(tmp_path: Path) -> None:
     odd = spec.task.model_copy(update={"template": "Say {text}"})
     run = use_cases.refresh_run(LOCAL, store.create_run(spec.model_copy(update={"task": odd})))
     assert "template" in from_run.asked_of(LOCAL, run)[1][0].en
+
+
+def test_a_run_of_several_files_goes_into_the_form_and_through_its_settings_file(tmp_path: Path) -> None:
+    """Each with its weight, and with a mapping and a delimiter that nobody would guess."""
+    rows = [(f"win {n}, now", f"see {n}, later", ("spam", "ham")[n % 2]) for n in range(60)]
+    one, other = tmp_path / "one.csv", tmp_path / "other.csv"
+    one.write_text("text|body|label\n" + "".join("|".join(row) + "\n" for row in rows))
+    other.write_text("label,text\n" + "".join(f'{label},"{text} again"\n' for text, _body, label in rows))
+    base, spam = bases.get_base("built-in"), catalogue.get_task("spam")
+    chosen = {"text": "body", "answer": "label"}
+    kept = [
+        OneFile(store.add_dataset(one), 2.0, chosen, {"delimiter": "|"}),
+        OneFile(store.add_dataset(other), 0.5, reading={"delimiter": ","}),
+    ]
+    combined = combine_files(Inspector().read, kept, spam)
+    file = store.add_text(combined.text, combined.name)
+    spec = runs.plan_run(file, spam, base, effort="quick", overrides={"seed": "7"}, parts=combined.parts).spec
+    assert [(part.weight, part.delimiter, part.mapping["text"]) for part in spec.dataset.parts] == [
+        (2.0, "|", "body"),
+        (0.5, ",", "text"),
+    ]
+    run = use_cases.refresh_run(LOCAL, store.create_run(spec))
+
+    asked, missing = from_run.asked_of(LOCAL, run)
+    assert not missing and [part["weight"] for part in asked.parts] == [2.0, 0.5]
+    view = review(LOCAL, Asked.from_json(asked.to_json()), "en", Looker())
+    assert view.error is None and view.spec == spec
+
+    (tmp_path / "again.yaml").write_text(settings_file.to_yaml(run, shows_places=True))
+    asked_again = pipeline.read_pipeline(tmp_path / "again.yaml")
+    planned = pipeline._plan(asked_again.entries[0], asked_again, "", False, None, {})
+    assert isinstance(planned, runs.Plan) and planned.spec == spec
+    for wrong in ({"weight": 2}, {"file": "a", "map": [1]}, {"file": "a", "weight": "x"}, {"file": "a", "odd": 1}):
+        with refused(SpecError):
+            pipeline.make_pipeline({"tasks": [{"task": "spam", "data": [wrong, "b.csv"]}]})
+
+    shutil.rmtree(kept[1].file.parent)
+    asked, missing = from_run.asked_of(LOCAL, run)
+    assert not asked.parts and asked.dataset.endswith(combined.name) and "other.csv" in missing[0].en
 
 
 def test_a_browser_hears_of_ones_own_runs_that_end() -> None:

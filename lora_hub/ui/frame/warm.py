@@ -56,19 +56,25 @@ class Looker:
                 self._parents = {key: (time.monotonic(), found)}  # one form is looked at again and again
         return found
 
-    def combine(self, person: Person, files: list[tuple[str, float]], task: Any) -> tuple[Any, tuple[Any, ...]]:
-        """`use_cases.combine_datasets` of stored files, by their ids with weights; the last one is remembered, so that
+    def combine(self, person: Person, files: list[dict[str, Any]], task: Any) -> tuple[Any, tuple[Any, ...]]:
+        """`use_cases.combine_datasets` of stored files, as `Asked.parts` has them; the last one is remembered, so that
         another weight costs nothing. Raises DataError like it."""
-        key = (person.id, *[name for name, _weight in files], task.model_dump_json())
+        from lora_hub.data.combining import OneFile  # polars
+
+        ways = [{key: value for key, value in one.items() if key != "weight"} for one in files]
+        key = (person.id, repr(ways), task.model_dump_json())
         with self._lock:
             known = self._combined.get(key)
         if known is None or not known[0].is_file():
-            kept = [(use_cases.open_dataset(person, name), 1.0) for name, _weight in files]
+            kept = [
+                OneFile(use_cases.open_dataset(person, one["dataset"]), 1.0, one.get("map", {}), one.get("reading", {}))
+                for one in files
+            ]
             known = use_cases.combine_datasets(person, self, kept, task)
             with self._lock:
                 self._combined = {key: known}
         file, parts = known
-        weighed = [part.model_copy(update={"weight": own[1]}) for part, own in zip(parts, files, strict=True)]
+        weighed = [part.model_copy(update={"weight": own["weight"]}) for part, own in zip(parts, files, strict=True)]
         return file, tuple(weighed)
 
     def check_base(self, person: Person, base: BaseModel) -> LoraHubError | None:

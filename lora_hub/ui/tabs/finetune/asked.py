@@ -29,8 +29,8 @@ class Asked:
     """proposed: the task that the page derived from a file's columns; while the form still has it, nobody has chosen
     one. dataset, test: "fingerprint/name" in our store, empty if there is none. columns: role -> column, for roles
     whose column a person chose ("": no column); the others are proposed. parent: the adapter to
-    go on from, by its name. parts: {dataset, weight} of each of several files that are one dataset; empty for one
-    file."""
+    go on from, by its name. parts: {dataset, weight} of each of several files that are one dataset, and where it is a
+    run's, {map, reading} with which it was read; empty for one file."""
 
     task: str = ""
     proposed: str = ""
@@ -108,8 +108,20 @@ def read_parts(data: Any) -> list[dict]:
         if isinstance(one, dict) and isinstance(one.get("dataset"), str):
             weight = one.get("weight")
             is_weight = type(weight) in (int, float) and 0 < weight <= MOST_WEIGHT
-            found.append({"dataset": one["dataset"], "weight": float(weight) if is_weight else 1.0})
+            found.append({"dataset": one["dataset"], "weight": float(weight) if is_weight else 1.0, **_way(one)})
     return found if 1 < len(found) <= MAX_FILES else []
+
+
+def _way(part: dict) -> dict[str, dict]:
+    """How one of several files is read, where that is said."""
+    mapping, reading = part.get("map"), part.get("reading")
+    found = {}
+    if isinstance(mapping, dict) and all(isinstance(word, str) for pair in mapping.items() for word in pair):
+        found["map"] = mapping
+    if isinstance(reading, dict):
+        kinds = {"encoding": str, "delimiter": str, "sheet": str, "skip_broken": bool}
+        found["reading"] = {key: reading[key] for key, kind in kinds.items() if type(reading.get(key)) is kind}
+    return found
 
 
 def read_task(asked: Asked) -> Task | None:

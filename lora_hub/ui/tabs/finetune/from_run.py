@@ -13,7 +13,7 @@ from lora_hub.core.errors import LoraHubError
 from lora_hub.core.messages import Message, _
 from lora_hub.core.schema import DatasetInfo, Run, Task, TrainSpec
 from lora_hub.people import Person
-from lora_hub.ui.tabs.finetune.asked import OWN, Asked, read_task
+from lora_hub.ui.tabs.finetune.asked import MAX_FILES, OWN, Asked, read_task
 
 
 def asked_of(person: Person, run: Run) -> tuple[Asked, list[Message]]:
@@ -50,11 +50,16 @@ def _asked_of(person: Person, spec: TrainSpec, flavor: str) -> tuple[Asked, list
                 "file (YAML) can."
             )
         )
+    parts, lost = _find_parts(person, spec)
+    missing += lost
     data, test = _find(person, spec.dataset), spec.test_dataset and _find(person, spec.test_dataset)
-    if data:
+    mends = [mend.model_dump(mode="json") for mend in spec.dataset.mends]
+    if parts:
+        data = parts[0]["dataset"]
+        asked = replace(asked, dataset=data, parts=parts, mends=mends)
+    elif data:
         reading = {key: str(value) for key, value in runs.reading_of(spec.dataset).items() if key != "skip_broken"}
         columns = {**dict.fromkeys(spec.task.optional_inputs, ""), **spec.mapping}
-        mends = [mend.model_dump(mode="json") for mend in spec.dataset.mends]
         asked = replace(
             asked, dataset=data, columns=columns, mends=mends, skip_broken=spec.dataset.skip_broken, **reading
         )
@@ -63,6 +68,23 @@ def _asked_of(person: Person, spec: TrainSpec, flavor: str) -> tuple[Asked, list
         _("The file {name} is not among yours here any more: add it in step 2.", name=info.name) for info in gone
     ]
     return replace(asked, test=test or ""), missing
+
+
+def _find_parts(person: Person, spec: TrainSpec) -> tuple[list[dict], list[Message]]:
+    """The files that a run's data was put together from, as the form has them; none where one of them is gone, and what
+    is lost then."""
+    found = []
+    for part in spec.dataset.parts:
+        info = spec.dataset.model_copy(update={"fingerprint": part.fingerprint, "name": part.name})
+        file = _find(person, info)
+        if not file:
+            said = _("{name} is not among your files here any more: each file counts once, without weights.")
+            return [], [said.filled({"name": part.name})]
+        if len(spec.dataset.parts) > MAX_FILES:
+            return [], [_("The form holds {most} files: each file counts once, without weights.", most=MAX_FILES)]
+        mapping = {**dict.fromkeys(spec.task.optional_inputs, ""), **part.mapping}
+        found.append({"dataset": file, "weight": part.weight, "map": mapping, "reading": runs.reading_of(part)})
+    return found, []
 
 
 def _find(person: Person, info: DatasetInfo) -> str:

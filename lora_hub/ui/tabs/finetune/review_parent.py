@@ -37,6 +37,5 @@ def chosen_file(
     known; the view then has its parts. Raises LoraHubError."""
     if not asked.parts or task is None:
         return use_cases.open_dataset(person, asked.dataset), asked.reading()
-    named = [(part["dataset"], part["weight"]) for part in asked.parts]
-    file, view.parts = inspector.combine(person, named, task)
+    file, view.parts = inspector.combine(person, asked.parts, task)
     return file, {}
