@@ -1,5 +1,5 @@
 """Fifty members of an organization at once: each asks in Compare, looks at the list of runs and thinks for a while,
-again and again. One app with sign-in, one embedded Hub with accounts, plain HTTP.
+again and again, each in one page. One app with sign-in, one embedded Hub with accounts, plain HTTP.
 
     OMP_NUM_THREADS=1 python tests/bench/bench_visitors.py [--visitors 50] [--seconds 120] [--think 20]
 
@@ -43,6 +43,7 @@ class Asker:
 
     def __init__(self, url: str, name: str, adapter: str, seed: int) -> None:
         self.caller, self.adapter, self.random = Caller(url, name, token_of(name)), adapter, random.Random(seed)
+        self.page = f"page{seed}{name}"  # a page that is open has one session, which takes a megabyte until it closes
         self.took: list[tuple[float, float]] = []  # began, ended
         self.errors: list[str] = []
 
@@ -50,7 +51,7 @@ class Asker:
         began = time.monotonic()
         try:
             values = {"lh-language": "en", "lh-names": [self.adapter], "lh-prompt": self.random.choice(SAMPLES)}
-            answered = self.caller.ask("lh-ask", "click", values).rpartition("\n")[2]
+            answered = self.caller.ask("lh-ask", "click", values, session=self.page).rpartition("\n")[2]
             self.caller.heard.clear()
             if answered.count("<article") != 2:
                 self.errors.append(answered[:300])

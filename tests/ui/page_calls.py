@@ -58,10 +58,11 @@ class Caller:
         hidden: Any = None,
         data: Any = None,
         writes: str = "",
+        session: str = "",
     ):
         """Calls the handler of a component's event and returns all that it says. values: of inputs by their names.
         hidden: for hidden texts without a name. data: the event's own. writes: of several handlers the one that writes
-        into this component."""
+        into this component. session: the page's; a new one for each call where none is given."""
         found = next(
             one
             for one in self.events
@@ -80,7 +81,7 @@ class Caller:
                 return props.get("value")
             return hidden if not known and hidden is not None else props.get("value") or ""
 
-        return self.call(found, [value_of(one) for one in found["inputs"]], data)
+        return self.call(found, [value_of(one) for one in found["inputs"]], data, session)
 
     def call(self, event: dict[str, Any], values: list[Any], data: Any = None, session: str = "") -> str:
         session = session or os.urandom(6).hex()
