@@ -37,13 +37,14 @@ def readme(kind: Kind, type_: str, source: Source, tokenizer: Any, *, start: str
         agreement,
     ]
     task, prompt = source.task, asking.example(source.task, tokenizer)
+    has_place = asking.prompt_parts(task, tokenizer) is not None
     if task is not None and task.output == "labels" and task.labels:
         named = ", ".join(escape_markdown(label, 60) for label in task.labels[:MOST_LABELS])
         more = f" and {len(task.labels) - MOST_LABELS:,} others" if len(task.labels) > MOST_LABELS else ""
         parts.append(f"It answers with one of: {named}{more}.")
     parts += [
         "## Ask it as it was trained",
-        *(_by_llama_cpp(kind, source, start) if start else _by_python(source, tokenizer)),
+        *(_by_llama_cpp(kind, source, start, has_place=has_place) if start else _by_python(source, tokenizer)),
     ]
     if 0 < len(prompt) <= LONGEST_CODE:
         parts += [
@@ -79,7 +80,8 @@ def _made_from(source: Source) -> str:
     return f"Made from {of} on {base}."
 
 
-def _by_llama_cpp(kind: Kind, source: Source, start: str) -> list[str]:
+def _by_llama_cpp(kind: Kind, source: Source, start: str, *, has_place: bool) -> list[str]:
+    """has_place: the Modelfile's template has a place for what is typed."""
     fetch = []
     if source.put_into:
         folder = source.put_into.rpartition("/")[2]
@@ -89,6 +91,8 @@ def _by_llama_cpp(kind: Kind, source: Source, start: str) -> list[str]:
     if kind == "gguf":
         create = f"ollama create {source.file_name.lower()} -f {asking.MODELFILE}"
         parts += ["or", fence("\n".join([*fetch, create, f"ollama run {source.file_name.lower()}"]), "sh")]
+        if not has_place:
+            parts.append("The task has several inputs: Ollama is given the whole prompt, as it stands below.")
     return parts
 
 

@@ -251,6 +251,7 @@ def test_the_card_of_an_export_asks_as_the_adapter_was_trained(
         "gguf", "q8_0", several, tokenizer_of_bytes(), start="llama-server -m a.gguf", agreement=""
     )
     assert "hf download o/gguf --local-dir gguf && cd gguf\nllama-server -m a.gguf" in card
+    assert "Ollama is given the whole prompt" in card
     assert "Put the text here.: Put the question here.<|end|>" in card and 'base_model_relation: "quantized"' in card
     assert asking.question(several, tokenizer_of_bytes())["prompt"].startswith("<|user|>Put the text here.: Put the q")
 

@@ -90,7 +90,10 @@ def trained(owner: str = "local", visibility: str = "private", **changes: Any) -
 def test_a_run_is_taken_away_named_and_held_beside_others(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runs_more, "inform", lambda said, language: None)
     doing, mine, other = runs_more.More(page()), trained(), trained(lr=0.5)
-    buttons, beside, others, naming, name, tags = doing.look("en", f"{mine} failed", [other, "gone"], person=LOCAL)
+    buttons, taken, exporting, beside, others, naming, name, tags = doing.look(
+        "en", f"{mine} failed", [other, "gone"], person=LOCAL
+    )
+    assert taken == "" and not exporting.visible  # it made no adapter
     offered = re.findall(r'data-put="lh-run-save" data-value="\S+ (\S+)"', buttons)
     assert offered == ["svg", "png", "metrics", "settings", "log"] and 'data-put="lh-start-from"' in buttons
     assert (beside.visible, naming.visible, others.value, name, tags) == (True, True, [other], "", "")
@@ -112,13 +115,25 @@ def test_a_run_is_taken_away_named_and_held_beside_others(monkeypatch: pytest.Mo
 def test_whoever_a_run_is_shared_with_reads_it_and_changes_nothing() -> None:
     rita = Person(id="rita", roles={"lora-hub": "read"}, token="")
     doing, shared, hidden = runs_more.More(page()), trained("eve", "organization"), trained("eve")
-    buttons, _beside, others, naming, *_rest = doing.look("en", f"{shared} failed", [hidden], person=rita)
+    buttons, taken, exporting, _beside, others, naming, *_rest = doing.look(
+        "en", f"{shared} failed", [hidden], person=rita
+    )
+    assert taken == "" and not exporting.visible
     assert "metrics" in buttons and f"{shared} log" not in buttons and "lh-start-from" not in buttons
     assert not naming.visible and others.value == [] and hidden not in str(others.choices)
     assert doing.look("en", f"{hidden} failed", [], person=rita)[0] == ""
     assert "There is no run" in doing.draw_beside("en", f"{shared} x", "loss", [hidden], person=rita)
     with refused(RunError):
         doing.save("en", f"{hidden} metrics", person=rita)
+
+
+def test_the_adapter_is_taken_away_by_whoever_made_it() -> None:
+    whole = (WORKER, "adapter", {"folder": "/somewhere"}), (WORKER, "state", {"state": "succeeded"})
+    made = make_run(("app-1", "submitted", {"owner": "eve", "visibility": "organization"}), started(), *whole)
+    for name, role, may in (("eve", "write", True), ("will", "write", False), ("ada", "admin", True)):
+        who = Person(id=name, roles={"lora-hub": role}, token="")
+        _buttons, taken, exporting, *_rest = runs_more.More(page()).look("en", f"{made} x", [], person=who)
+        assert (taken, exporting.visible) == ((made, True) if may else ("", False))
 
 
 def test_no_run_is_chosen_or_the_chosen_one_is_gone() -> None:
