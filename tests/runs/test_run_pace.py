@@ -46,8 +46,9 @@ def test_both_times_are_told_where_it_is_busy(spec: TrainSpec) -> None:
     idle, little, busy = (recipe.estimate(spec, tokens_row=60, speed=SPEED, slowdown=one) for one in (1.0, 1.2, 5.0))
     assert idle.seconds == little.seconds == busy.seconds and busy.busy_seconds == pytest.approx(5 * idle.seconds)
     assert idle.busy_seconds == little.busy_seconds == 0 and "busy_seconds" not in idle.to_json()
-    told = estimated(**busy.to_json()).en
-    assert f"{busy.seconds:.0f} s" in told and " s if this machine stays as busy as it is" in told
+    said = busy.to_json()
+    told = estimated(**said).en
+    assert f"{said['seconds']:.0f} s," in told and " s if this machine stays as busy as it is" in told
     assert "busy" not in estimated(**idle.to_json()).en
     assert "Other programs use this machine now" in render_plan.plan(busy, "en")
     assert "Other programs" not in render_plan.plan(idle, "en")

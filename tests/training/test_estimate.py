@@ -6,6 +6,7 @@ import math
 import pytest
 
 from lora_hub.catalogue import bases, hardware
+from lora_hub.catalogue.machine_speed import Speed
 from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core.schema import BaseModel, DatasetInfo, Lengths, TrainSpec
 from lora_hub.training import estimate, recipe
@@ -159,3 +160,12 @@ def test_a_run_takes_what_its_larger_half_takes() -> None:
     # rows of every file that is read take their part, whether they are long or many
     many = recipe.estimate(make(rows=1_000_000), tokens_row=100)
     assert many.memory_bytes > 1_000_000 * 100 * 100
+
+
+def test_rows_of_unlike_lengths_cost_a_step_more() -> None:
+    speed = Speed({128: 2e11}, 1e10)
+    alike = make(bases.get_base("built-in"), longest=21, steps=100)
+    lengths = alike.dataset.lengths.model_copy(update={"total": (10, 12, 15, 20, 25, 28, 30, 31)})
+    unlike = alike.model_copy(update={"dataset": alike.dataset.model_copy(update={"lengths": lengths})})
+    seconds = [recipe.estimate(spec, tokens_row=20, speed=speed).training for spec in (alike, unlike)]
+    assert seconds[1] - seconds[0] == pytest.approx(100 * estimate.MIXED_STEP)
