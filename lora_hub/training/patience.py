@@ -1,4 +1,10 @@
-"""When a training that may stop early stops."""
+"""When a training that may stop early stops, and by what: the mean loss over the validation rows.
+
+By their accuracy instead (the label of the highest likelihood, ties by loss) the kept checkpoint was worse: 70.2
+against 71.2 on rows that chose nothing, the mean of 8 trainings on SMS spam, 20 intents and SST-2 (built-in base, 600
+rows, three seeds; 42 validation rows leave accuracy to chance, which cost 11 points once). By the likelihood of the
+right label among the labels it was the same one.
+"""
 
 import math
 
