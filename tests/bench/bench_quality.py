@@ -24,6 +24,7 @@ Rules, fixed before any result was seen:
   3 epochs, batch 1 x 8, cosine, warm-up 0.1). Both keep the last step, as they do by default. `examples` is the base
   with examples in its prompt, calibrated, as a run's exam has it.
 - Exam: the product's (`exam.answer_examples`): labels by their whole likelihood, texts greedily.
+  Rows that are longer than the base's context are not scored, for nobody.
 - Metric: balanced accuracy where the rarest label has less than half of its fair share of the training rows, else
   accuracy; ROUGE-L of a row for summaries, chrF of a row for other texts; the mean of the rows.
 - Tests: the product's paired tests, the seeds' answers to one row as a cluster; Holm's adjustment over the tasks.
@@ -42,6 +43,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +74,7 @@ class Bench:
 
     def cell(self, name: str, recipe: str, seed: int) -> dict[str, Any]:
         """The line of one cell."""
-        rows = read_rows(name, seed, tune=self.tune, large=self.large)
+        rows = self.fitting(read_rows(name, seed, tune=self.tune, large=self.large))
         with tempfile.TemporaryDirectory() as folder:
             began, cpu_began = time.monotonic(), time.process_time()
             adapter, told, took, cpu = BASE, {}, 0.0, 0.0
@@ -91,6 +93,11 @@ class Bench:
         line = {"task": name, "base": name_of(self.base), "recipe": recipe, "seed": seed, "version": self.version}
         line |= {"rows": len(rows.train), "settings": told, "seconds": round(took, 1), "cpu": round(cpu, 1)}
         return line | scores_of(rows, answers)
+
+    def fitting(self, rows: Rows) -> Rows:
+        """Without the scored rows that the base cannot read whole, as a run leaves them out."""
+        fits = prepare.encode_examples(self.tokenizer, rows.task, rows.scored, self.base.context)
+        return replace(rows, scored=fits.examples)
 
     def train_ours(self, rows: Rows, recipe: str, seed: int, folder: Path) -> tuple[Path, dict[str, Any]]:
         """As a run trains: spec, split, tokens, training."""
