@@ -112,7 +112,7 @@ def test_metrics_rows_and_log_are_taken_away(capsys: pytest.CaptureFixture) -> N
     assert (line["row"], line["text"], line["adapter"], line["base"]) == ("7", "'=1+1", "'@spam", "ham")
     assert (line["adapter: score"], line["base: confidence"], line["reference"]) == ("100.0", "", "spam")
     assert use_cases.export_run(LOCAL, run_id, "log").text.strip() == "[10:00:00] begun"
-    with refused(SpecError, match="no 'weights'"):
+    with refused(SpecError, match="no file called 'weights'"):
         use_cases.export_run(LOCAL, run_id, "weights")
     with refused(RunError, match="no losses"):
         use_cases.export_run(LOCAL, make_run(started()), "metrics")
