@@ -143,6 +143,7 @@ _REFUSED = {
     "string_type": ("", _("it must be a text")),
     "string_unicode": ("", _("it is no text in UTF-8")),
     "string_too_long": ("max_length", _("it may have at most {bound} characters")),
+    "string_too_short": ("min_length", _("it must have at least {bound} character")),
     "too_long": ("max_length", _("it may have at most {bound} entries")),
     **dict.fromkeys(("tuple_type", "list_type"), ("", _("it must be a list"))),
     **dict.fromkeys(("model_type", "dict_type"), ("", _("it must be a set of named fields"))),

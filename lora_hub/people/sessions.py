@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from lora_hub.core.errors import AccessError
+from lora_hub.core.errors import AccessError, PaceError
 from lora_hub.core.messages import _
 from lora_hub.people.pace import Pace
 from lora_hub.people.person import STRANGER, Person
@@ -95,7 +95,7 @@ class Sessions:
         if is_refused:
             raise _refusal()
         if seconds := pace.take(MOST_UNKNOWN):
-            raise AccessError(
+            raise PaceError(
                 _("Too many tokens that are not known here were sent in the last minute."),
                 _("Go on in {seconds:.0f} s."),
                 seconds=max(1.0, seconds),

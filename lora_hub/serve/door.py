@@ -21,10 +21,12 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from lora_hub import use_cases
+from lora_hub.core.errors import AccessError, PaceError
 from lora_hub.core.messages import Message, _
 from lora_hub.core.schema import AUTO, BASE
 from lora_hub.models import NoModel, Piece, Wanted
-from lora_hub.people import Person
+from lora_hub.people import Person, rules
+from lora_hub.people.rules import Action
 from lora_hub.serve import faults
 from lora_hub.serve.faults import Refusal
 from lora_hub.serve.going import Going
@@ -132,7 +134,7 @@ class Door:
 
     async def _told(self, request: Request, work: Callable[[Person], dict[str, Any]]) -> Response:
         try:
-            return JSONResponse(await self._in_thread(lambda: work(self._who_asks(request.scope))))
+            return JSONResponse(await self._in_thread(lambda: work(self._person(request.scope))))
         except Exception as error:
             return faults.tell(error)
 
@@ -185,8 +187,21 @@ class Door:
 
     async def _asked(self, request: Request, kind: type[Kind]) -> tuple[Person, Kind]:
         """Who asks, and what. The person first: of a stranger nothing is read."""
-        person = await self._in_thread(lambda: self._who_asks(request.scope))
+        person = await self._in_thread(lambda: self._person(request.scope))
         return person, read_request(kind, await _read_body(request))
+
+    def _person(self, scope: dict[str, Any]) -> Person:
+        """Who asks. Raises Refusal where a key is needed and there is none, or one that is not known: whoever is known
+        and may not is told so by what they ask."""
+        try:
+            person = self._who_asks(scope)
+        except PaceError:
+            raise
+        except AccessError as error:
+            raise faults.no_key() from error
+        if not person.is_local and not person.is_signed_in and not rules.may(person, Action.COMPARE):
+            raise faults.no_key()
+        return person
 
     def _go(self, person: Person, wanted: Wanted) -> Going:
         """Asks. Raises Refusal where all threads are taken."""

@@ -22,7 +22,8 @@ MOST_BYTES, MOST_DEPTH = 1 << 20, 32
 MOST_MESSAGES, MOST_PARTS, MOST_TOOLS, MOST_QUESTIONS, MOST_SAMPLES = 256, 64, 64, 64, 8
 MOST_STOPS, LONGEST_STOP = 4, 128
 MOST_TOKENS = 32_768
-# Parameters of OpenAI's that change nothing here, and the values with which they say so. None is one for all of them.
+# Parameters of OpenAI's that change nothing here, and the values with which they say so. None is one for any parameter:
+# clients send it where nothing was chosen.
 NEUTRAL: dict[str, tuple[Any, ...]] = {
     "best_of": (1,),
     "echo": (False,),
@@ -208,7 +209,9 @@ def read_request(kind: type[Kind], body: bytes) -> Kind:
     try:
         return kind.model_validate({name: value for name, value in given.items() if name in fields})
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
+        told = error.errors(include_url=False)
+        # of a union: what is wrong with the kind that was given, and not that it is another kind
+        first = next((one for one in told if not one["type"].endswith("_type")), told[0])
         # names of fields and places; not those of the kinds that a union has
         path = [part for part in first["loc"] if isinstance(part, int) or part in _NAMES]
         where = ".".join(map(str, path)) or str(first["loc"][0])[:100]
@@ -218,7 +221,7 @@ def read_request(kind: type[Kind], body: bytes) -> Kind:
 
 
 def _is_neutral(name: str, value: Any) -> bool:
-    return name in IGNORED or (name in NEUTRAL and (value is None or value in NEUTRAL[name]))
+    return value is None or name in IGNORED or (name in NEUTRAL and value in NEUTRAL[name])
 
 
 def _check_depth(given: Any) -> None:

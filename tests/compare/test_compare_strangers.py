@@ -5,12 +5,15 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from huggingface_hub import HfApi, constants
 from persian import refused
 from sample_adapters import SCORES, make_spec
 from small_data import write_csv
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
 from test_adapters_of_others import BASE_TEMPLATE, change
 from test_local_hub import Server, start_server
 from tiny_bases import build, byte_tokenizer, save_adapter
@@ -19,11 +22,16 @@ from lora_hub import compare, use_cases
 from lora_hub.answering import loading
 from lora_hub.catalogue import bases
 from lora_hub.compare import panes
+from lora_hub.compare.loaded_bases import LoadedBases
 from lora_hub.core.errors import AccessError, AdapterError, BaseError
 from lora_hub.core.schema import BaseModel, Question
-from lora_hub.hub import acting_as, drop_adapters, endpoint, fetch
+from lora_hub.hub import acting_as, drop_adapters, endpoint, fetch, look_up
 from lora_hub.hub.record import make_record
-from lora_hub.people import LOCAL, Person, policy
+from lora_hub.models import LocalEngine, OpenShelf
+from lora_hub.people import LOCAL, Person, Sessions, policy
+from lora_hub.serve import Beside, Door
+from lora_hub.ui.frame import asking
+from lora_hub.ui.frame.sign_in import SignIn
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
 PEOPLE = ("ann", "eve")
@@ -207,3 +215,37 @@ def test_a_base_in_memory_is_for_those_who_may_read_it(publish) -> None:
     policy.write(policy.Policy())
     with refused((BaseError, AccessError), match="not one of those that lora-hub allows"):
         list(use_cases.ask(ann, comparer, [mine], Question(**asked)))
+
+
+def test_the_apps_endpoint_asks_as_whoever_sends_the_key(
+    shelf: tuple[Server, Path], publish: Callable[..., str], home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OAUTH_CLIENT_ID", "the-app")
+    hidden = publish("ann", "hidden", LISTED)
+    HfApi(shelf[0].url, token_of("ann")).update_repo_settings(hidden, private=True)
+    door = Door(OpenShelf(), LocalEngine(LoadedBases()), asking.who_asks_in)
+    app = SignIn(Beside(Starlette(), door), None, Sessions(look_up), look_up)
+
+    def ask(name: str, **body: Any) -> Any:
+        key = {"authorization": f"Bearer {token_of(name)}"} if name else {}
+        return client.post("/v1/completions", json={"prompt": "Once", "max_tokens": 2, **body}, headers=key)
+
+    with TestClient(app, base_url="http://127.0.0.1:7860") as client:
+        for name in ("", "nobody"):
+            for told in (ask(name, model="base"), ask(name, model=hidden)):
+                assert told.status_code == 401 and told.json()["error"]["code"] == "invalid_api_key", told.text
+        told = [ask("eve", model=name) for name in (hidden, f"{hidden}@main", "none-such", "/etc")]
+        assert [one.status_code for one in told] == [404] * 4 and "ann/base" not in "".join(one.text for one in told)
+        listed = client.get("/v1/models", headers={"authorization": f"Bearer {token_of('eve')}"})
+        assert listed.status_code == 200 and hidden not in listed.text
+        assert ask("ann", model=hidden).status_code == 503, "she finds it, and its base is not here"
+        assert ask("eve", model="base").json()["usage"]["completion_tokens"] == 2
+        lines = [line for line in ask("eve", model="base", stream=True).text.splitlines() if line]
+        assert lines[-1] == "data: [DONE]" and len(lines) > 1
+        long = ask("eve", model="base", prompt="a" * (policy.read().prompt_characters + 1))
+        assert long.status_code == 403 and long.json()["error"]["type"] == "permission_error"
+        home.mkdir(exist_ok=True)
+        (home / "organization.json").write_text(json.dumps({"requests_a_minute": 5}))
+        told = [ask("eve", model="base", max_tokens=1) for _ in range(6)][-1]
+        assert told.status_code == 429 and told.json()["error"]["code"] == "rate_limit_exceeded"
+        assert int(told.headers["retry-after"]) >= 1 and ask("ann", model="none-such").status_code == 404

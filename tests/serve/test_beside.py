@@ -60,7 +60,7 @@ def test_a_stranger_gets_nothing(on: None, page: TestClient, monkeypatch: pytest
     door = next(one.kwargs["door"] for one in page.app.user_middleware if one.cls is Beside)
     monkeypatch.setattr(door, "_who_asks", lambda _scope: STRANGER)
     for told in (page.get("/v1/models"), page.post("/v1/completions", json={"model": "base", "prompt": "x"})):
-        assert told.status_code == 403 and told.json()["error"]["type"] == "permission_error"
+        assert told.status_code == 401 and told.json()["error"]["code"] == "invalid_api_key"
     assert asking.who_asks_in({}) == LOCAL
 
 
