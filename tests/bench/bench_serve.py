@@ -1,7 +1,7 @@
 """The endpoint's figures: many adapters in one running batch, the time to the first token, and a long shelf.
 
     OMP_NUM_THREADS=1 python tests/bench/bench_serve.py [--shape 30M] [--clients 16] [--adapters 8] [--tokens 64]
-        [--rounds 5] [--cpu-seconds]
+        [--prompt 20 80] [--rounds 5] [--cpu-seconds]
 
 One process serves a base of random weights and its adapters (`python -m lora_hub serve`); this one asks it over HTTP.
 
@@ -11,6 +11,7 @@ One process serves a base of random weights and its adapters (`python -m lora_hu
    process, for the base and for an adapter (PEFT). Goal: <= 1.2x. The ways take turns; the median counts.
 3. 1,000 adapters registered: memory, Hub requests of a question, and seconds to find the adapter. Goals: <= 50 MB, 0.
 
+--prompt: tokens of the shortest and the longest question.
 --cpu-seconds: where the machine is busy, throughput by the CPU seconds of the server's process.
 
 Exit 1 where a goal is missed or answers differ.
@@ -130,8 +131,15 @@ def in_turn(
     return {name: statistics.median(times) for name, times in took.items()}, gave
 
 
-def measure_throughput(server: Server, names: list[str], clients: int, tokens: int, rounds: int, by_cpu: bool) -> bool:
-    asked = [(names[place % len(names)], f"{place} {QUESTION[: 20 + 4 * place]}") for place in range(clients)]
+def measure_throughput(
+    server: Server, names: list[str], clients: int, tokens: int, rounds: int, by_cpu: bool, prompt: tuple[int, int]
+) -> bool:
+    shortest, longest = prompt
+    lengths = [shortest + (longest - shortest) * place // max(1, clients - 1) for place in range(clients)]
+    asked = [
+        (names[place % len(names)], f"{place} {(QUESTION * (1 + longest // len(QUESTION)))[:length]}")
+        for place, length in enumerate(lengths)
+    ]
 
     def one(place: int) -> Callable[[], str]:
         return lambda: server.answer(*asked[place], tokens)
@@ -245,6 +253,7 @@ def main() -> int:
     parser.add_argument("--clients", type=int, default=16)
     parser.add_argument("--adapters", type=int, default=8)
     parser.add_argument("--tokens", type=int, default=64)
+    parser.add_argument("--prompt", type=int, nargs=2, default=(20, 80), metavar=("SHORTEST", "LONGEST"))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--cpu-seconds", action="store_true")
     options = parser.parse_args()
@@ -255,7 +264,13 @@ def main() -> int:
         try:
             names = [one.name for one in adapters]
             good = measure_throughput(
-                server, names, options.clients, options.tokens, options.rounds, options.cpu_seconds
+                server,
+                names,
+                options.clients,
+                options.tokens,
+                options.rounds,
+                options.cpu_seconds,
+                tuple(options.prompt),
             )
             good &= measure_first_token(server, model, folder, adapters[0], options.rounds)
         finally:
