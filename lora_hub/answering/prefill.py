@@ -21,7 +21,7 @@ from lora_hub.answering.label_tree import LabelTree, packed_mask
 from lora_hub.answering.last_layer import only_asked
 from lora_hub.answering.routing import Plan
 from lora_hub.answering.stack import AdapterStack
-from lora_hub.core.errors import BaseError, DataError
+from lora_hub.core.errors import BaseError, DataError, TooLongError
 from lora_hub.core.messages import Message, _
 
 # A beginning shorter than this many tokens costs more to copy than to read again.
@@ -163,7 +163,7 @@ def check_prompts(stack: AdapterStack, prompts: list[list[int]]) -> None:
         if not ids:
             raise DataError(_("Prompt {number} is empty."), _("Write something to answer."), number=i + 1)
         if len(ids) >= context:
-            raise DataError(
+            raise TooLongError(
                 _("Prompt {number} is {count} tokens long, and {base!r} reads at most {context}, answer included."),
                 _("Shorten it, or choose a base with a longer context."),
                 number=i + 1,

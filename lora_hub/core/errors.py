@@ -46,6 +46,10 @@ class DataError(LoraHubError):
     """The file or table cannot be used as it is: unreadable, empty, a column missing, nothing to train on."""
 
 
+class TooLongError(DataError):
+    """A prompt is longer than the base reads."""
+
+
 class SpecError(LoraHubError):
     """A setting is unknown or its value is out of range; an unknown task or base."""
 

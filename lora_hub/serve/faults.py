@@ -3,6 +3,7 @@
 | status | type | when |
 |---|---|---|
 | 400 | invalid_request_error | a parameter, a body, a question that cannot be asked |
+| 400 | invalid_request_error, code context_length_exceeded | a prompt that is longer than the base reads |
 | 401 | authentication_error | no key, or one that is not known |
 | 403 | permission_error | this person may not |
 | 404 | invalid_request_error, code model_not_found | no such model, or no such address |
@@ -27,6 +28,7 @@ from lora_hub.core.errors import (
     LoraHubError,
     PaceError,
     SpecError,
+    TooLongError,
 )
 from lora_hub.core.messages import Message, _
 from lora_hub.models import NoModel, ParameterError
@@ -76,6 +78,8 @@ def fault(error: Exception) -> tuple[int, dict[str, Any]]:
         status, kind = next(((status, kind) for of, status, kind in KINDS if isinstance(error, of)), (500, SERVER))
     if isinstance(error, NoModel):
         code = "model_not_found"
+    elif isinstance(error, TooLongError):
+        code = "context_length_exceeded"
     elif status == 429:
         code = "rate_limit_exceeded"
     param = (

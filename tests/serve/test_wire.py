@@ -349,6 +349,11 @@ def test_every_refusal_has_openais_form(place: Place) -> None:
         assert told.status_code == status and set(told.json()["error"]) == {"message", "type", "param", "code"}
 
 
+def test_a_prompt_that_is_too_long_has_its_code(place: Place) -> None:
+    told = place.ask("/v1/completions", {"model": "write", "prompt": "word " * 5000})
+    assert told.status_code == 400 and told.json()["error"]["code"] == "context_length_exceeded"
+
+
 def test_a_fault_of_ours_tells_nothing_of_itself(
     place: Place, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
