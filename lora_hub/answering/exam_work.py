@@ -46,14 +46,15 @@ def calibration_rows(validation: int, trained: int) -> tuple[int, int]:
 def plan_exam(task: Task, *, scored: int, validation: int, trained: int, tokens_row: float, context: int) -> ExamWork:
     """The exam of a run. scored, validation, trained: rows. tokens_row: mean tokens of prompt and answer. context:
     tokens that the base reads."""
-    has_labels = task.output == "labels"
+    has_labels, tokens_row = task.output == "labels", max(1.0, tokens_row)
     shown = examples_shown(task, scored, tokens_row, context)
     calibrated = sum(calibration_rows(validation, trained - shown)) if has_labels else 0
     ways = 2 if shown else 1
     asked = [scored, *([calibrated] * bool(calibrated))]
     labels = [_tokens(label) for label in task.labels] if has_labels else []
     begins = min(_frame(task), tokens_row / 2)
-    own = tokens_row - begins - (sum(labels) / len(labels) if labels else 0)
+    # Labels are guessed from their bytes: of a base that needs fewer tokens for them, that may be more than rows have.
+    own = max(1.0, tokens_row - begins - (sum(labels) / len(labels) if labels else 0))
     read = (
         ways * sum(rows * own + begins for rows in asked) + scored * own + begins
     )  # the adapter is asked without calibration

@@ -11,20 +11,31 @@ from pathlib import Path
 from lora_hub.core.messages import _
 from lora_hub.exporting.nouns import Exported, Source, Step
 from lora_hub.hub import TOKENIZER_FILES
-from lora_hub.hub.adapter_config import CONFIG_FILE, RECORD_FILE, WEIGHTS_FILE
+from lora_hub.hub.adapter_config import CONFIG_FILE, RECORD_FILE, WEIGHTS_FILE, read_config, weights_file
 
 CHUNK_BYTES = 16 << 20
 
 
 def pack_peft(source: Source, made: Path) -> Exported:
+    """Raises AdapterError where the folder is gone by now, as its run may be: a part of it is no adapter."""
     file = f"{source.file_name}.zip"
     wanted = (CONFIG_FILE, WEIGHTS_FILE, RECORD_FILE, "README.md", *TOKENIZER_FILES)
     found = [one for name in wanted for one in sorted(source.folder.glob(name)) if one.is_file()]
-    with zipfile.ZipFile(made / file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed:
-        for one in found:
-            # Links of the Hub client's cache are packed as the files that they lead to.
-            packed.write(one.resolve(), one.relative_to(source.folder).as_posix())
+    try:
+        with zipfile.ZipFile(made / file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed:
+            for one in found:
+                # Links of the Hub client's cache are packed as the files that they lead to.
+                packed.write(one.resolve(), one.relative_to(source.folder).as_posix())
+    except FileNotFoundError:
+        _check_there(source)
+        raise
+    _check_there(source)
     return Exported(made, "peft", "", (file,))
+
+
+def _check_there(source: Source) -> None:
+    read_config(source.folder)
+    weights_file(source.folder, _("The adapter {name}", name=source.name))
 
 
 def pack(made: Exported, name: str) -> Iterator[Step | Exported]:

@@ -89,6 +89,7 @@ def export(source: Source, kind: str, type_: str, folder: Path, *, packed: bool 
                     done = step
                 else:
                     yield step
+            _open_place(folder)  # once more: what was put there meanwhile stays
             if folder.exists():
                 folder.rmdir()
             made.rename(folder)
@@ -150,7 +151,7 @@ def _make(source: Source, kind: Kind, type_: str, made: Path, work: Path) -> Ite
             for done in write_merged(merged, made):
                 yield Step(_("Merging the weights"), done, total)
             _copy_beside(source, made, tokenizer)
-            files = [file.name for file in sorted(made.iterdir())]
+            files = [file.relative_to(made).as_posix() for file in sorted(made.rglob("*")) if file.is_file()]
             yield Step(_("Asking the merged model and the adapter the same"))
             before = agreement.ask_adapter(source, tokenizer)
             yield Step(_("Asking the merged model and the adapter the same"))

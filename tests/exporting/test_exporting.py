@@ -318,6 +318,30 @@ def test_for_a_browser_it_is_one_file(tmp_path: Path) -> None:
     assert told == {file: (beside.folder / file).read_bytes() for file in beside.files}
 
 
+def test_templates_in_a_folder_of_their_own_are_files_of_the_export(tmp_path: Path) -> None:
+    source = source_of(tmp_path)
+    (more := source.base_folder / "additional_chat_templates").mkdir()
+    (more / "tools.jinja").write_text(CHAT)
+    *_steps, made = export(source, "merged", "", tmp_path / "made", packed=True)
+    with zipfile.ZipFile(made.folder / made.files[0]) as packed:
+        assert packed.read("additional_chat_templates/tools.jinja").decode() == CHAT
+
+
+def test_what_others_do_to_its_folders_meanwhile_is_told(tmp_path: Path) -> None:
+    source = source_of(tmp_path)
+    first, second = (export(source, "gguf-adapter", "f16", tmp_path / "made") for _ in range(2))
+    next(second)
+    assert [*first][-1].files
+    with refused(SpecError, "is there already and is not empty"):
+        list(second)
+    packing = export(source, "peft", "", tmp_path / "zip")
+    next(packing)
+    shutil.rmtree(source.folder)
+    with refused(AdapterError, "There is no adapter in"):
+        list(packing)
+    assert not (tmp_path / "zip").exists()
+
+
 @pytest.mark.parametrize("tied", [False, True])
 def test_k_quants_are_stored_as_llama_cpp_stores_them(
     tied: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -50,6 +50,12 @@ def by_flavor(spec: TrainSpec, tokens_row: float = 60) -> dict[str, estimate.Cos
     return {cost.flavor: cost for cost in estimate.estimate_costs([(spec, tokens_row)])}
 
 
+@pytest.mark.parametrize("tokens_row", [0.0, 1.0, 3.0])
+def test_nothing_takes_less_than_no_time_however_short_the_rows_are(tokens_row: float) -> None:
+    of = recipe.estimate(make(BaseModel(id="who/knows", context=128), rows=3), tokens_row=tokens_row)
+    assert of.scoring > 0 and of.training > 0
+
+
 def test_it_grows_with_the_work() -> None:
     small = recipe.estimate(make(rows=500), tokens_row=40)
     large = recipe.estimate(make(rows=50_000), tokens_row=40)
