@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from lora_hub.cli.options import connected_hub
+from lora_hub.cli.options import PRIVATE, connected_hub
 from lora_hub.cli.screen import Indented, Part, Screen
 from lora_hub.core.messages import Message, _
 from lora_hub.exporting import KINDS, TYPES, Step
@@ -87,4 +87,4 @@ def add_exporting(command: argparse.ArgumentParser, say: Callable[[Message], str
         "--push", default="", metavar="NAME", help=say(_("put the files on the Hub, too, as a repo of this name"))
     )
     command.add_argument("--org", default="", help=say(_("organization (default: LORA_HUB_ORG or lora-hub)")))
-    command.add_argument("--private", action="store_true")
+    command.add_argument("--private", action="store_true", help=say(PRIVATE))

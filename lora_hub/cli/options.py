@@ -15,6 +15,8 @@ from lora_hub.core.messages import NOTHING, Message, _, several
 from lora_hub.core.schema import EFFORTS, DataPart
 from lora_hub.people import LOCAL
 
+PRIVATE = _("only the organization's members see what is published (default: as the organization has it)")
+
 
 @contextlib.contextmanager
 def connected_hub(screen: Screen) -> Any:

@@ -13,7 +13,7 @@ from lora_hub.cli.deploy import deploy
 from lora_hub.cli.export import add_exporting, export, show_exported
 from lora_hub.cli.language import OPTION
 from lora_hub.cli.matrix import add_matrix, show_matrix, show_or_fill
-from lora_hub.cli.options import add_hardware, add_minimum, add_reading, add_settings, seconds
+from lora_hub.cli.options import PRIVATE, add_hardware, add_minimum, add_reading, add_settings, seconds
 from lora_hub.cli.pipeline import pipeline
 from lora_hub.cli.promote import add_promoting, promote, show_promoted
 from lora_hub.cli.reproduce import add_reproducing, reproduce, show_reproduced
@@ -40,8 +40,6 @@ from lora_hub.core.schema import EFFORTS
 from lora_hub.local_hub import server
 
 MOST_ROWS = 1_000_000_000
-
-PRIVATE = _("only the organization's members see what is published (default: as the organization has it)")
 
 
 class Parser(argparse.ArgumentParser):

@@ -47,7 +47,9 @@ def without_base(panes: Sequence[Pane]) -> Iterator[None]:
     try:
         yield
     except BaseError as error:
-        whose = next((pane.name for pane in panes if pane.folder is not None), panes[0].name)
+        whose = next((pane.name for pane in panes if pane.folder is not None), "")
+        if not whose:  # the base alone was asked for, and its own error names it
+            raise
         hint = error.advice
         if isinstance(error, NoBase):  # an adapter has one base, so "choose another" would not help
             hint = _(

@@ -11,6 +11,7 @@ from test_adapters_of_others import BASE_TEMPLATE, change
 from tiny_bases import build, byte_tokenizer, save_adapter
 
 from lora_hub import compare
+from lora_hub.catalogue import bases
 from lora_hub.compare import loaded_bases, panes
 from lora_hub.core.errors import BaseError, DataError
 from lora_hub.core.schema import Question
@@ -128,6 +129,14 @@ def test_a_base_that_fails_to_load_keeps_nobody_waiting(adapters, tmp_path: Path
     for _ in range(2):
         with refused(BaseError, match="of-the-broken cannot be asked without its base"):
             ask(comparer, str(folder))
+    with refused(
+        BaseError, match="^A file of the base '.*broken' is damaged"
+    ):  # of the base alone its own error is all there is to say
+        list(
+            comparer.stream(
+                [panes.Pane(panes.BASE, bases.get_base(str(tmp_path / "broken")))], Question(prompt="hello")
+            )
+        )
     assert ask(comparer, adapters[0]) and not comparer.bases._line._waiting
 
 
