@@ -76,8 +76,12 @@ class Agreement:
 
     def tell(self) -> Message:
         if self.unit == "answers":
-            return _("{same} of {of} answers to held-out rows are the adapter's own.", same=self.same, of=self.of)
-        return _("{same} of {of} next tokens of sample texts are the adapter's own.", same=self.same, of=self.of)
+            return _("On {same} of {of} held-out rows it answers as the adapter does.", same=self.same, of=self.of)
+        return _(
+            "For {same} of {of} places in sample texts it gives the same next token as the adapter.",
+            same=self.same,
+            of=self.of,
+        )
 
 
 @dataclass(frozen=True)

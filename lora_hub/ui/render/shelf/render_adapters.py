@@ -58,7 +58,9 @@ def versions_table(versions: Sequence[tuple[str, str, str, str]], language: str)
         for tag, commit, date, message in versions
     ]
     return (
-        table([t(_("Versions"), language), t(_("Commit"), language), t(_("Updated"), language), ""], rows)
+        table(
+            [t(_("Versions"), language), t(_("Commit"), language), t(_("Updated"), language), ""], rows, "lh-versions"
+        )
         if rows
         else ""
     )
