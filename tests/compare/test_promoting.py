@@ -177,6 +177,22 @@ def test_only_what_is_better_takes_the_place_and_back_again(hub, tmp_path: Path,
     assert use_cases.promote(LOCAL, comparer, NAME, "v3", test=file).trial.task.rows == 30
 
 
+def test_a_way_back_that_was_cut_off_goes_no_further(hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the record and its tag: the same again sets the tag, and does not go back once more."""
+    refs = [publish(tmp_path, "cut-off", seed=seed) for seed in (1, 2, 3)]
+    for number, ref in enumerate(refs, 1):
+        place = look_at_production("cut-off")
+        told = {"version": f"v{number}", "commit": ref.revision, "before": place.version}
+        move_production(place, Promotion(at="2026", by="ann", kind="better", before_commit=place.commit, **told))
+    with monkeypatch.context() as patch, pytest.raises(ConnectionError):
+        patch.setattr(HfApi, "create_tag", lambda *_given, **_named: (_ for _ in ()).throw(ConnectionError()))
+        use_cases.roll_back(LOCAL, "cut-off")
+    assert not look_at_production("cut-off").tagged
+    assert use_cases.roll_back(LOCAL, "cut-off").version == "v2"
+    place = look_at_production("cut-off")
+    assert (place.version, place.tagged, len(place.promotions.entries)) == ("v2", True, 4)
+
+
 def test_a_reason_is_an_admins(hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lora_hub.hub.account_of", lambda: ("will", {"lora-hub": "write", "will": "admin"}))
     publish(tmp_path, "reasoned")

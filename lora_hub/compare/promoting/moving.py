@@ -160,6 +160,10 @@ def roll_back(name: str) -> Promotion:
     if not place.commit:
         raise AdapterError(_("Nothing of {repo} is in production."), _("Promote a version first."), repo=place.repo_id)
     hub.check_moving(place)
+    last = place.promotions.entries[-1] if place.promotions.entries else None
+    if last is not None and last.kind == "rolled_back" and not place.tagged:  # a way back that ended before its tag
+        hub.move_production(place, last)
+        return last
     version, commit = place.promotions.before(place.commit)
     if not commit:
         raise AdapterError(
