@@ -93,9 +93,10 @@ def delete(options: argparse.Namespace) -> Result:
             return _deleted(kind, runs=[name])
         if kind == "dataset":
             found = next((one for one in use_cases.list_datasets(LOCAL) if one.id == name), None)
-            of_runs = several(found.runs, most=5) if found and found.runs else _("no run")
-            _agree(options, _("the file {name}, which was used by {runs}", name=name, runs=of_runs))
-            use_cases.delete_dataset(LOCAL, name)
+            if found is not None:
+                of_runs = several(found.runs, most=5) if found.runs else _("no run")
+                _agree(options, _("the file {name}, which was used by {runs}", name=name, runs=of_runs))
+            use_cases.delete_dataset(LOCAL, name)  # refuses what is no file of theirs
             return _deleted(kind, datasets=[name])
         if kind == "adapter":
             repo, _at, version = name.partition("@")

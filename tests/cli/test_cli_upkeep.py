@@ -76,5 +76,7 @@ def test_nothing_goes_without_yes(capsys: pytest.CaptureFixture, tmp_path: Path)
         (("everything", "x"), 2),
     ):
         assert tell(capsys, "delete", *what, "--yes", expect=status)["error"]["message"]
+    told = tell(capsys, "delete", "dataset", file["dataset"], expect=1)["error"]
+    assert told["message"].startswith("There is no file")
     gone = tell(capsys, "delete", "person", "local", "--yes")
     assert (gone["runs"], gone["tests"], gone["comparisons"]) == ([], [test_id], 1) and list_tests() == []
