@@ -43,8 +43,7 @@ def show_runs(result: dict[str, Any]) -> list[Part]:
         parts.append(result["says"])
     if result["file_rows"]:
         parts.append(rows_line(result))
-    parts += result["notes"]
-    parts += _spent(result)
+    parts += [*_kept_settings(result), *result["notes"], *_spent(result)]
     if result["phase"]:
         phase = run_phases.words(result["phase"])
         parts.append(
@@ -139,6 +138,7 @@ def show_result(result: dict[str, Any], *, is_good: bool = True) -> list[Part]:
         _("{state}: {adapter}", state=run_states.word(result["state"]), adapter=result["adapter"]),
         _("{rows}, {seconds:.1f} s", rows=rows, seconds=float(result["seconds"])),
         *_spent(result),
+        *_kept_settings(result),
         *result["notes"],
         score_table(result["metrics"]),
         _("({units})", units=units_of(result["metrics"])),
@@ -175,6 +175,23 @@ def _by_file(files: list[dict[str, Any]]) -> Table:
         for one in files
     ]
     return Table([_("file"), _("weight"), _("rows trained"), _("base"), _("adapter")], rows)
+
+
+def _kept_settings(result: dict[str, Any]) -> list[Part]:
+    """Which of several settings a run kept."""
+    sweep = result.get("sweep")
+    if not sweep or sweep["kept"] is None:
+        return []
+    kept = sweep["tried"][sweep["kept"]]
+    said = _n(
+        "Of {count:,} setting tried, this one was kept: learning rate {lr:.2g}, rank {rank}, alpha {alpha:g}.",
+        "Of {count:,} settings tried, this one was kept: learning rate {lr:.2g}, rank {rank}, alpha {alpha:g}.",
+        count=len(sweep["tried"]),
+        lr=kept["lr"],
+        rank=kept["r"],
+        alpha=kept["alpha"],
+    )
+    return [said]
 
 
 def _spent(result: dict[str, Any]) -> list[Part]:

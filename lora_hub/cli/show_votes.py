@@ -5,7 +5,7 @@ from typing import Any
 
 from lora_hub.cli.screen import Indented, Part, Table
 from lora_hub.compare import votes
-from lora_hub.core.messages import _, _n, several
+from lora_hub.core.messages import Message, _, _n, several
 
 
 def show_votes(result: dict[str, Any]) -> list[Part]:
@@ -38,8 +38,8 @@ def _board(board: dict[str, Any]) -> list[Part]:
         [
             _ranks(one["best"], one["worst"]),
             one["model"],
-            f"{one['points']:+.0f}",
-            f"{_end(one['low'])} … {_end(one['high'])}",
+            _end(one["points"]),
+            _("{low} to {high}", low=_end(one["low"]), high=_end(one["high"])),
             one["votes"],
             one["won"],
             _("not separable yet from {models}", models=several(one["unclear"], most=3)) if one["unclear"] else "",
@@ -57,12 +57,12 @@ def _board(board: dict[str, Any]) -> list[Part]:
     return told
 
 
-def _ranks(best: int, worst: int) -> str:
-    return str(best) if best == worst else f"{best}-{worst}"
+def _ranks(best: int, worst: int) -> Message | int:
+    return best if best == worst else _("{low} to {high}", low=best, high=worst)
 
 
-def _end(points: float | None) -> str:
-    return "?" if points is None else f"{points:+.0f}"
+def _end(points: float | None) -> Message | str:
+    return "?" if points is None else _("{points:+.0f}", points=round(points))
 
 
 def show_comparisons(result: dict[str, Any]) -> list[Part]:

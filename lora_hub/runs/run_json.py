@@ -1,6 +1,7 @@
 """A run as `--json` prints it and programs get it, with sentences in English; people read the same in their
 language."""
 
+import math
 from typing import Any
 
 from lora_hub.core import store
@@ -86,11 +87,27 @@ def run_result(run: Run) -> dict[str, Any]:
         "comparison": run.comparison.model_dump(mode="json") if run.comparison else None,
         "general": run.general.model_dump(mode="json") if run.general else None,
         **({"files": [part.model_dump(mode="json") for part in run.parts]} if run.parts else {}),
+        **_sweep_json(run),
         **_parent_json(run),
         "notes": list(run.notes),
         "stopped": run.stopped,
         **hired_json(run),
     }
+
+
+def _sweep_json(run: Run) -> dict[str, Any]:
+    """sweep: the settings that were tried, each with its lowest validation loss, and the place of the one that was
+    kept (None: not known yet). No key for a run of one."""
+    if run.sweep is None:
+        return {}
+    tried = [
+        {
+            **one.model_dump(include={"lr", "r", "alpha"}),
+            "loss": one.best_loss if math.isfinite(one.best_loss) else None,
+        }
+        for one in run.sweep.candidates
+    ]
+    return {"sweep": {"tried": tried, "kept": run.sweep.chosen if run.sweep.chosen >= 0 else None}}
 
 
 def _parent_json(run: Run) -> dict[str, Any]:

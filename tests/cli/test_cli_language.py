@@ -187,3 +187,13 @@ def test_a_generated_language_shows_whole(
     }
     said = Screen("he").tell_all(show_result(result))
     assert set(re.findall("[A-Za-z]{3,}", said)) <= words("accuracy", "python -m lora_hub publish r")
+
+
+def test_strengths_of_votes_are_in_the_readers_digits() -> None:
+    from lora_hub.cli.show_votes import show_votes
+
+    row = {"best": 1, "worst": 2, "model": "o/a@1", "points": 190.8, "low": -0.2, "high": None, "votes": 1, "won": 1}
+    board = {"task": "spam", "votes": 1, "rows": [{**row, "unclear": []}], "side": None, "fits": True}
+    result = {"boards": [board], "trouble": "", "waiting": 0}
+    assert "1 to 2  o/a@1  +191      +0 to ?" in Screen("en").tell_all(show_votes(result))
+    assert "۱ تا ۲" in (said := Screen("fa").tell_all(show_votes(result))) and "+۱۹۱" in said

@@ -139,3 +139,14 @@ def test_the_prefix_of_a_run_is_no_adapter_and_the_run_is_named(hub) -> None:
     check_persian(told.value)
     with pytest.raises(AdapterError, match="lists what there is"):
         resolve_adapter("zzqx-4711")
+
+
+def test_it_tells_which_of_several_settings_was_kept(capsys: pytest.CaptureFixture) -> None:
+    settings = [{"lr": 0.0043, "r": 8, "alpha": 32.0}, {"lr": 0.0086, "r": 16, "alpha": 64.0}]
+    tried = ({"candidates": settings}, {"number": 1, "step": 4, "eval_loss": 0.25}, {"chosen": 1})
+    done = make_run(started(), *((WORKER, "sweep", one) for one in tried), *DONE[1:])
+    printed = call(capsys, "runs", "show", done)[1]
+    assert "Of 2 settings tried, this one was kept: learning rate 0.0086, rank 16, alpha 64." in printed
+    told = json.loads(call(capsys, "runs", "show", done, "--json")[1])["sweep"]
+    assert told == {"tried": [{**settings[0], "loss": None}, {**settings[1], "loss": 0.25}], "kept": 1}
+    assert "نرخ یادگیری ۰٫۰۰۸۶" in call(capsys, "runs", "show", done, "--language", "fa")[1]
