@@ -31,7 +31,7 @@ class OtherFigures(Unfinished):
 def promote(options: argparse.Namespace) -> Result:
     """Raises NotPromoted with what was found, where the version is not better or forgot too much; with --check,
     OtherFigures."""
-    from lora_hub import use_cases
+    from lora_hub import hub, use_cases
     from lora_hub.compare import Comparer
 
     if options.roll_back + options.check + bool(options.version) != 1:
@@ -47,7 +47,7 @@ def promote(options: argparse.Namespace) -> Result:
     with connected_hub(options.screen):
         if options.roll_back:
             done = use_cases.roll_back(LOCAL, options.repo)
-            told = {"repo": options.repo, "moved": True, **done.model_dump(mode="json")}
+            told = {"repo": hub.owned(options.repo), "moved": True, **done.model_dump(mode="json")}
             return told | {"before": done.before or done.before_commit[:7]}
         if options.check:
             return _check(options)
@@ -68,7 +68,7 @@ def promote(options: argparse.Namespace) -> Result:
 
 
 def _check(options: argparse.Namespace) -> Result:
-    from lora_hub import use_cases
+    from lora_hub import hub, use_cases
     from lora_hub.compare import Comparer
 
     found = use_cases.check_promotion(
@@ -79,7 +79,7 @@ def _check(options: argparse.Namespace) -> Result:
         progress=functools.partial(progress.show_scoring, options.screen),
     )
     told = [{"figure": figure, "recorded": kept, "computed": new} for figure, kept, new in found.different]
-    result = {"repo": options.repo, "checked": found.promotion.version, "different": told}
+    result = {"repo": hub.owned(options.repo), "checked": found.promotion.version, "different": told}
     if told:
         raise OtherFigures(
             _n(

@@ -66,7 +66,7 @@ def test_only_what_is_better_takes_the_place_and_back_again(hub, tmp_path: Path,
     assert "v3 was not promoted: v3 is worse than v2" in said["error"]["message"]
     # what the record says of v2 comes out again, and what somebody made of it does not
     assert cli.main(["promote", NAME, "--check", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == {"repo": NAME, "checked": "v2", "different": []}
+    assert json.loads(capsys.readouterr().out) == {"repo": REPO, "checked": "v2", "different": []}
     place = look_at_production(NAME)
     last = place.promotions.entries[-1]
     flattered = last.model_copy(update={"task": last.task.model_copy(update={"score": 99.5})})
@@ -90,7 +90,7 @@ def test_only_what_is_better_takes_the_place_and_back_again(hub, tmp_path: Path,
     assert (again.revision, again.versions) == (tags(api)["v3"], ("v3", "v2", "v1"))
     # back, one after another, and no further
     assert cli.main(["promote", NAME, "--roll-back"]) == 0
-    assert "v2 of gated is in production again, instead of v3." in capsys.readouterr().out
+    assert "v2 of lora-hub/gated is in production again, instead of v3." in capsys.readouterr().out
     assert use_cases.roll_back(LOCAL, NAME).version == "v1" and tags(api)["production"] == tags(api)["v1"]
     with refused(AdapterError, match="Nothing of lora-hub/gated was in production before v1"):
         use_cases.roll_back(LOCAL, NAME)
