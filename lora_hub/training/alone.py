@@ -22,7 +22,7 @@ from lora_hub.training import checkpoints
 from lora_hub.training.going_on import begin_with
 from lora_hub.training.meter import Meter, norm_told
 from lora_hub.training.passes import count_rows, rows_of_pass
-from lora_hub.training.patience import Patience
+from lora_hub.training.patience import LEAST_CHOOSING, Patience
 from lora_hub.training.remaining import Remaining
 from lora_hub.training.trainer_settings import (
     MAX_GRAD_NORM,
@@ -70,7 +70,8 @@ def train_adapter(
     cancelled: Callable[[], bool] = lambda: False,
     parent: Path | None = None,
 ) -> Trained:
-    """Trains the adapter of a run and saves its best checkpoint in `folder`/adapter.
+    """Trains the adapter of a run and saves its best checkpoint in `folder`/adapter, or the last where too few
+    validation rows could choose.
 
     model: the loaded, frozen base; it comes back as it was, also where this raises. folder: the run's; checkpoints lie
     in `folder`/checkpoints, and where there are some from before, training goes on from the last. Where that one is the
@@ -91,6 +92,7 @@ def train_adapter(
     if last is not None and (over := last.why_over(total, spec.patience)) is not None:
         return _as_it_ended(last, total, over, folder, report, cancelled)
     every = spec.look_every(total)
+    chooses = len(validation.rows) >= LEAST_CHOOSING
     config = make_config(
         spec,
         model,
@@ -107,9 +109,9 @@ def train_adapter(
         save_strategy="steps",
         save_steps=every,
         save_total_limit=2,
-        load_best_model_at_end=True,
-        metric_for_best_model="eval_loss",
-        greater_is_better=False,
+        load_best_model_at_end=chooses,
+        metric_for_best_model="eval_loss" if chooses else None,
+        greater_is_better=False if chooses else None,
         logging_steps=tell_loss_every(total),
         logging_first_step=True,
         logging_nan_inf_filter=False,  # a loss that is no number has to be seen, not averaged away
@@ -157,7 +159,7 @@ def train_adapter(
         stopped = cancelled()
         if not stopped:
             trainer.model.save_pretrained(folder / store.ADAPTER)
-    best = trainer.state.best_metric
+    best = trainer.state.best_metric if chooses else watch.last_loss
     best_step = int(trainer.state.best_global_step or trainer.state.global_step)
     reason = watch.stopped if trainer.state.global_step < total else ""
     return Trained(
@@ -199,6 +201,7 @@ def _make_watch(
             self.patience = patience
             self.stopped = ""
             self.not_a_number = ""
+            self.last_loss: float | None = None
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             self.remaining, self.first = Remaining(state.global_step), state.global_step
@@ -250,6 +253,7 @@ def _make_watch(
                 self.not_a_number, self.step = str(loss), state.global_step
                 control.should_training_stop = True
                 return
+            self.last_loss = loss
             report("metric", step=state.global_step, eval_loss=round(loss, 5))
             if state.global_step == self.first and state.global_step:
                 return  # one that goes on looks again at what was looked at before

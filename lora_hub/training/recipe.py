@@ -22,7 +22,7 @@ from lora_hub.core.errors import SpecError, refused
 from lora_hub.core.messages import Message, _, several
 from lora_hub.core.schema import EFFORTS, BaseModel, DatasetInfo, Task, TrainSpec
 from lora_hub.core.spec_fields import FIELDS, SYNONYMS, shown, value_of, value_of_default
-from lora_hub.data.prompts.split import held_out_share
+from lora_hub.data.prompts.split import held_out_share, held_out_sizes
 
 # estimates are asked for where specs are made
 from lora_hub.training.estimate import FILLED as FILLED
@@ -31,6 +31,7 @@ from lora_hub.training.estimate import Estimate as Estimate
 from lora_hub.training.estimate import answer_seconds as answer_seconds
 from lora_hub.training.estimate import estimate as estimate
 from lora_hub.training.estimate import estimate_costs as estimate_costs
+from lora_hub.training.patience import LEAST_CHOOSING
 from lora_hub.works_in import marks_of_spec, note
 
 # Bases below this size know little, so that they have to see a dataset more often, and can: a step costs milliseconds.
@@ -122,7 +123,9 @@ def derive(task: Task, base: BaseModel, rows: int, effort: str, language: str = 
         "task.prompt_language": Derived("fa", _("the rows are in Persian"))
         if in_persian
         else Derived("en", _("Persian where the rows are")),
-        "patience": Derived((2, 2, 3)[level], _("stops when the validation loss no longer falls")),
+        "patience": Derived((2, 2, 3)[level], _("stops when the validation loss no longer falls"))
+        if held_out_sizes(rows, held_out_share(rows), scored)[1] >= LEAST_CHOOSING
+        else Derived(0, _("too few validation rows to say when to stop: the last step is kept")),
     }
 
 

@@ -104,7 +104,7 @@ class Watch(TrainerCallback):
             self._fail(place, loss, task.step)
             return
         task.report("metric", step=task.step, eval_loss=round(loss, 5))
-        if task.step and loss < task.best_loss:
+        if task.step and (loss < task.best_loss or not task.chooses):
             task.best_loss, task.best_step, task.best = loss, task.step, self.trainer.stack.state(place)
         task.stopped = task.patience.look(task.step, loss) if task.step < task.steps else ""
         if task.step:

@@ -30,7 +30,7 @@ def run_sweep(folder: Path, **changes: object) -> tuple:
         build("llama"),
         byte_tokenizer(),
         make_rows(24, 0),
-        make_rows(6, 50),
+        make_rows(10, 50),
         folder,
         report=lambda kind, **data: told.append((kind, data)),
     )

@@ -68,7 +68,11 @@ def make_task(
     told: list[tuple[str, dict]] = []
     spec = make_spec(**changes)
     return TaskTraining(
-        spec, make_rows(rows, number), make_rows(6, number + 50), folder, lambda kind, **data: told.append((kind, data))
+        spec,
+        make_rows(rows, number),
+        make_rows(10, number + 50),
+        folder,
+        lambda kind, **data: told.append((kind, data)),
     ), told
 
 
@@ -448,6 +452,23 @@ def test_a_falling_loss_keeps_the_last_step(tmp_path: Path) -> None:
     task.validation = task.train  # what is learnt is what is looked at: it falls to the end
     result = learn([task, make_task(tmp_path / "two", 2, steps=5)[0]]).results[0]
     assert looks(told) == [0, 6, 12, 18, 22] and result.best_step == 22 and not result.stopped
+
+
+def test_few_validation_rows_choose_nothing(tmp_path: Path) -> None:
+    """The last step is kept, in both ways and where it goes on; what the dial derives says so."""
+    model, changes = build("llama"), {"steps": 12, "evaluations": 6, "lr": 0.05}
+    task, told = make_task(tmp_path / "together", 1, **changes)
+    task.validation = make_rows(9, 51)
+    result = learn([task, make_task(tmp_path / "other", 2, steps=12)[0]], model).results[0]
+    lonely, seen = alone(task, tmp_path / "alone", model)
+    losses = [data["eval_loss"] for kind, data in seen if kind == "metric" and "eval_loss" in data]
+    assert losses[-1] > min(losses), "else it shows nothing"
+    assert lonely.best_step == result.best_step == 12
+    assert lonely.best_loss == pytest.approx(losses[-1], abs=1e-4) == pytest.approx(result.best_loss, abs=1e-3)
+    assert difference(lonely, result) < 1e-3
+    (tmp_path / "alone" / "adapter" / "adapter_model.safetensors").unlink()
+    again, _seen = alone(task, tmp_path / "alone", model)
+    assert again.best_step == 12 and difference(again, result) < 1e-3
 
 
 @pytest.mark.parametrize("mode", ["together", "in turn"])
