@@ -24,6 +24,8 @@ def show_votes(result: dict[str, Any]) -> list[Part]:
         told.append(_("Only this app's votes count here: {why}", why=result["trouble"]))
     if result["waiting"]:
         told.append(votes.describe_waiting(result["waiting"]))
+    if not result["boards"] and result["waiting"]:
+        return told
     if not result["boards"]:
         return [*told, _("No votes yet. Compare with Blind turned on, and vote.")]
     for board in result["boards"]:

@@ -104,3 +104,5 @@ def test_history_and_boards_show_what_strangers_wrote_as_text() -> None:
         "o/a@1",
     ]
     assert "No votes yet" in render_votes.boards(found.__class__({}, 0, 0, "", None), {}, "en")
+    waiting = render_votes.boards(found.__class__({}, 0, 0, "", None, 1), {}, "en")
+    assert "1 vote of yours" in waiting and "No votes yet" not in waiting

@@ -120,6 +120,8 @@ def boards(found: Any, titles: dict[str, str], language: str) -> str:
         )
     if found.waiting:
         told.append(card("plain", sentence(t(votes.describe_waiting(found.waiting), language))))
+    if not found.boards and found.waiting:  # who has voted is not told that nobody has
+        return "".join(told)
     if not found.boards:
         said = t(_("No votes yet. Compare with Blind turned on, and vote."), language)
         return "".join(told) + card("plain", sentence(said))

@@ -87,10 +87,15 @@ def _plain(text: Any) -> str:
 
 
 def choices(person: Person, page: Page, language: str, names: list[str]) -> list[tuple[str, str]]:
-    """The router, adapters of the organization, then finished unpublished runs, then names that were typed."""
+    """The router, then `adapters`."""
+    routed = (t(_("Auto: the adapter that the question is for"), language), AUTO)
+    return [routed, *adapters(person, page, language, [name for name in names if name != AUTO])]
+
+
+def adapters(person: Person, page: Page, language: str, names: list[str]) -> list[tuple[str, str]]:
+    """Adapters of the organization, then finished unpublished runs, then names that were typed."""
     found = use_cases.list_adapters(person, org=page.organization)
-    offered = [(t(_("Auto: the adapter that the question is for"), language), AUTO)]
-    offered += [(ref.repo_id, ref.repo_id) for ref in found]
+    offered = [(ref.repo_id, ref.repo_id) for ref in found]
     named = name_runs(use_cases.list_runs(person, page.runs))
     offered += [
         (_run_line(name, language), run_id)

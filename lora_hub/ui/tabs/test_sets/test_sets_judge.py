@@ -15,7 +15,7 @@ from lora_hub.people import Person
 from lora_hub.ui.frame.page import Page
 from lora_hub.ui.render import render
 from lora_hub.ui.render.text import t
-from lora_hub.ui.tabs.compare.compare_question import choices
+from lora_hub.ui.tabs.compare.compare_question import adapters as list_adapters
 
 
 def offer(page: Page, language: str, adapters: list[str], judge: str | None, person: Person) -> list[Any]:
@@ -26,7 +26,7 @@ def offer(page: Page, language: str, adapters: list[str], judge: str | None, per
         return [gr.Accordion(visible=False), gr.Dropdown(value=None)]
     named = [(one.title or one.id, one.id) for one in bases.list_bases()]
     own = test_sets.own_url()
-    offered = [*([(own, own)] if own else []), *named, *choices(person, page, language, [])]
+    offered = [*([(own, own)] if own else []), *named, *list_adapters(person, page, language, [])]
     if judge and judge not in {value for _name, value in offered}:
         offered.append((judge, judge))
     return [gr.Accordion(visible=True), gr.Dropdown(choices=offered, value=judge or None)]

@@ -25,7 +25,7 @@ from lora_hub.ui.render.render_data import metric_title
 from lora_hub.ui.render.runs.run_names import name_runs
 from lora_hub.ui.render.test_sets import render_tests, test_plots
 from lora_hub.ui.render.text import digits, page_number, t
-from lora_hub.ui.tabs.compare.compare_question import choices
+from lora_hub.ui.tabs.compare import compare_question
 from lora_hub.ui.tabs.test_sets import test_sets_judge
 
 # What a choice of rows begins with: a stored file, or a run whose held-out rows are asked; else a dataset of the Hub.
@@ -49,9 +49,11 @@ class Testing:
                 offered.append((said, RUN + name.run.id))
         if rows and rows not in {value for _name, value in offered}:
             offered.append((rows, rows))
+        # Without the router: a test compares adapters, each on all rows.
+        answering = compare_question.adapters(person, self.page, language, adapters or [])
         return [
             gr.Dropdown(choices=offered, value=rows or None),
-            gr.Dropdown(choices=choices(person, self.page, language, adapters or []), value=adapters or []),
+            gr.Dropdown(choices=answering, value=adapters or []),
         ]
 
     def upload(self, language: str, path: str | None, *, person: Person) -> Any:
