@@ -49,7 +49,9 @@ def _grid(grid: Any, titles: Mapping[str, str], language: str) -> str:
     for ref, cells in grid.rows:
         name = ref.repo_id.rpartition("/")[2] if ref else t(_("the base"), language)
         told = [
-            _cell(cell, column, name, ref is not None and ref.task == column.task, titles, language)
+            "<td></td>"  # against itself the base forgets nothing
+            if ref is None and column.task == GENERAL
+            else _cell(cell, column, name, ref is not None and ref.task == column.task, titles, language)
             for column, cell in zip(grid.columns, cells, strict=True)
         ]
         rows.append(f'<tr><th scope="row"><bdi>{escape(name)}</bdi></th>{"".join(told)}</tr>')
@@ -102,4 +104,4 @@ def filling(done: int, total: int, language: str) -> str:
     if not total:
         return card("good", sentence(t(_("Nothing is missing that can be computed here."), language)))
     said = t(_("{done} of {total} cells"), language, done=number(done, language), total=number(total, language))
-    return card("good", sentence(said)) if done == total else waiting(said)
+    return card("good", f"{escape(t(_('Done.'), language))} {sentence(said)}") if done == total else waiting(said)

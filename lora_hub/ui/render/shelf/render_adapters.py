@@ -53,14 +53,9 @@ def versions_table(versions: Sequence[tuple[str, str, str, str]], language: str)
             badge(tag, "good" if tag == "production" else "plain"),
             f"<code>{escape(commit[:12])}</code>",
             f"<bdi>{escape(iso_moment(date[:16], language))}</bdi>",
-            escape(message),
+            f"<bdi>{escape(message)}</bdi>",
         ]
         for tag, commit, date, message in versions
     ]
-    return (
-        table(
-            [t(_("Versions"), language), t(_("Commit"), language), t(_("Updated"), language), ""], rows, "lh-versions"
-        )
-        if rows
-        else ""
-    )
+    heads = [t(_("Versions"), language), t(_("Commit"), language), t(_("Updated"), language), ""]
+    return table(heads, rows, "lh-versions", stacked=True) if rows else ""
