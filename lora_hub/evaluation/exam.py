@@ -217,6 +217,7 @@ def score_parts(
             texts = [answers[who][place].text for place in places]
             told[who] = metrics.score(task, texts, references)[metric]
         count = sum(data.part_of(one.row) == number for one in trained)
+        count = round(count * min(part.weight, 1))  # of a smaller weight the same rows come in each pass (`passes`)
         found.append(PartScore(name=part.name, weight=part.weight, metric=metric, trained=count, **told))
     return found
 

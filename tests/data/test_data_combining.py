@@ -71,6 +71,8 @@ def test_rows_are_held_out_of_each_file_and_told_by_file(tmp_path: Path) -> None
     assert first.adapter == first.base and second.adapter.value == 100 and second.weight == 2
     assert first.adapter.rows + second.adapter.rows == len(split.test)
     assert first.trained + second.trained == len(split.train)
+    half, _whole = exam.score_parts(plan(tmp_path, 0.5, 2).spec, task, split.train, split.test, answers)
+    assert half.trained == round(first.trained / 2), "rows that never come were not trained on"
 
 
 def test_a_weight_is_how_often_the_rows_of_a_file_come_in_a_pass(tmp_path: Path) -> None:
