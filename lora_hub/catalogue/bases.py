@@ -23,6 +23,7 @@ from typing import Any
 from lora_hub.catalogue import kept_bases, memory
 from lora_hub.catalogue.shapes import Shape, shape_of_config
 from lora_hub.catalogue.weights_files import fingerprint, read_json, read_safetensors_header, weights_files
+from lora_hub.core.disk import expand
 from lora_hub.core.errors import BaseError
 from lora_hub.core.messages import _, several
 from lora_hub.core.schema import BaseModel
@@ -114,7 +115,7 @@ def get_base(name: str, *, folders: bool = True) -> BaseModel:
         return _built_in()
     if kept := kept_bases.find_kept(name):
         return _kept_base(kept)
-    folder = Path(name).expanduser()
+    folder = expand(name)
     if folders and name and os.path.isdir(folder):  # isdir also handles a name too long for a path
         kept = kept_bases.read_kept(folder.resolve()) if folder.resolve().parent == kept_bases.bases_dir() else None
         return _kept_base(kept) if kept else _read_folder(folder.resolve())

@@ -8,6 +8,7 @@ from typing import Any
 
 from lora_hub.cli.options import PRIVATE, connected_hub
 from lora_hub.cli.screen import Indented, Part, Screen
+from lora_hub.core.disk import expand
 from lora_hub.core.messages import Message, _
 from lora_hub.exporting import KINDS, TYPES, Step
 from lora_hub.people import LOCAL
@@ -21,7 +22,7 @@ def export(options: argparse.Namespace) -> Result:
 
         put_into = use_cases.check_push(LOCAL, options.push, org=options.org) if options.push else ""
         made: Any = None
-        asked = (LOCAL, options.name, options.to, options.type, options.out.expanduser().resolve())
+        asked = (LOCAL, options.name, options.to, options.type, expand(options.out).resolve())
         last = ""
         for step in use_cases.export_adapter(*asked, base=options.base, put_into=put_into):
             if isinstance(step, Step):

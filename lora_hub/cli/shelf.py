@@ -1,10 +1,10 @@
 """The shell's commands for the shelf of adapters: options -> result, which --json prints."""
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 from lora_hub.cli.options import check_task_id, connected_hub, read_org, read_task
+from lora_hub.core.disk import expand
 from lora_hub.core.errors import LoraHubError, SpecError
 from lora_hub.core.messages import _, joined
 from lora_hub.people import LOCAL
@@ -16,7 +16,7 @@ COLLECTION_ACTIONS = ("list", "show", "add", "remove")
 def list_adapters(options: argparse.Namespace) -> Result:
     """others: how many adapters exist if none is as it was asked for."""
     org = read_org(options.org)
-    task = read_task(options.task).id if options.task and Path(options.task).expanduser().is_file() else options.task
+    task = read_task(options.task).id if options.task and expand(options.task).is_file() else options.task
     with connected_hub(options.screen) as connection:
         from lora_hub import hub, use_cases
 

@@ -13,6 +13,7 @@ from lora_hub import hub
 from lora_hub.answering import adapter_base
 from lora_hub.catalogue import bases
 from lora_hub.core import store
+from lora_hub.core.disk import expand
 from lora_hub.core.errors import AdapterError, damage_of
 from lora_hub.core.messages import Message, _, several
 from lora_hub.core.schema import BASE, BASE_EXAMPLES, BaseModel, Calibration, Mend, Question, RunState, Task
@@ -76,7 +77,7 @@ def pane_of_repo(repo: str, base: str = "") -> Pane:
 def find_here(name: str, base: str = "") -> Pane | None:
     """`resolve_adapter` for a folder or a run on this machine; None for any other name, which may be a repo on a
     Hub."""
-    folder = Path(name).expanduser()
+    folder = expand(name)
     if (folder / adapter_config.CONFIG_FILE).is_file():
         return pane_of_folder(name, folder, base)
     if name in store.list_run_ids():

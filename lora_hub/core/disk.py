@@ -3,6 +3,7 @@ Also hides local paths from visitors.
 
 with disk_errors(path): ...        raises LoraHubError
 explain_disk(error, folder)        None where the error says something else
+expand("~/x")                      /home/me/x
 without_places("/data/lora_hub/people/will/datasets/ab/rows.csv is damaged.")     "rows.csv is damaged.", for visitors
 """
 
@@ -25,6 +26,12 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 FULL_DISK_BYTES = 8 * 1024 * 1024
 # System folders, which hold nobody's dataset.
 _SYSTEM = ("/bin", "/dev", "/etc", "/lib", "/opt", "/proc", "/run", "/sbin", "/srv", "/sys", "/tmp", "/usr", "/var")
+
+
+def expand(path: str | Path) -> Path:
+    """A path whose ~ or ~NAME in front is that home; one of somebody whom this machine does not know stays as it is,
+    where Path.expanduser raises: names that people type, or strangers wrote, may begin so."""
+    return Path(os.path.expanduser(path))
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from lora_hub import hub
 from lora_hub.catalogue import bases
 from lora_hub.compare import Pane, base_key, find_here, routing
 from lora_hub.core import settings
+from lora_hub.core.disk import expand
 from lora_hub.core.errors import AdapterError, LoraHubError
 from lora_hub.core.messages import _
 from lora_hub.core.schema import BASE, AdapterRef, BaseModel
@@ -72,7 +73,7 @@ class OwnShelf:
             if pane is None:
                 repos.append(hub.owned(name, self.org))
                 continue
-            short = Path(name).expanduser().resolve().name if "/" in name or "." in name else name
+            short = expand(name).resolve().name if "/" in name or "." in name else name
             self._local[short] = pane
         self._only = tuple(repos)
         self._all = not adapters

@@ -47,12 +47,15 @@ def slowdown() -> float:
     """How many times as long as on an idle machine a run on the CPU takes beside what else runs now: its threads and
     all others that want a core share the cores evenly; 1.0 where there is one for each. Runs that train here are left
     out: the next one waits for them. The lesser of the last minute's mean and the last five's, so that a short burst
-    says nothing."""
+    says nothing. 1.0, too, where the system tells no load."""
     import psutil
 
     cores = os.cpu_count() or 1
     threads = run_threads()
-    minute, five_minutes, _quarter = psutil.getloadavg()
+    try:
+        minute, five_minutes, _quarter = psutil.getloadavg()
+    except OSError:  # a sandbox that does not say
+        return 1.0
     others = max(0.0, min(minute, five_minutes) - threads * turns.count_at_work())
     return max(1.0, (others + threads) / cores)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from lora_hub import hub
 from lora_hub.catalogue import bases, kept_bases
 from lora_hub.converting import fetch_package, read_in
+from lora_hub.core.disk import expand
 from lora_hub.core.errors import AccessError, BaseError, HubError
 from lora_hub.core.messages import Message, _
 from lora_hub.core.schema import BaseModel
@@ -26,7 +27,7 @@ def add_base(person: Person, name: str, say: Callable[[Message], None] = lambda 
             _("Choose one of the list, or an id of the Hub."),
         )
     package = kept_bases.find_package(name)
-    if package is None or Path(name).expanduser().is_file():
+    if package is None or expand(name).is_file():
         try:
             return bases.get_base(name)
         except bases.NotHereYet as error:

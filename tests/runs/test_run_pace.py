@@ -35,6 +35,9 @@ def test_a_busy_machine_shares_its_cores(home, monkeypatch: pytest.MonkeyPatch) 
     assert machine.slowdown() == 1.0  # a burst of a minute
     busy["load"] = (13.0, 13.0, 1.0)
     assert machine.slowdown() == 4.0  # 16 threads on 4 cores
+    with monkeypatch.context() as patch:  # a sandbox that tells no load
+        patch.setattr(psutil, "getloadavg", lambda: (_ for _ in ()).throw(OSError()))
+        assert machine.slowdown() == 1.0
     ticket = turns.Ticket.take(["one"])
     try:
         assert machine.slowdown() == pytest.approx(13 / 4)  # the next run waits for the one that trains

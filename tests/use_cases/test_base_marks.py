@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from persian import refused
 from sample_adapters import make_spec, publish
 from tiny_bases import build, byte_tokenizer
 
@@ -14,6 +15,8 @@ from lora_hub import use_cases
 from lora_hub.catalogue import bases, machine_speed
 from lora_hub.catalogue.machine_speed import Speed
 from lora_hub.catalogue.tasks import catalogue
+from lora_hub.compare import find_here
+from lora_hub.core.errors import BaseError, SpecError
 from lora_hub.core.schema import AdapterRef, DatasetInfo
 from lora_hub.people import LOCAL
 from lora_hub.training import measure_speed, recipe
@@ -33,6 +36,18 @@ def job(rows: int = 400, effort: str = "balanced", tokens: float = 60) -> base_m
 
 def mark(name: str, machine: base_marks.Machine = MANY, **of: object) -> base_marks.BaseMark:
     return base_marks.mark_base(bases.get_base(name), job(**of), machine)
+
+
+def test_a_home_that_nobody_here_has_is_a_name_like_any_other(home) -> None:
+    """A card may name it as its adapter's base, on a shelf that everybody looks at."""
+    name = "~nobody-here/x"
+    ref = AdapterRef(repo_id="o/a", revision="", base=name, title="", url="", lora={"r": 8})
+    assert [*use_cases.mark_adapters(LOCAL, [ref])] == ["o/a"]
+    with refused(BaseError, "There is no"):
+        bases.get_base(name)
+    with refused(SpecError, "There is no task"):
+        catalogue.get_task(name)
+    assert find_here(name) is None
 
 
 def test_a_measured_machine_is_kept_and_asked_between_what_was_measured(home) -> None:

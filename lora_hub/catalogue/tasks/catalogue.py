@@ -24,6 +24,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from lora_hub.catalogue.tasks.frames import FIELD, default_template, translated
+from lora_hub.core.disk import expand
 from lora_hub.core.errors import SpecError, refused
 from lora_hub.core.messages import _, several
 from lora_hub.core.schema import Task
@@ -69,7 +70,7 @@ def get_task(name: str) -> Task:
     name = str(name).strip()
     if name in ORDER:
         return _read_task(FOLDER / f"{name}.yaml")
-    path = Path(name).expanduser()
+    path = expand(name)
     if path.suffix.lower() in (".yaml", ".yml", ".json") or os.path.isfile(path):
         return _read_task(path)
     near = difflib.get_close_matches(name.lower().replace("_", "-").replace(" ", "-"), ORDER, n=2, cutoff=0.5)

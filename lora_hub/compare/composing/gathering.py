@@ -14,6 +14,7 @@ from lora_hub.compare.composing.composed import MOST_ADAPTERS
 from lora_hub.compare.loaded_bases import LoadedBases
 from lora_hub.compare.panes import Pane, base_key, check_one_base, resolve_adapter
 from lora_hub.core import settings, store
+from lora_hub.core.disk import expand
 from lora_hub.core.errors import AdapterError, HubUnreachableError
 from lora_hub.core.messages import Message, _, _n, joined
 from lora_hub.core.schema import BaseModel
@@ -79,7 +80,7 @@ def name_publicly(panes: Sequence[Pane]) -> list[Pane]:
     names: Counter[str] = Counter()
     named = []
     for pane in panes:
-        is_folder = (Path(pane.name).expanduser() / CONFIG_FILE).is_file()
+        is_folder = (expand(pane.name) / CONFIG_FILE).is_file()
         name = _folder_name(Path(pane.name)) if is_folder else pane.name.partition("@")[0]
         names[name] += 1
         unique = name if names[name] == 1 else f"{name} ({names[name]})"
@@ -89,5 +90,5 @@ def name_publicly(panes: Sequence[Pane]) -> list[Pane]:
 
 def _folder_name(folder: Path) -> str:
     """A run keeps its adapter in a folder that is called as everybody's is."""
-    whole = folder.expanduser().resolve()
+    whole = expand(folder).resolve()
     return whole.parent.name if whole.name == store.ADAPTER else whole.name

@@ -1,6 +1,5 @@
 """The judge's part of the form of a new test: who may judge, for which adapters it is offered, what is sent where."""
 
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -9,6 +8,7 @@ from lora_hub import use_cases
 from lora_hub.catalogue import bases
 from lora_hub.catalogue.tasks import catalogue
 from lora_hub.compare import test_sets
+from lora_hub.core.disk import expand
 from lora_hub.core.errors import LoraHubError, SpecError
 from lora_hub.core.messages import _
 from lora_hub.people import Person
@@ -45,7 +45,7 @@ def _is_text(person: Person, page: Page, name: str, tasks: dict[str, str]) -> bo
     known = tasks.get(name) or tasks.get(name.partition("@")[0])
     if known:
         return known == "text"
-    if person.is_local and Path(name).expanduser().is_dir():
+    if person.is_local and expand(name).is_dir():
         try:
             task = use_cases.resolve(person, page.comparer, [name])[0].task
         except LoraHubError:  # said when the test is started
