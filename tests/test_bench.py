@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import re
 import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -37,6 +38,8 @@ def test_each_benchmark_starts(name, monkeypatch) -> None:
         if file.startswith(rooms) and known != "conftest" and known != __name__:
             monkeypatch.delitem(sys.modules, known)
     assert callable(load(name).main)
+    text = (BENCH / f"{name}.py").read_text(encoding="utf-8")
+    assert "sys.path" in text or not re.search(r"^from lora_hub", text, re.M), "run by its name it finds no package"
 
 
 @pytest.mark.parametrize("missing", ["file", "test"])

@@ -13,11 +13,15 @@ alike. False "better" is counted per test set (any of its pairs), coverage per i
 import argparse
 import sys
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 
-from lora_hub.evaluation import metrics
-from lora_hub.evaluation.pairs import compare_pairs
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT)]
+
+from lora_hub.evaluation import metrics  # noqa: E402
+from lora_hub.evaluation.pairs import compare_pairs  # noqa: E402
 
 LABELS = ("ham", "spam")
 

@@ -17,14 +17,17 @@ from pathlib import Path
 
 import polars
 
-from lora_hub.catalogue.tasks.catalogue import get_task
-from lora_hub.core.errors import LoraHubError
-from lora_hub.data.chats.convert import holds_marks, to_messages
-from lora_hub.data.columns import columns
-from lora_hub.data.inspection import inspect_table
-from lora_hub.data.read import read
-from lora_hub.data.read.merged_cells import Merge, unmerged
-from lora_hub.data.tables.table import Table
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT)]
+
+from lora_hub.catalogue.tasks.catalogue import get_task  # noqa: E402
+from lora_hub.core.errors import LoraHubError  # noqa: E402
+from lora_hub.data.chats.convert import holds_marks, to_messages  # noqa: E402
+from lora_hub.data.columns import columns  # noqa: E402
+from lora_hub.data.inspection import inspect_table  # noqa: E402
+from lora_hub.data.read import read  # noqa: E402
+from lora_hub.data.read.merged_cells import Merge, unmerged  # noqa: E402
+from lora_hub.data.tables.table import Table  # noqa: E402
 
 SPAM = {"text": "text", "answer": "label"}
 
