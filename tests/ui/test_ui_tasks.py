@@ -273,3 +273,11 @@ def test_a_run_with_a_name_says_its_task():
     names = name_runs([Run(id="a", spec=spec), Run(id="b", spec=make_spec())])
     assert names["a"].title("en") == "my-first" and names["a"].facts("en")[0] == spec.task.title.en
     assert names["b"].facts("en")[0] == (spec.base.title or spec.base.id)
+
+
+def test_a_run_that_gets_a_name_leaves_the_others_their_numbers():
+    spec = make_spec()
+    runs = [Run(id=one, spec=spec, created=place) for place, one in enumerate("abc", start=1)]
+    titles = [name.title("en") for name in name_runs(runs).values()]
+    renamed = name_runs([runs[0].model_copy(update={"name": "First try"}), *runs[1:]])
+    assert [renamed[one].title("en") for one in "abc"] == ["First try", *titles[1:]]

@@ -46,13 +46,16 @@ class RunName:
 
 
 def name_runs(runs: Sequence[Run]) -> dict[str, RunName]:
-    """runs: all runs. Runs share a title if they have the same name or, without a name, the same task."""
+    """runs: all runs. Runs share a title if they have the same name or, without a name, the same task. A run that gets
+    a name keeps its place among those of its task: the others' numbers do not change."""
     of_title: dict[tuple[str, str], list[Run]] = {}
     for run in runs:
         name = run.name or run.spec.name
-        of_title.setdefault((name, "" if name else run.spec.task.id), []).append(run)
+        for title in {(name, ""), ("", "" if run.spec.name else run.spec.task.id)} - {("", "")}:
+            of_title.setdefault(title, []).append(run)
     found = {}
-    for same in of_title.values():
+    for (name, _task), same in of_title.items():
         for place, run in enumerate(sorted(same, key=lambda run: (run.created or run.started, run.id)), start=1):
-            found[run.id] = RunName(run, place if len(same) > 1 else 0)
+            if name == (run.name or run.spec.name):
+                found[run.id] = RunName(run, place if len(same) > 1 else 0)
     return found
