@@ -141,7 +141,8 @@ def _files_of(owner: str, known: list[Run]) -> list[StoredFile]:
     """owner: "" for the local user. known: the runs that could have been made of them."""
     found = []
     for folder in settings.datasets_dir(owner).glob("[!.]*"):
-        used = tuple(run.id for run in known if folder in _folders_of(run))
+        # A file that was put together with others is not read again by their runs, but by whoever starts from one.
+        used = tuple(run.id for run in known if folder in _folders_of(run) or folder in _parts_of(run))
         for file in folder.glob("[!.]*"):
             status = file.stat()
             found.append(StoredFile(f"{folder.name}/{file.name}", file.name, status.st_size, status.st_mtime, used))
@@ -151,6 +152,12 @@ def _files_of(owner: str, known: list[Run]) -> list[StoredFile]:
 def _folders_of(run: Run) -> list[Path]:
     infos = [info for info in (run.spec.dataset, run.spec.test_dataset) if info is not None]
     return [settings.datasets_dir(info.owner) / info.fingerprint for info in infos]
+
+
+def _parts_of(run: Run) -> list[Path]:
+    """The folders of the files that its dataset was put together from."""
+    data = run.spec.dataset
+    return [settings.datasets_dir(data.owner) / part.fingerprint for part in data.parts]
 
 
 def _check_ended(known: Sequence[Run | TestState]) -> None:

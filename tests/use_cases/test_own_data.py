@@ -10,6 +10,7 @@ from test_run_folders import make_run, make_spec
 from lora_hub import use_cases
 from lora_hub.core import settings, store
 from lora_hub.core.errors import AccessError, DataError, HubError, RunError
+from lora_hub.core.schema import DataPart
 from lora_hub.people import LOCAL, Person
 
 
@@ -61,6 +62,14 @@ def test_a_file_is_listed_and_deleted_by_its_owner(who: Person, tmp_path: Path) 
         settings.datasets_dir("" if who is LOCAL else who.id).iterdir()
     )
     assert [one.id for one in use_cases.list_datasets(EVE)] == [other] and use_cases.refresh_run(who, run_id)
+
+
+def test_files_that_became_one_dataset_name_the_runs_made_of_them(tmp_path: Path) -> None:
+    first = add(WILL, tmp_path, "first.csv", "a")
+    part = DataPart(name="first.csv", fingerprint=first.partition("/")[0], rows=1)
+    info = make_spec().dataset.model_copy(update={"owner": WILL.id, "parts": (part,)})
+    run_id = make_run(("app-1", "submitted", {"owner": WILL.id}), dataset=info)
+    assert next(one for one in use_cases.list_datasets(WILL) if one.id == first).runs == (run_id,)
 
 
 def test_all_of_it_goes_and_nothing_of_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
