@@ -47,6 +47,14 @@ class Shape:
         return self.layers * sum(r * (i + o) for i, o in self.linears)
 
 
+# Architectures whose configurations leave it out that the head is the embedding (as google/gemma-2-2b's does): what
+# transformers 5.23 takes then.
+TIED = (
+    *("bloom", "cohere", "cohere2", "falcon", "gemma", "gemma2", "gemma3", "gemma3_text", "gpt2", "gpt_neo", "mpt"),
+    *("opt", "smollm3", "starcoder2"),
+)
+
+
 def shape_of_config(config: dict[str, Any]) -> Shape:
     """The shape, read by the names that decoder families use (Llama's, GPT-2's, GPT-Neo's)."""
     config = {**config, **(config.get("text_config") or {})}
@@ -64,5 +72,13 @@ def shape_of_config(config: dict[str, Any]) -> Shape:
         head=first("head_dim", default=hidden // heads),
         intermediate=first("intermediate_size", "n_inner", default=4 * hidden),
         vocab=first("vocab_size"),
-        tied=bool(config.get("tie_word_embeddings", False)),
+        tied=is_tied(config),
     )
+
+
+def is_tied(config: dict[str, Any]) -> bool:
+    """Whether a base's head is its embedding, by its config.json: where that does not say, what transformers takes for
+    its architecture."""
+    part = config.get("text_config")
+    told = {**config, **part} if isinstance(part, dict) else config
+    return bool(told.get("tie_word_embeddings", str(told.get("model_type")) in TIED))

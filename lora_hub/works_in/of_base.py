@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lora_hub.catalogue import bases, cached
+from lora_hub.catalogue.shapes import is_tied
 from lora_hub.core.schema import BaseModel
 
 MOST_BYTES = 64 << 20  # a tokenizer.json of the largest vocabularies has some 35 MB
@@ -68,7 +69,7 @@ def base_facts(base: BaseModel | None) -> BaseFacts:
     folder = bases.folder_of(base) or cached.cached_model(base)
     if folder is not None and (folder / "config.json").is_file():
         config = _read(folder / "config.json")
-        own |= {"family": family_of_config(config), "tied": bool(_text_part(config).get("tie_word_embeddings", False))}
+        own |= {"family": family_of_config(config), "tied": is_tied(config)}
         if (folder / "tokenizer.json").is_file():
             own["split"] = split_of_tokenizer(_read(folder / "tokenizer.json"))
         return BaseFacts(**own)
@@ -138,11 +139,6 @@ def _steps(pre_tokenizer: Any) -> list[dict[str, Any]]:
         return []
     inner = pre_tokenizer.get("pretokenizers") if pre_tokenizer.get("type") == "Sequence" else [pre_tokenizer]
     return [one for one in inner if isinstance(one, dict)] if isinstance(inner, list) else []
-
-
-def _text_part(config: dict[str, Any]) -> dict[str, Any]:
-    part = config.get("text_config")
-    return {**config, **part} if isinstance(part, dict) else config
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lora_hub.catalogue import bases, weights_files
+from lora_hub.catalogue import bases, shapes, weights_files
 from lora_hub.core.errors import BaseError
 
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "models"
@@ -83,6 +83,16 @@ def test_anything_else_is_told(name):
         bases.get_base(name)
     assert repr(name) in told.value.message
     assert told.value.hint
+
+
+@pytest.mark.parametrize("kind", ["gemma2", "gemma3_text", "gpt2", "gpt_neox", "llama", "mistral", "qwen3", "smollm3"])
+def test_a_configuration_that_does_not_say_it_is_tied_as_transformers_reads_it(kind: str) -> None:
+    from transformers import CONFIG_MAPPING
+
+    config = CONFIG_MAPPING[kind]()
+    assert shapes.is_tied({"model_type": kind}) is config.tie_word_embeddings
+    assert shapes.is_tied({"text_config": {"model_type": kind}}) is config.tie_word_embeddings
+    assert not shapes.is_tied({"model_type": kind, "tie_word_embeddings": False})
 
 
 def test_a_near_miss_is_named():
