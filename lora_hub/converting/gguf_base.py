@@ -235,7 +235,10 @@ def _read_header(file: Path, folder: Path) -> dict[str, Any]:
     return {
         "pre": told("tokenizer.ggml.pre"),
         # transformers reads it for some families only, and takes 128 for the others
-        "sizes": {"head_dim": int(width)} if (width := told(f"{family}.attention.key_length", 0)) else {},
+        # Qwen2's configuration has no width of its heads: it follows from the others.
+        "sizes": {"head_dim": int(width)}
+        if (width := told(f"{family}.attention.key_length", 0)) and family != "qwen2"
+        else {},
         "dtype": dtype,
         "quantization": stored,
         "rope_freqs": [float(factor) for factor in freqs.data.tolist()] if freqs is not None else [],

@@ -75,7 +75,7 @@ def write_words(writer: gguf.GGUFWriter, words: dict[str, Any], tokenizer: Any, 
         writer.add_add_space_prefix(False)
     else:
         writer.add_token_merges(merges)
-    _write_ends(writer, tokenizer)
+    _write_ends(writer, tokenizer, vocabulary)
     chat = tokenizer.chat_template
     if chat := chat.get("default") if isinstance(chat, dict) else chat:
         writer.add_chat_template(str(chat))
@@ -90,7 +90,8 @@ def _scores(tokens: list[str], merges: list[Any]) -> list[float]:
     return [-float(order.get(token, len(merges))) for token in tokens]
 
 
-def _write_ends(writer: gguf.GGUFWriter, tokenizer: Any) -> None:
+def _write_ends(writer: gguf.GGUFWriter, tokenizer: Any, vocabulary: int) -> None:
+    """Without those that a tokenizer's class adds beyond the base's tokens: nothing can read or write them."""
     ids = {
         "bos": tokenizer.bos_token_id,
         "eos": tokenizer.eos_token_id,
@@ -98,10 +99,10 @@ def _write_ends(writer: gguf.GGUFWriter, tokenizer: Any) -> None:
         "pad": tokenizer.pad_token_id,
     }
     for name, number in ids.items():
-        if number is not None:
+        if number is not None and number < vocabulary:
             getattr(writer, f"add_{name}_token_id")(int(number))
     end = template.end_token(tokenizer)
-    if end != tokenizer.eos_token_id:
+    if end != tokenizer.eos_token_id and end < vocabulary:
         writer.add_eot_token_id(end)
     writer.add_add_bos_token(begins_itself(tokenizer))
     writer.add_add_eos_token(False)
