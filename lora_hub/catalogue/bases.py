@@ -22,6 +22,7 @@ from typing import Any
 
 from lora_hub.catalogue import kept_bases, memory
 from lora_hub.catalogue.shapes import Shape, shape_of_config
+from lora_hub.catalogue.shapes import is_tied as is_tied
 from lora_hub.catalogue.weights_files import fingerprint, read_json, read_safetensors_header, weights_files
 from lora_hub.core.disk import expand
 from lora_hub.core.errors import BaseError

@@ -19,7 +19,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from lora_hub.answering.stack import LayerWeights, SavedAdapter
-from lora_hub.catalogue.shapes import is_tied
+from lora_hub.catalogue import bases
 from lora_hub.catalogue.weights_files import read_json, read_safetensors_header, weights_files
 from lora_hub.core.errors import AdapterError, BaseError
 from lora_hub.core.messages import _
@@ -67,7 +67,7 @@ class MergedModel:
 
     @property
     def is_tied(self) -> bool:
-        return is_tied(self.config)
+        return bases.is_tied(self.config)
 
     @property
     def names(self) -> list[str]:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from lora_hub.catalogue import bases, cached
-from lora_hub.catalogue.shapes import is_tied
 from lora_hub.core.schema import BaseModel
 
 MOST_BYTES = 64 << 20  # a tokenizer.json of the largest vocabularies has some 35 MB
@@ -69,7 +68,7 @@ def base_facts(base: BaseModel | None) -> BaseFacts:
     folder = bases.folder_of(base) or cached.cached_model(base)
     if folder is not None and (folder / "config.json").is_file():
         config = _read(folder / "config.json")
-        own |= {"family": family_of_config(config), "tied": is_tied(config)}
+        own |= {"family": family_of_config(config), "tied": bases.is_tied(config)}
         if (folder / "tokenizer.json").is_file():
             own["split"] = split_of_tokenizer(_read(folder / "tokenizer.json"))
         return BaseFacts(**own)
