@@ -222,7 +222,8 @@ class TogetherTrainer(SFTTrainer):
         with torch.no_grad():
             for batch in self.validation[place]:
                 micro = self._prepare_inputs(self.combine([(place, [batch])])[0])
-                weight = len(micro["owners"])
+                # of rows that stand one after another, too
+                weight = int((batch["position_ids"] == 0).sum()) if self.flat else len(micro["owners"])
                 with self.stack.rows(micro["owners"]), self.compute_loss_context_manager():
                     total += weight * float(self.compute_loss(self.model, micro)[place])
                 rows += weight
