@@ -13,8 +13,6 @@ from pathlib import Path
 import gguf
 import numpy
 
-from lora_hub.core.errors import BaseError
-
 Types = gguf.GGMLQuantizationType
 PACKAGE = "xllamacpp"
 K_TYPES = {"q4_k_m": Types.Q4_K, "q5_k_m": Types.Q5_K, "q6_k": Types.Q6_K}
@@ -45,11 +43,10 @@ def type_of(place: str, columns: int, kind: str, *, layers: int, is_tied: bool) 
 
 
 def quantize(numbers: numpy.ndarray, kind: Types) -> numpy.ndarray:
-    """numbers: float32 [rows, columns], columns a multiple of the type's block. Returns uint8 [rows, bytes]. Raises
-    BaseError where the library is not here."""
+    """numbers: float32 [rows, columns], columns a multiple of the type's block. Returns uint8 [rows, bytes]. Only where
+    the library `is_here`, which is asked before anything is made."""
     library = _library()
-    if library is None:
-        raise BaseError(f"{PACKAGE} is not installed.", f"pip install {PACKAGE}")
+    assert library is not None
     rows, columns = numbers.shape
     block, size = gguf.GGML_QUANT_SIZES[kind]
     given = numpy.ascontiguousarray(numbers, dtype=numpy.float32)

@@ -55,7 +55,7 @@ from lora_hub.hub.naming import check_name, repo_name, version_number
 from lora_hub.hub.production import Production, account_of, check_moving, look_at_production, move_production
 from lora_hub.hub.promotion import LONGEST_REASON, Measured, Promotion
 from lora_hub.hub.publish import publish_adapter
-from lora_hub.hub.record import make_record, parts_of
+from lora_hub.hub.record import files_of, make_record, parts_of
 from lora_hub.hub.rights import check_publishing
 from lora_hub.hub.run_repo import bring_files, look_into, make_run_repo, remove_run_repo, send_files
 from lora_hub.hub.shelf import SORTS, Wanted, filter_adapters, headline
@@ -126,6 +126,7 @@ __all__ = [
     "escape_markdown",
     "fence",
     "fetch_adapter",
+    "files_of",
     "fetch_base",
     "fetch_base_folder",
     "fetch_dataset",

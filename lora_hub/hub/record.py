@@ -14,6 +14,7 @@ from pydantic import BaseModel as Pydantic
 
 from lora_hub.core.messages import _
 from lora_hub.core.schema import (
+    MOST_PARTS,
     BaseModel,
     Calibration,
     DatasetInfo,
@@ -36,6 +37,7 @@ COUNTS = ("file_rows", "train_rows", "validation_rows", "eval_rows", "left_out")
 # Of a task that a stranger wrote. All of its labels are weighed for each question, by everybody's model.
 MOST_LABELS, LONGEST_LABEL, MOST_LABEL_CHARACTERS = 2_000, 1_000, 100_000
 MOST_INPUTS = 100
+LONGEST_FINGERPRINT = 128
 
 
 class Parts(Pydantic):
@@ -73,6 +75,17 @@ def parts_of(record: dict[str, Any], is_own: bool = False) -> Parts:
                 )
             )
     return parts
+
+
+def files_of(record: dict[str, Any]) -> tuple[str, ...]:
+    """Fingerprints of the files whose rows a record, which anybody may have written, says were trained on."""
+    dataset = record.get("dataset")
+    if not isinstance(dataset, dict):
+        return ()
+    parts = dataset.get("parts")
+    named = [dataset, *(parts[:MOST_PARTS] if isinstance(parts, list) else ())]
+    found = [one.get("fingerprint") for one in named if isinstance(one, dict)]
+    return tuple(one for one in found if isinstance(one, str) and 0 < len(one) <= LONGEST_FINGERPRINT)
 
 
 def _check_labels(labels: tuple[str, ...]) -> None:

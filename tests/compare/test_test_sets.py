@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import signal
 import time
 from dataclasses import replace
@@ -18,18 +19,18 @@ from test_adapters_of_others import BASE_TEMPLATE, change
 from test_who_may import run_of
 from tiny_bases import build, byte_tokenizer, save_adapter
 
-from lora_hub import use_cases
+from lora_hub import hub, use_cases
 from lora_hub.catalogue import bases
 from lora_hub.catalogue.tasks.catalogue import get_task
 from lora_hub.cli import main
 from lora_hub.compare import Comparer, test_sets
-from lora_hub.compare.panes import Pane
+from lora_hub.compare.panes import Pane, pane_of_folder
 from lora_hub.compare.test_sets import ask_panes, reading
-from lora_hub.compare.test_sets.fitting import fit_test
+from lora_hub.compare.test_sets.fitting import find_seen, fit_test
 from lora_hub.compare.test_sets.panes_asked import AskedPanes
 from lora_hub.core import events, growing_file, run_lock, settings, store
 from lora_hub.core.errors import AccessError, DataError, RunError, SpecError
-from lora_hub.core.schema import BASE, BASE_EXAMPLES, BaseModel, Calibration, RunState, Score
+from lora_hub.core.schema import BASE, BASE_EXAMPLES, BaseModel, Calibration, Problem, RunState, Score
 from lora_hub.data.prompts.prepare import Example
 from lora_hub.hub.record import make_record
 from lora_hub.people import LOCAL, policy
@@ -307,6 +308,28 @@ def test_each_of_several_bases_is_a_model_of_the_test(tmp_path) -> None:
     assert [render_tests.pane_name(pane.name, "en") for pane in asked[:2]] == ["Base org/ours", "Base theirs"]
     for one in (panes[:1], [panes[0], panes[2]]):
         assert [pane.name for pane in ask_panes(one, base=True, examples=False, every_base=True).panes][0] == BASE
+
+
+def test_who_was_trained_on_the_very_file_is_told(adapters, file, tmp_path) -> None:
+    base = str(Path(adapters[0]).parent / "base")
+    seen = tmp_path / "seen"
+    shutil.copytree(adapters[0], seen)
+    record = json.loads((seen / "lora_hub.json").read_text())
+    of_file = store.fingerprint(file)
+    record["dataset"] |= {"fingerprint": "of what was put together", "parts": [{"fingerprint": of_file}, 7, {}]}
+    (seen / "lora_hub.json").write_text(json.dumps(record))
+    panes = [pane_of_folder(str(one), Path(one), base) for one in (seen, adapters[1])]
+    asked = ask_panes(panes, base=True, examples=False)
+    (problem,) = find_seen(asked, of_file, [])
+    assert " was trained on this very file: it has seen most of these rows" in problem.said.en
+    # Of a file with a test part that is asked, and nobody is trained on it.
+    assert not find_seen(asked, of_file, [Problem(code="test-part", severity="info", said=problem.said)])
+    asked_of = {"file": file, "base_of": base, "base": False, "examples": False, "max_rows": 2}
+    state = ended(use_cases.start_test(LOCAL, Comparer(base), [str(seen), adapters[1]], **asked_of).id)
+    report = use_cases.read_test(LOCAL, state.id)
+    assert [one.code for one in report.problems] == ["trained-on"] and len(report.rows) == 2
+    record["dataset"] = {"fingerprint": ["x"], "parts": "none"}
+    assert hub.files_of(record) == () == hub.files_of({"dataset": []})
 
 
 def test_a_row_that_is_too_long_is_left_out_for_all_and_examples_become_fewer(adapters) -> None:

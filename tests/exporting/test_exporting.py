@@ -490,7 +490,7 @@ def made_of(folder: Path) -> Exported:
 def test_an_export_that_answers_otherwise_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = source_of(tmp_path / "in")
     monkeypatch.setattr("lora_hub.exporting.merging.add", lambda base, weights, transposed=False: -base)
-    with refused(LoraHubError, "adapter's own"):
+    with refused(LoraHubError, "places in sample texts it gives the same next token"):
         [*export(source, "merged", "", tmp_path / "out" / "made")]
     assert [*(tmp_path / "out").iterdir()] == []
 

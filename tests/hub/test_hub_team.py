@@ -18,7 +18,7 @@ from lora_hub.ui import app
 from lora_hub.ui.frame.page import Labels
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-ACCOUNTS = next(text for text in re.findall(r"^```yaml\n(.*?)^```$", README, re.M | re.S) if "users:" in text)
+ACCOUNTS = next(text for text in re.findall(r"^```yaml\n(.*?)^```$", README, re.M | re.S) if "bob: {token" in text)
 TOKENS = {name: user["token"] for name, user in yaml.safe_load(ACCOUNTS)["users"].items()}
 PUSH = """
 import torch

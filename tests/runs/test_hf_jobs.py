@@ -213,7 +213,7 @@ def test_a_run_outlives_its_follower_its_line_and_its_time_and_comes_back_publis
             os.kill(process, signal.SIGSTOP)
         run = runs.wait_for_run(run_id)
         assert run.state == "failed" and run.error.message.startswith(f"The job was ended after {given / 60:.3g} min")
-        assert f"It is given {2 * given / 60:.3g} minutes" in run.error.hint
+        assert f"It is given {2 * given / 60:.3g} min." in run.error.hint
         assert given - 20 <= run.hired.jobs[run.hired.job] <= given + 60  # a busy machine ends it late
         eventually(lambda: not repos(server, run_id) and not look().hired.repo)
         if (kept / "checkpoint-10" / "optimizer.pt").is_file():
@@ -315,7 +315,7 @@ def test_a_pipeline_is_one_job_in_which_each_run_has_its_own_end(
     trained, spoilt, ended = (runs.refresh_run(row["run"]) for row in result["runs"])
     log = runs.read_log(trained.id, 1000)
     assert status == 3 and [row["state"] for row in result["runs"]] == ["succeeded", "failed", "cancelled"], log
-    assert "That is for 3 runs, which one job trains." in told.err and "2 of 3 tasks" in told.err
+    assert "That is for 3 runs, which one job trains." in told.err and "2 of 3 did not succeed" in told.out
     # One job and one process here, which told each run its own.
     assert {run.hired.job for run in (trained, spoilt, ended)} == {trained.hired.job}
     assert len({run.handle["pid"] for run in (trained, spoilt, ended)}) == 1

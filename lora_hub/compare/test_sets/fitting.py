@@ -1,6 +1,7 @@
 """Whether the rows of a test fit into what each base reads at once, before anybody is asked.
 
 fitted = fit_test(asked, examples, tokenizers)     fitted.asked, fitted.tokenizers, fitted.places, fitted.problems
+find_seen(asked, fingerprint, problems)            adapters that have seen the rows in training
 
 A row that is too long for one is left out for all, who are compared on the same rows. The examples before the base's
 questions become fewer where that makes room, unless its answers are calibrated for as many as the exam showed.
@@ -13,7 +14,7 @@ from typing import Any
 from lora_hub.compare.panes import Pane
 from lora_hub.compare.test_sets.panes_asked import AskedPanes
 from lora_hub.core.errors import DataError
-from lora_hub.core.messages import Message, _, _n, numbers
+from lora_hub.core.messages import Message, _, _n, joined, numbers, several
 from lora_hub.core.schema import Problem, Task
 from lora_hub.data.prompts.prepare import Example
 
@@ -95,6 +96,24 @@ def _no_room(rows: list[int], context: int) -> Message:
         rows=numbers(rows, 8),
         context=context,
     )
+
+
+def find_seen(asked: AskedPanes, fingerprint: str, problems: Sequence[Problem]) -> list[Problem]:
+    """That adapters were trained on the very file whose rows are asked. fingerprint, problems: of the file. Of one that
+    has a test part that part is asked, which nobody is trained on."""
+    names = [pane.name for pane in asked.panes if fingerprint in pane.trained_on]
+    if not names or any(problem.code == "test-part" for problem in problems):
+        return []
+    said = _n(
+        "{names} was trained on this very file: it has seen most of these rows with their answers, and its scores say "
+        "little about new ones.",
+        "{names} were trained on this very file: they have seen most of these rows with their answers, and their "
+        "scores say little about new ones.",
+        count=len(names),
+        names=several(names, most=5),
+    )
+    hint = _("Test on a file that none of them knows, or on the rows that its run held out.")
+    return [Problem(code="trained-on", severity="warning", said=joined(said, hint))]
 
 
 def _left_out(rows: list[int], total: int) -> Problem:

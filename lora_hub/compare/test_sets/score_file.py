@@ -10,7 +10,7 @@ from typing import Any
 from lora_hub.compare.loaded_bases import LoadedBases
 from lora_hub.compare.panes import Pane, base_key
 from lora_hub.compare.test_sets.answering import load_tokenizers
-from lora_hub.compare.test_sets.fitting import fit_test
+from lora_hub.compare.test_sets.fitting import find_seen, fit_test
 from lora_hub.compare.test_sets.panes_asked import AskedPanes, answer_test, ask_panes, few_shot_of, write_examples
 from lora_hub.compare.test_sets.reading import read_file
 from lora_hub.compare.test_sets.results import pair_json
@@ -48,8 +48,9 @@ def score_file(
             check_metrics(minimum or {}, pane.task)
     asked = ask_panes(panes, base=base, examples=base, every_base=True)
     task = asked.task
-    read = read_file(store.add_dataset(file), task, mapping, asked.mends, max_rows=max_rows)
-    problems = [*read.problems]
+    kept = store.add_dataset(file)
+    read = read_file(kept, task, mapping, asked.mends, max_rows=max_rows)
+    problems = [*read.problems, *find_seen(asked, store.dataset_fingerprint(kept), read.problems)]
     if base and (lost := panes[0].missing):
         problems.append(Problem(code="examples_missing", severity="warning", said=lost))
     tokenizers = load_tokenizers(asked.panes)

@@ -21,7 +21,7 @@ from lora_hub.compare.loaded_bases import LoadedBases
 from lora_hub.compare.panes import Pane, find_here, resolve_adapter, with_examples_of
 from lora_hub.compare.test_sets import folders, judge, reading
 from lora_hub.compare.test_sets.answering import load_tokenizers
-from lora_hub.compare.test_sets.fitting import fit_test
+from lora_hub.compare.test_sets.fitting import find_seen, fit_test
 from lora_hub.compare.test_sets.nouns import JudgeSpec, TestRow, TestSpec
 from lora_hub.compare.test_sets.panes_asked import (
     AskedPanes,
@@ -36,7 +36,7 @@ from lora_hub.core.crash import explain_crash
 from lora_hub.core.errors import LoraHubError
 from lora_hub.core.events import EventLog
 from lora_hub.core.messages import joined
-from lora_hub.core.schema import Answer, RunState
+from lora_hub.core.schema import Answer, Problem, RunState
 from lora_hub.hub import endpoint
 
 # What the page draws from is told so often; and how long a test waits before it looks again whether it is its turn.
@@ -99,7 +99,7 @@ class Worker:
         if rows is None:
             read = self._read(asked)
             read = replace(read, examples=write_examples(asked, read.examples, tokenizers))
-            rows, problems = reading.to_rows(asked.task, read), read.problems
+            rows, problems = reading.to_rows(asked.task, read), [*read.problems, *self._seen(asked, read)]
         fitted = fit_test(asked, reading.to_examples(rows), tokenizers)
         asked, tokenizers, rows = fitted.asked, fitted.tokenizers, [rows[place] for place in fitted.places]
         if is_new or fitted.problems:
@@ -191,6 +191,10 @@ class Worker:
             return reading.read_held_out_rows(self.spec.run, max_rows=self.spec.max_rows)
         file = store.dataset_file(self.spec.dataset)
         return reading.read_file(file, asked.task, self.spec.mapping, self.spec.mends, max_rows=self.spec.max_rows)
+
+    def _seen(self, asked: AskedPanes, read: reading.ReadRows) -> list[Problem]:
+        file = self.spec.dataset
+        return find_seen(asked, file.fingerprint, read.problems) if file is not None else []
 
     def _phase(self, name: str) -> None:
         if self.cancelled():
