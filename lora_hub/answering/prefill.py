@@ -98,10 +98,11 @@ def read_with_trees(
     device = stack.model.device
     most = max(len(tree.tokens) for tree in trees)
     width = max(map(len, prompts))
-    if _known_columns(plan, prompts, shared, width):
-        width += -(width + most) % _EVEN_KEYS
-    mask = torch.tensor([[0] * (width - len(ids)) + [1] * len(ids) for ids in prompts], device=device)
     known = _known_columns(plan, prompts, shared, width)
+    if known:
+        more = -(width + most) % _EVEN_KEYS
+        width, known = width + more, known + more
+    mask = torch.tensor([[0] * (width - len(ids)) + [1] * len(ids) for ids in prompts], device=device)
     ids = [
         [*([pad] * (width - len(ids)) + ids)[known:], *tree.tokens, *[pad] * (most - len(tree.tokens))]
         for ids, tree in zip(prompts, trees, strict=True)

@@ -48,7 +48,7 @@ def promote(options: argparse.Namespace) -> Result:
         if options.roll_back:
             done = use_cases.roll_back(LOCAL, options.repo)
             told = {"repo": hub.owned(options.repo), "moved": True, **done.model_dump(mode="json")}
-            return told | {"before": done.before or done.before_commit[:7]}
+            return told | {"before": done.before_name}
         if options.check:
             return _check(options)
         found = use_cases.promote(

@@ -232,13 +232,12 @@ def _read_header(file: Path, folder: Path) -> dict[str, Any]:
         raise _Refused("disk", needed=written / 1e9, free=room / 1e9)
     freqs = next((tensor for tensor in reader.tensors if tensor.name == "rope_freqs.weight"), None)
     languages = told("general.languages", [])
+    # transformers reads it for some families only, and takes 128 for the others; of Qwen2, whose configuration has no
+    # width of its heads, it follows from the other sizes
+    width = told(f"{family}.attention.key_length", 0) if family != "qwen2" else 0
     return {
         "pre": told("tokenizer.ggml.pre"),
-        # transformers reads it for some families only, and takes 128 for the others
-        # Qwen2's configuration has no width of its heads: it follows from the others.
-        "sizes": {"head_dim": int(width)}
-        if (width := told(f"{family}.attention.key_length", 0)) and family != "qwen2"
-        else {},
+        "sizes": {"head_dim": int(width)} if width else {},
         "dtype": dtype,
         "quantization": stored,
         "rope_freqs": [float(factor) for factor in freqs.data.tolist()] if freqs is not None else [],

@@ -15,41 +15,15 @@ IN_USE_SECONDS = 120.0
 def drop_adapters(before: float) -> int:
     """Removes from the client's cache the adapters that nobody has read since then (UTC seconds): what is asked again
     is fetched again. Returns how many."""
-    from huggingface_hub import CacheNotFound, constants, scan_cache_dir
-
-    try:
-        found = scan_cache_dir(constants.HF_HUB_CACHE)
-    except CacheNotFound:
-        return 0
-    old = [repo for repo in found.repos if repo.repo_type == "model" and repo.last_accessed < before]
-    gone = [
-        revision.commit_hash
-        for repo in old
-        for revision in repo.revisions
-        if any(file.file_name == CONFIG_FILE for file in revision.files)
-    ]
-    if gone:
-        found.delete_revisions(*gone).execute()
-    return len(gone)
+    found, kept = _kept(lambda repo: repo.last_accessed < before)
+    return _remove(found, [revision.commit_hash for revision in kept])
 
 
 def trim_adapters(most_bytes: int, is_ours: Callable[[str], bool], last_use: Mapping[Path, float]) -> int:
     """Removes from the client's cache adapters that were asked least recently, until the rest has at most so many bytes
     or is in use. is_ours: whether a repo's adapters count and may go. last_use: of folders, how many seconds ago they
     were asked for; of others, the time counts when their files were read. Returns how many commits went."""
-    from huggingface_hub import CacheNotFound, constants, scan_cache_dir
-
-    try:
-        found = scan_cache_dir(constants.HF_HUB_CACHE)
-    except CacheNotFound:
-        return 0
-    kept = [
-        revision
-        for repo in found.repos
-        if repo.repo_type == "model" and is_ours(repo.repo_id)
-        for revision in repo.revisions
-        if any(file.file_name == CONFIG_FILE for file in revision.files)
-    ]
+    found, kept = _kept(lambda repo: is_ours(repo.repo_id))
     users = Counter(file.blob_path for revision in kept for file in revision.files)
     sizes = {file.blob_path: file.size_on_disk for revision in kept for file in revision.files}
     last_use = {folder.resolve(): seconds for folder, seconds in last_use.items()}
@@ -66,6 +40,29 @@ def trim_adapters(most_bytes: int, is_ours: Callable[[str], bool], last_use: Map
         for file in revision.files:
             users[file.blob_path] -= 1
             taken -= 0 if users[file.blob_path] else sizes[file.blob_path]
-    if gone:
-        found.delete_revisions(*gone).execute()
-    return len(gone)
+    return _remove(found, gone)
+
+
+def _kept(is_wanted: Callable[[Any], bool]) -> tuple[Any, list[Any]]:
+    """What the client says of its cache, None where there is none, and the commits of adapters there whose repos are
+    wanted."""
+    from huggingface_hub import CacheNotFound, constants, scan_cache_dir
+
+    try:
+        found = scan_cache_dir(constants.HF_HUB_CACHE)
+    except CacheNotFound:
+        return None, []
+    return found, [
+        revision
+        for repo in found.repos
+        if repo.repo_type == "model" and is_wanted(repo)
+        for revision in repo.revisions
+        if any(file.file_name == CONFIG_FILE for file in revision.files)
+    ]
+
+
+def _remove(found: Any, commits: list[str]) -> int:
+    """Returns how many."""
+    if commits:
+        found.delete_revisions(*commits).execute()
+    return len(commits)

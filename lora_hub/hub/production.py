@@ -18,7 +18,7 @@ from lora_hub.hub.client import PRODUCTION, TRY_AGAIN, check_seen, full_id, is_s
 from lora_hub.hub.contents import CARD, files_of, look
 from lora_hub.hub.listing import LONGEST_CARD
 from lora_hub.hub.naming import version_number
-from lora_hub.hub.promotion import MOST_BYTES, PROMOTIONS, Promotion, Promotions, read_lines, to_lines
+from lora_hub.hub.promotion import MOST_BYTES, PROMOTIONS, Promotion, Promotions, name_of, read_lines, to_lines
 from lora_hub.hub.rights import check_writing
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Production:
     @property
     def name(self) -> str:
         """What is in production, in a word: the version, or the beginning of its commit; empty where nothing is."""
-        return self.version or self.commit[:7]
+        return name_of(self.version, self.commit)
 
 
 def look_at_production(name: str) -> Production:

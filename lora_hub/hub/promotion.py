@@ -39,6 +39,11 @@ class Measured(Noun):
     p: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
+def name_of(version: str, commit: str) -> str:
+    """A version, or the beginning of a commit that is none; empty where there is neither."""
+    return version or commit[:7]
+
+
 class Promotion(Noun):
     """One move of the tag. at: ISO 8601, UTC. by: an account on the Hub. kind: "better" (measured so), "reason" (an
     admin's, though it was not) or "rolled_back". version, commit: what is in production afterwards; before,
@@ -56,6 +61,11 @@ class Promotion(Noun):
     task: Measured | None = None
     general: Measured | None = None
     limit: _Number = 0.0
+
+    @property
+    def before_name(self) -> str:
+        """What was in production until then, in a word: as `Production.name`."""
+        return name_of(self.before, self.before_commit)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from lora_hub.training import checkpoints
 from lora_hub.training.going_on import begin_with
 from lora_hub.training.meter import Meter, norm_told
 from lora_hub.training.passes import count_rows, rows_of_pass
-from lora_hub.training.patience import LEAST_CHOOSING, Patience
+from lora_hub.training.patience import Patience, can_choose
 from lora_hub.training.remaining import Remaining
 from lora_hub.training.trainer_settings import (
     MAX_GRAD_NORM,
@@ -92,7 +92,7 @@ def train_adapter(
     if last is not None and (over := last.why_over(total, spec.patience)) is not None:
         return _as_it_ended(last, total, over, folder, report, cancelled)
     every = spec.look_every(total)
-    chooses = len(validation.rows) >= LEAST_CHOOSING
+    chooses = can_choose(len(validation.rows))
     config = make_config(
         spec,
         model,

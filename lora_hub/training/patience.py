@@ -18,6 +18,11 @@ LEARNT_LOSS = 0.01
 LEAST_CHOOSING = 10
 
 
+def can_choose(rows: int) -> bool:
+    """Whether so many validation rows choose the checkpoint; else the last step is kept."""
+    return rows >= LEAST_CHOOSING
+
+
 class Patience:
     """Says when there is no sense in going on: `patience` looks in a row without a lower held-out loss, or nothing left
     to learn.

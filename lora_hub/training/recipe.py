@@ -31,7 +31,7 @@ from lora_hub.training.estimate import Estimate as Estimate
 from lora_hub.training.estimate import answer_seconds as answer_seconds
 from lora_hub.training.estimate import estimate as estimate
 from lora_hub.training.estimate import estimate_costs as estimate_costs
-from lora_hub.training.patience import LEAST_CHOOSING
+from lora_hub.training.patience import can_choose
 from lora_hub.works_in import marks_of_spec, note
 
 # Bases below this size know little, so that they have to see a dataset more often, and can: a step costs milliseconds.
@@ -124,7 +124,7 @@ def derive(task: Task, base: BaseModel, rows: int, effort: str, language: str = 
         if in_persian
         else Derived("en", _("Persian where the rows are")),
         "patience": Derived((2, 2, 3)[level], _("stops when the validation loss no longer falls"))
-        if held_out_sizes(rows, held_out_share(rows), scored)[1] >= LEAST_CHOOSING
+        if can_choose(held_out_sizes(rows, held_out_share(rows), scored)[1])
         else Derived(0, _("too few validation rows to say when to stop: the last step is kept")),
     }
 

@@ -16,7 +16,7 @@ from lora_hub.data.prompts.prepare import Encoded
 from lora_hub.hub import adapter_config
 from lora_hub.training.going_on import as_pairs, as_tensors, parent_pairs
 from lora_hub.training.passes import count_rows
-from lora_hub.training.patience import LEAST_CHOOSING, Patience
+from lora_hub.training.patience import Patience
 from lora_hub.training.trainable import Pairs, Start
 from lora_hub.training.trainer_settings import make_lora_config, missing_layers_told
 
@@ -65,11 +65,6 @@ class TaskTraining:
     def every(self) -> int:
         """Steps between two looks at the validation rows."""
         return self.spec.look_every(self.steps)
-
-    @property
-    def chooses(self) -> bool:
-        """Whether the validation rows choose the checkpoint; else the last step is kept."""
-        return len(self.validation.rows) >= LEAST_CHOOSING
 
     @property
     def checkpoint(self) -> Path:

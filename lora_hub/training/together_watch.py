@@ -8,6 +8,7 @@ from transformers import TrainerCallback
 
 from lora_hub.training.alone import TELL_SECONDS
 from lora_hub.training.meter import Meter, norm_told
+from lora_hub.training.patience import can_choose
 from lora_hub.training.remaining import Remaining
 from lora_hub.training.task_training import TaskTraining
 from lora_hub.training.trainer_settings import MAX_GRAD_NORM, no_number, tell_loss_every
@@ -104,7 +105,7 @@ class Watch(TrainerCallback):
             self._fail(place, loss, task.step)
             return
         task.report("metric", step=task.step, eval_loss=round(loss, 5))
-        if task.step and (loss < task.best_loss or not task.chooses):
+        if task.step and (loss < task.best_loss or not can_choose(len(task.validation.rows))):
             task.best_loss, task.best_step, task.best = loss, task.step, self.trainer.stack.state(place)
         task.stopped = task.patience.look(task.step, loss) if task.step < task.steps else ""
         if task.step:

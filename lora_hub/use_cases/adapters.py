@@ -71,18 +71,22 @@ def read_card(person: Person, repo_id: str, revision: str = "") -> str:
 def mark_adapters(person: Person, refs: Sequence[AdapterRef]) -> dict[str, tuple[Mark, ...]]:
     """Where each of these works, by repo id; without those whose cards do not tell their shape. Asks no Hub."""
     told = [ref for ref in refs if ref.lora]
-    known = {name: _base_named(name) for name in {ref.base for ref in told}}
-    here = _bases_of_runs([ref for ref in told if known[ref.base] is None and not ref.lora.get("base")])
-    return {ref.repo_id: _marks(ref.lora, known[ref.base] or here.get(ref.repo_id), ref) for ref in told}
+    known = _bases_of(told)
+    return {ref.repo_id: _marks(ref.lora, known[ref.repo_id], ref) for ref in told}
 
 
 @use_case(Action.BROWSE, counted=True)
 def mark_adapter(person: Person, ref: AdapterRef) -> tuple[Mark, ...]:
     """Where one works, from its `adapter_config.json`. Raises AdapterError, HubError."""
-    base = _base_named(ref.base)
-    if base is None and not ref.lora.get("base"):
-        base = _bases_of_runs([ref]).get(ref.repo_id)
-    return _marks(hub.read_adapter_config(ref.repo_id, ref.revision), base, ref)
+    known = _bases_of([ref])
+    return _marks(hub.read_adapter_config(ref.repo_id, ref.revision), known[ref.repo_id], ref)
+
+
+def _bases_of(refs: Sequence[AdapterRef]) -> dict[str, BaseModel | None]:
+    """By repo id, what is known here of each one's base."""
+    named = {name: _base_named(name) for name in {ref.base for ref in refs}}
+    here = _bases_of_runs([ref for ref in refs if named[ref.base] is None and not ref.lora.get("base")])
+    return {ref.repo_id: named[ref.base] or here.get(ref.repo_id) for ref in refs}
 
 
 def _bases_of_runs(refs: Sequence[AdapterRef]) -> dict[str, BaseModel]:

@@ -241,12 +241,10 @@ def _has_weights(run_id: str, pane: Pane) -> bool:
     """Whether the commit that is compared has the very weights that the run made: its rows were held out from their
     training, and from no other's."""
     folder = refresh_run(run_id).adapter_folder
-    files = (
-        [made / adapter_config.WEIGHTS_FILE for made in (store.run_folder(run_id) / folder, pane.folder)]
-        if folder
-        else []
-    )
-    return bool(files) and all(file.is_file() for file in files) and filecmp.cmp(*files, shallow=False)
+    if not folder:
+        return False
+    files = [made / adapter_config.WEIGHTS_FILE for made in (store.run_folder(run_id) / folder, pane.folder)]
+    return all(file.is_file() for file in files) and filecmp.cmp(*files, shallow=False)
 
 
 def _now() -> str:

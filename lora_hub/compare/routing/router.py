@@ -77,7 +77,7 @@ def route(
         loaded, _names = held
         states, tokens = regions.read_states(loaded.stack, loaded.tokenizer, [text])
     placed = atlas.place(states[0], float(tokens[0]))
-    silent += tuple(name for name in sorted(atlas.names - {one.name for one in placed}))
+    silent += tuple(sorted(atlas.names - {one.name for one in placed}))
     facts = {ref.repo_id: ref for ref in refs}
     candidates = tuple(
         Candidate(

@@ -47,7 +47,7 @@ def _line(one: Promotion) -> str:
     cells = [
         escape(one.at[:16], 20),
         one.version,
-        one.before or one.before_commit[:7] or "nothing",
+        one.before_name or "nothing",
         why,
         _cell(one.task),
         _cell(one.general),

@@ -36,7 +36,7 @@ def production(place: Production, language: str) -> str:
         [
             f"<bdi>{escape(iso_moment(one.at[:16], language))}</bdi>",
             f"<bdi>{escape(one.version)}</bdi>",
-            f"<bdi>{escape(one.before or one.before_commit[:7])}</bdi>",
+            f"<bdi>{escape(one.before_name)}</bdi>",
             _why(one, language),
             f"<bdi>{escape(one.by)}</bdi>",
         ]
@@ -72,7 +72,5 @@ def outcome(found: Any, language: str) -> str:
 
 def rolled_back(done: Promotion, language: str) -> str:
     said = _("{version} is in production again, instead of {before}.")
-    return card(
-        "good",
-        filled(said, language, version=isolate(done.version), before=isolate(done.before or done.before_commit[:7])),
-    )
+    version, before = isolate(done.version), isolate(done.before_name)
+    return card("good", filled(said, language, version=version, before=before))
