@@ -19,7 +19,7 @@ from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core import settings, store
 from lora_hub.core.errors import AdapterError, HubError, SpecError, damage_of
 from lora_hub.core.messages import Message, _, several
-from lora_hub.core.schema import AdapterRef, BaseModel, LoraSpec, Parent, Task, TrainSpec
+from lora_hub.core.schema import AdapterRef, BaseModel, DatasetInfo, LoraSpec, Parent, Problem, Task, TrainSpec
 from lora_hub.hub import adapter_config
 from lora_hub.runs import run_states
 from lora_hub.runs.looking import refresh_run
@@ -40,6 +40,7 @@ class ParentAdapter:
     base: BaseModel
     lora: LoraSpec
     title: str = ""
+    trained_on: tuple[str, ...] = ()
 
 
 def find_parent(name: str, *, task: Task | str = "", base: BaseModel | None = None) -> ParentAdapter:
@@ -152,6 +153,7 @@ def _read(name: str, folder: Path, noun: Parent, known: BaseModel | None) -> Par
         adapter_base.base_of_record(name, told.base, known=known),
         going_on.shape_of(name, folder, before),
         title if isinstance(title, str) else "",
+        hub.files_of(record),
     )
 
 
@@ -185,6 +187,21 @@ def check_labels(parent: ParentAdapter, task: Task, seen: set[str]) -> None:
             labels=several(strange, most=5, quoted=True),
             known=several(parent.task.labels, most=12, quoted=True),
         )
+
+
+def find_same_rows(parent: ParentAdapter, data: DatasetInfo) -> list[Problem]:
+    """A warning where all files of a run's data are among those that the parent was trained on; problems, as the checks
+    of the data tell them."""
+    files = {part.fingerprint for part in data.parts} or {data.fingerprint}
+    if data.fingerprint not in parent.trained_on and not files <= set(parent.trained_on):
+        return []
+    said = _(
+        "{name} was trained on these very rows: going on with them teaches little that is new, and rows that are held "
+        "out now may be among those it was trained on, so that scores come out too high.",
+        name=parent.noun.name,
+    )
+    hint = _("Go on with rows that it has not seen, or train from the beginning with more effort.")
+    return [Problem(code="same-rows", severity="warning", said=said, advice=hint)]
 
 
 def _difference(before: Task, now: Task) -> Message | None:

@@ -10,7 +10,7 @@ from lora_hub.core.errors import LoraHubError
 from lora_hub.core.schema import BaseModel, DataPart, Mend, Problem, Task, TrainSpec
 from lora_hub.evaluation.minimum import check_metrics
 from lora_hub.runs.machine import what_is_known
-from lora_hub.runs.parents import ParentAdapter, check_labels, go_on
+from lora_hub.runs.parents import ParentAdapter, check_labels, find_same_rows, go_on
 from lora_hub.runs.parents import check_fits as check_parent
 from lora_hub.runs.run_data import split_rows
 from lora_hub.training import recipe
@@ -177,12 +177,14 @@ def plan_inspected(
     spec = spec.model_copy(update={"dataset": seen.info.model_copy(update=told)})
     tokens_row = tokens_per_row(seen, examples, task)
     estimate = recipe.estimate(spec, tokens_row=tokens_row, **what_is_known(base))
-    short = find_few_steps(spec, estimate.steps)
+    told_first = find_few_steps(spec, estimate.steps)
+    if parent is not None:
+        told_first += find_same_rows(parent, spec.dataset)
     costs = tuple(recipe.estimate_costs([(spec, tokens_row)]))
     return Plan(
         spec=spec,
         inspection=seen,
-        problems=(*leaks, *short, *problems),
+        problems=(*leaks, *told_first, *problems),
         examples=len(examples),
         estimate=estimate,
         costs=costs,

@@ -14,7 +14,7 @@ from lora_hub.catalogue.tasks import catalogue
 from lora_hub.cli import show_runs
 from lora_hub.core import store
 from lora_hub.core.errors import AdapterError, LoraHubError, SpecError
-from lora_hub.core.schema import LoraSpec, PairedComparison, Parent, Score, TrainSpec
+from lora_hub.core.schema import DataPart, LoraSpec, PairedComparison, Parent, Score, TrainSpec
 from lora_hub.data.prompts import template
 from lora_hub.hub.card.card import render_card
 from lora_hub.hub.record import make_record
@@ -73,6 +73,21 @@ def test_a_run_takes_over_task_shape_and_base_and_gets_the_weights(home: Path, t
     store.remove_checkpoints(made)
     assert not weights.exists()
     assert run_json.run_result(store.read_run(made))["parent"]["name"] == run_id
+
+
+def test_going_on_with_the_very_rows_it_was_trained_on_is_told_before(home: Path, tmp_path: Path) -> None:
+    def codes(parent: runs.ParentAdapter) -> list[str]:
+        return [problem.code for problem in plan(tmp_path, parent).problems]
+
+    first = use_cases.find_parent(LOCAL, finished_run())
+    data = plan(tmp_path, first).spec.dataset
+    same = use_cases.find_parent(LOCAL, finished_run(make_spec(task=TASK, lora=LoraSpec(r=4, alpha=8), dataset=data)))
+    assert "same-rows" in codes(same) and "same-rows" not in codes(first)
+    new = DataPart(fingerprint="f" * 16, name="new.csv", rows=60)
+    old = DataPart(fingerprint=data.fingerprint, name="old.csv", rows=60)
+    mixed = data.model_copy(update={"fingerprint": "e" * 16, "parts": (old, new)})
+    assert not parents.find_same_rows(same, mixed), "new rows are among them"
+    assert parents.find_same_rows(same, mixed.model_copy(update={"parts": (old, old)}))
 
 
 def test_settings_as_yaml_keep_the_adapter_before_and_the_files_weights(home: Path, tmp_path: Path) -> None:
