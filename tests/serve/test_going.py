@@ -78,7 +78,8 @@ def test_who_goes_away_is_gone_with_the_next_step(place: Place, steps: list[int]
     wait_until(lambda: place.door.under_way == 0)
     time.sleep(0.1)
     after = len(steps)
-    assert after - gone <= 8, "steps for nobody"  # 80 ms: the closing has to arrive first
+    # On an idle machine it is a step or two; the closing has to arrive first, which a busy one may put off.
+    assert after - gone <= 40, "steps for nobody"
     time.sleep(0.1)
     assert len(steps) == after < 200
 
