@@ -6,6 +6,7 @@ is_alive(handle)
 
 import gc
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -98,6 +99,8 @@ def set_environment() -> None:
     gc.set_threshold(50_000, 20, 20)
     bound_caches()
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # the trainer's libraries would report their use
+    # PEFT asks transformers for what that calls otherwise now: nobody who reads a run's log can do anything about it.
+    warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
 
 
 def run_threads() -> int:

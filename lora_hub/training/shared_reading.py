@@ -136,7 +136,7 @@ class _Reader:
         owners = self._stack.owners if self._stack is not None else []
         rows, width = input_ids.shape
         padded_right = bool((mask == (torch.arange(width) < lengths[:, None])).all() and lengths.min())
-        if rows < 2 or not padded_right or self._model.is_gradient_checkpointing:
+        if rows < 2 or not padded_right or self._model.is_activation_checkpointing:
             return self._forward(*args, **kwargs)
         firsts = [row for row in range(rows) if not row or (owners and owners[row] != owners[row - 1])]
         counts = [end - one for one, end in zip(firsts, [*firsts[1:], rows], strict=True)]

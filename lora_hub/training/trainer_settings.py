@@ -38,7 +38,7 @@ def make_config(
         max_steps=steps,
         per_device_train_batch_size=spec.rows_at_once,
         per_device_eval_batch_size=rows_looked_at(spec),
-        gradient_checkpointing=checkpointing,
+        activation_checkpointing=checkpointing,
         max_length=None,  # too long rows were left out and named already
         padding_free=flat,
         completion_only_loss=True,

@@ -15,14 +15,20 @@ def as_it_was(model: Any) -> Iterator[None]:
         copy.deepcopy(model.generation_config.__dict__ if model.generation_config else {}),
     )
     before = dict(model.__dict__)
+    hooks = model.get_input_embeddings()._forward_hooks
+    hooked = set(hooks)
     try:
         yield
     finally:
         _take_off_adapters(model)
-        if getattr(model, "is_gradient_checkpointing", False):
-            model.gradient_checkpointing_disable()
+        if getattr(model, "is_activation_checkpointing", False):
+            model.activation_checkpointing_disable()
         if hasattr(model, "_require_grads_hook"):
             model.disable_input_require_grads()
+        # With gradient checkpointing TRL and the trainer both set that hook, and only the later one is known to the
+        # model: the other would make every answer want gradients.
+        for key in set(hooks) - hooked:
+            del hooks[key]
         for name in set(model.__dict__) - set(before):
             delattr(model, name)
         if "forward" in before:

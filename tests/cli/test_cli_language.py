@@ -92,6 +92,7 @@ def test_a_training_is_told_in_persian(home: Path, data: Path, monkeypatch: pyte
     # what it wrote is English
     log, events = (home / "runs" / run_id / name for name in ("log.txt", "events.jsonl"))
     assert not LETTER.search(log.read_text() + events.read_text())
+    assert "FutureWarning" not in log.read_text()
     # and so is what programs read
     shown = call("runs", "show", run_id, "--json", home=home)
     assert shown["state"] == "succeeded" and not LETTER.search(json.dumps(shown, ensure_ascii=False))

@@ -21,6 +21,7 @@ from lora_hub.training.task_training import TaskTraining
 from lora_hub.training.together_trainer import TogetherTrainer
 from lora_hub.training.trainable import Start, TrainableStack
 from lora_hub.training.trainer_settings import make_lora_config
+from lora_hub.training.unadapted import as_it_was
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
 TASK = Task(id="t", title=Text2(en="T"), instruction=Text2(en="."))
@@ -598,6 +599,16 @@ def state_of(model: torch.nn.Module) -> dict:
 def assert_same(before: dict, after: dict) -> None:
     assert all(torch.equal(before["weights"].pop(name), value) for name, value in after.pop("weights").items())
     assert before == {**after, "weights": {}}
+
+
+def test_a_base_that_was_trained_with_checkpointing_wants_no_gradients_afterwards() -> None:
+    """TRL and the trainer both hook its embeddings; the region of a run's questions could not be told then."""
+    model = build("llama")
+    with as_it_was(model):
+        model.enable_input_require_grads()
+        model.enable_input_require_grads()
+    with torch.no_grad():
+        assert not model(torch.tensor([[1, 2]])).logits.requires_grad
 
 
 def explode(task: TaskTraining) -> None:
