@@ -229,6 +229,14 @@ def test_mends_of_the_shell() -> None:
     assert parse_mend("relabel:0=no, 1=yes", offers) == Mend(kind="relabel", values={"0": "no", "1": "yes"})
 
 
+def test_a_mend_of_a_pipeline_that_finds_nothing_today_is_told_and_no_error(tmp_path: Path) -> None:
+    """The file is another one each night; the task would not have been trained at all."""
+    mend = parse_mend("duplicates", {})
+    assert mend == Mend(kind="drop", values={"code": "duplicates"})
+    seen = look(write_csv(tmp_path / "x.csv", [*GOOD, *BAD]), mend)
+    assert "idle-mends" in codes(seen) and seen.table.rows == len(GOOD) + len(BAD)
+
+
 def test_a_mend_that_is_not_known_is_refused(tmp_path: Path) -> None:
     file = write_csv(tmp_path / "x.csv", GOOD + BAD)
     for mend in (Mend(kind="burn"), Mend(kind="drop", values={"code": "labels"})):

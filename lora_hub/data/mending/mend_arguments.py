@@ -10,12 +10,13 @@ from lora_hub.core.errors import DataError
 from lora_hub.core.messages import _, several
 from lora_hub.core.schema import BaseModel, Mend, Problem, Task
 from lora_hub.data.checks import checks
-from lora_hub.data.mending.mends import for_test, kind_of
+from lora_hub.data.mending.mends import DROPPED, for_test, kind_of
 
 
 def parse_mend(text: str, offered: dict[str, tuple[Mend, ...]]) -> Mend:
     """A mend from its text: CODE (the first one offered for it), CODE.KIND, relabel:OLD=NEW,OLD=NEW, or JSON
-    (`mend_argument`). offered: code -> mends. Raises DataError naming what is offered."""
+    (`mend_argument`). offered: code -> mends. Where such rows are to be left out and there are none, that is no error:
+    the mend is reported as one that fits nothing. Raises DataError naming what is offered."""
     if text.startswith("{"):
         return _parse_whole(text)
     if text.startswith("relabel:"):
@@ -29,6 +30,8 @@ def parse_mend(text: str, offered: dict[str, tuple[Mend, ...]]) -> Mend:
         return Mend(kind="relabel", values={old.strip(): new.strip() for old, _equals, new in pairs})
     code, _rest, kind = text.partition(".")
     found = [mend for mend in offered.get(code, ()) if not kind or mend.kind == kind]
+    if not found and code in DROPPED and kind in ("", "drop"):
+        return Mend(kind="drop", values={"code": code})
     if not found:
         names = [
             name if index == 0 else f"{name}.{mend.kind}"
