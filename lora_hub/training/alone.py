@@ -19,6 +19,7 @@ from lora_hub.core.messages import _, _n
 from lora_hub.core.schema import TrainSpec
 from lora_hub.data.prompts.prepare import Encoded
 from lora_hub.training import checkpoints
+from lora_hub.training.even_labels import even_validation
 from lora_hub.training.going_on import begin_with
 from lora_hub.training.meter import Meter, norm_told
 from lora_hub.training.passes import count_rows, rows_of_pass
@@ -127,7 +128,7 @@ def train_adapter(
                 model=model,
                 args=config,
                 train_dataset=Dataset.from_list(labelled(rows_of_pass(spec, train))),
-                eval_dataset=Dataset.from_list(labelled(validation)),
+                eval_dataset=Dataset.from_list(labelled(even_validation(spec, train, validation))),
                 processing_class=tokenizer,
                 peft_config=make_lora_config(spec),
                 callbacks=[watch],

@@ -20,6 +20,7 @@ from trl import SFTTrainer
 
 from lora_hub.core.spec_fields import for_trainer
 from lora_hub.data.prompts.prepare import Encoded
+from lora_hub.training.even_labels import even_validation
 from lora_hub.training.passes import rows_of_pass
 from lora_hub.training.task_training import TaskTraining
 from lora_hub.training.together_watch import Watch
@@ -63,7 +64,13 @@ class TogetherTrainer(SFTTrainer):
         )
         self.flat = config.padding_free
         self.validation = [
-            self._loader(task, task.validation, rows_looked_at(task.spec), shuffled=False) for task in tasks
+            self._loader(
+                task,
+                even_validation(task.spec, task.train, task.validation),
+                rows_looked_at(task.spec),
+                shuffled=False,
+            )
+            for task in tasks
         ]
         self.offsets = [0] * len(tasks)
 

@@ -9,7 +9,7 @@ from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core.schema import DatasetInfo, TrainSpec
 from lora_hub.data.prompts.prepare import Encoded, Example
 from lora_hub.training import recipe
-from lora_hub.training.even_labels import MOST_COPIES, even_labels, note
+from lora_hub.training.even_labels import MOST_COPIES, even_labels, even_validation, note
 
 
 def rows(**counts: int) -> Encoded:
@@ -35,6 +35,20 @@ def test_a_rare_label_comes_as_often_as_the_common_one() -> None:
     assert [row["input_ids"][0] for row in found.rows] == [example.row for example in found.examples]
     said = note(spec_of(), given)
     assert "those of spam 6.7 times for once of ham" in str(said)
+
+
+def test_validation_rows_come_in_the_proportions_of_training_but_twice_as_many_at_most() -> None:
+    def counts(train: Encoded, validation: Encoded, way: str = "auto") -> Counter:
+        return Counter(example.answer for example in even_validation(spec_of(way), train, validation).examples)
+
+    train = rows(ham=870, spam=130)
+    assert counts(train, rows(ham=35, spam=5)) == {"ham": 35, "spam": 35}
+    assert counts(train, rows(ham=35, spam=5), "off") == {"ham": 35, "spam": 5}
+    assert counts(rows(ham=500, spam=500), rows(ham=35, spam=5)) == {"ham": 35, "spam": 5}, "training rows decide"
+    assert counts(train, rows(ham=38, spam=2)) == {"ham": 38, "spam": 2 * MOST_COPIES}
+    many = rows(**{f"l{number}": 2 for number in range(20)}, common=100)
+    found = counts(many, many)
+    assert found == {**{f"l{number}": 9 for number in range(20)}, "common": 100}, "280 of 140 rows"
 
 
 def test_a_row_comes_ten_times_at_most() -> None:

@@ -13,7 +13,7 @@ from tiny_bases import BASE, build, byte_tokenizer
 
 from lora_hub.core.errors import SpecError
 from lora_hub.core.schema import DatasetInfo, LoraSpec, Task, Text2, TrainSpec
-from lora_hub.data.prompts.prepare import Encoded
+from lora_hub.data.prompts.prepare import Encoded, Example
 from lora_hub.training import alone as train
 from lora_hub.training import checkpoints, together, together_watch, trainer_settings
 from lora_hub.training.alone import Trained
@@ -94,6 +94,27 @@ def difference(one: Trained, other: Trained) -> float:
         value.abs().max() > 1e-3 for key, value in first.items() if "lora_B" in key
     )
     return max((first[key] - second[key]).abs().max().item() for key in first)
+
+
+@pytest.mark.parametrize("mode", ["together", "in turn"])
+def test_rare_labels_weigh_in_the_validation_loss_as_in_training(tmp_path: Path, mode: str) -> None:
+    """The checkpoint is chosen by rows in the proportions that were trained on."""
+
+    def first_loss(name: str, *, evened: bool, copied: bool = False) -> float:
+        task, told = make_task(
+            tmp_path / name, steps=1, evaluations=1, task=TASK.model_copy(update={"output": "labels"})
+        )
+        for of in (task.train, task.validation):
+            answers = ["rare" if not place % 5 else "common" for place in range(len(of.rows))]
+            of.examples[:] = [Example(place, {}, answer) for place, answer in enumerate(answers)]
+        if copied:  # 2 rare rows of 10: each four times for once of a common one
+            task.validation.rows.extend([task.validation.rows[place] for place in (0, 5) for _ in range(3)])
+        task.spec = task.spec.model_copy(update={"even_labels": "auto" if evened else "off"})
+        assert isinstance(learn([task], mode=mode).results[0], Trained)
+        return next(data["eval_loss"] for kind, data in told if "eval_loss" in data)
+
+    assert first_loss("a", evened=True) == pytest.approx(first_loss("b", evened=False, copied=True), abs=1e-4)
+    assert first_loss("c", evened=False) != pytest.approx(first_loss("b2", evened=False, copied=True), abs=1e-4)
 
 
 DIFFERENT = [
