@@ -14,6 +14,7 @@ from lora_hub.cli.options import (
     fetch_named,
     read_org,
 )
+from lora_hub.cli.text import estimated
 from lora_hub.cli.train import CANCELLING, check_ended
 from lora_hub.core import store
 from lora_hub.core.errors import LoraHubError, SpecError
@@ -32,6 +33,7 @@ def pipeline(options: argparse.Namespace) -> Result:
     from lora_hub import use_cases
     from lora_hub.hub import is_dataset_id
     from lora_hub.runs import pipeline as pipelines
+    from lora_hub.training import recipe
 
     began, screen = time.monotonic(), options.screen
     asked, minimum = pipelines.read_pipeline(options.file), parse_minimum(options.min)
@@ -64,6 +66,9 @@ def pipeline(options: argparse.Namespace) -> Result:
                     became = _("failed: {said}", said=joined(one.error.said, one.error.advice))
                 screen.say(_("{task}: {said}", task=one.entry.task, said=became))
                 progress.say_problems(screen, one.problems, one.entry.task)
+            if told := [one.estimate for one in started if one.estimate is not None and not options.hardware]:
+                whole = estimated(**recipe.estimate_together(told).to_json())
+                screen.say(_("all in one go: {estimate}", estimate=whole) if len(told) > 1 else whole)
         ended = pipelines.wait_for_all(started, progress.GroupProgress(screen).show)
     except KeyboardInterrupt as stop:
         ids = [one.run_id for one in started if one.run_id]

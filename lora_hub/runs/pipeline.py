@@ -44,6 +44,7 @@ from lora_hub.runs.machine import check_base
 from lora_hub.runs.parents import find_parent
 from lora_hub.runs.planning import Plan, plan_run
 from lora_hub.runs.publishing import check_publishing
+from lora_hub.training.recipe import Estimate
 
 KEYS = {"base", "org", "effort", "tasks"}
 READING_KEYS = ("encoding", "delimiter", "sheet", "skip_broken")
@@ -92,12 +93,14 @@ class Pipeline:
 
 @dataclass(frozen=True)
 class Started:
-    """An entry and what became of it: its run, or why there is none. problems: what was found in its data."""
+    """An entry and what became of it: its run, or why there is none. problems: what was found in its data. estimate: of
+    its run alone, on this machine."""
 
     entry: Entry
     run_id: str = ""
     error: LoraHubError | None = None
     problems: tuple[Problem, ...] = ()
+    estimate: Estimate | None = None
 
 
 def read_pipeline(file: Path) -> Pipeline:
@@ -166,7 +169,7 @@ def start_pipeline(
     specs = [plan.spec for plan in good]
     started = iter(start_runs(specs, environment=environment, hired=hired, base_checked=True) if good else [])
     return [
-        Started(entry, run_id=next(started).id, problems=plan.problems)
+        Started(entry, run_id=next(started).id, problems=plan.problems, estimate=plan.estimate)
         if isinstance(plan, Plan)
         else Started(entry, error=plan)
         for entry, plan in planned

@@ -19,7 +19,8 @@ from lora_hub.catalogue.hardware import Hardware, list_hardware
 from lora_hub.catalogue.machine_speed import Pace, Speed
 from lora_hub.core.schema import BaseModel, TrainSpec
 from lora_hub.data.prompts.split import held_out_sizes, validation_beside_test
-from lora_hub.training.run_memory import scoring_bytes, training_bytes
+from lora_hub.training.estimated import Estimate
+from lora_hub.training.run_memory import scoring_bytes, shared_bytes, training_bytes
 
 # What estimates rest on. CPU: FLOP/s that two cores reach on a base of `SMALL` parameters (wider ones make better use
 # of them: 6e10 seen at 135 million), seconds a step costs beside its FLOPs, seconds until the first step. GPU: the
@@ -38,44 +39,19 @@ MIXED_STEP, ALIKE = 0.06, 1.1
 ASKED, ANSWER, AT_ONCE = 60, 40, 8
 # Seconds that an answer and a token of its text cost beside their FLOPs.
 ANSWERED, WRITTEN = 0.008, 0.002
-# A machine that takes so many times as long as an idle one is told to be busy.
-BUSY = 1.3
 # Tokens of one of the base's own answers with its prompt, and of the general questions with all their choices, asked
 # twice.
 REPLAYED, GENERAL = 60, 2 * 80 * 35
 # Rows and tokens of each that are read to tell where the task's questions lie (regions/).
 REGION_ROWS, REGION_TOKENS = 424, 96
+# Publishing: seconds beside the weights (the Hub is asked and told in a dozen calls), and bytes a second that a line
+# takes up.
+PUBLISHED, UPLOAD = 4.0, 2.5e6
 # A rented machine: seconds until it runs, bytes a second that a base comes down with, cores beyond which a CPU gains
 # nothing.
 BOOT, DOWNLOAD, CPU_CORES = 180.0, 100e6, 16
 # What CUDA takes beside the base, and how full memory may be.
 CUDA_BYTES, FILLED = 600 * 2**20, 0.92
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """What a run will take. tokens_row: mean tokens a row; seconds: wall time with start and scoring, where nothing
-    else runs; training, scoring: what of it grows with the work. memory_bytes: at the peak; training_bytes: until
-    scoring begins. seconds_now: where the machine stays as busy as it was when this was asked."""
-
-    steps: int
-    tokens_row: float
-    seconds: float
-    memory_bytes: int
-    training: float = 0.0
-    scoring: float = 0.0
-    training_bytes: int = 0
-    seconds_now: float = 0.0
-
-    @property
-    def busy_seconds(self) -> float:
-        """`seconds_now` where that is clearly more than on an idle machine; else 0."""
-        return self.seconds_now if self.seconds_now > BUSY * self.seconds else 0.0
-
-    def to_json(self) -> dict[str, float]:
-        """For programs."""
-        told = {"steps": self.steps, "seconds": round(self.seconds, 1), "memory_bytes": self.memory_bytes}
-        return {**told, "busy_seconds": round(self.busy_seconds, 1)} if self.busy_seconds else told
 
 
 @dataclass(frozen=True)
@@ -124,8 +100,10 @@ def estimate(
     training, scoring = _training_seconds(spec, tokens_row, rates), _scoring_seconds(spec, tokens_row, rates)
     if pace is not None:
         training, scoring = training * pace.training, scoring * pace.scoring
-    seconds = start + training + scoring
-    trained = training_bytes(spec, tokens_row, "bf16" if gpu_flops else "fp32")
+    publishing = _publishing_seconds(spec)
+    seconds = start + training + scoring + publishing
+    precision = "bf16" if gpu_flops else "fp32"
+    trained = training_bytes(spec, tokens_row, precision)
     return Estimate(
         steps=_steps(spec),
         tokens_row=tokens_row,
@@ -135,6 +113,8 @@ def estimate(
         scoring=scoring,
         training_bytes=trained,
         seconds_now=seconds * slowdown,
+        publishing=publishing,
+        own_bytes=max(0, trained - shared_bytes(spec, precision)),
     )
 
 
@@ -282,6 +262,14 @@ def _scoring_seconds(spec: TrainSpec, tokens_row: float, rates: _Rates) -> float
     read += min(REGION_ROWS, _trained(spec) + validation) * min(REGION_TOKENS, tokens_row)
     through = read / rates.reading + written / rates.writing
     return 2 * _parameters(spec) * through + ANSWERED * exam.rows + WRITTEN * written
+
+
+def _publishing_seconds(spec: TrainSpec) -> float:
+    """Until the adapter is published, where the run publishes it."""
+    if not spec.publish_to:
+        return 0.0
+    shape = bases.shape_of(spec.base)
+    return PUBLISHED + (4 * shape.lora_parameters(spec.lora.r) / UPLOAD if shape else 0.0)
 
 
 def _swept(settings: int) -> float:

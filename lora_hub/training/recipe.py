@@ -27,10 +27,11 @@ from lora_hub.data.prompts.split import held_out_share, held_out_sizes
 # estimates are asked for where specs are made
 from lora_hub.training.estimate import FILLED as FILLED
 from lora_hub.training.estimate import CostEstimate as CostEstimate
-from lora_hub.training.estimate import Estimate as Estimate
 from lora_hub.training.estimate import answer_seconds as answer_seconds
 from lora_hub.training.estimate import estimate as estimate
 from lora_hub.training.estimate import estimate_costs as estimate_costs
+from lora_hub.training.estimated import Estimate as Estimate
+from lora_hub.training.estimated import estimate_together as estimate_together
 from lora_hub.training.patience import can_choose
 from lora_hub.works_in import marks_of_spec, note
 

@@ -2,6 +2,7 @@
 
     training_bytes(spec, tokens_row=60, precision="fp32")
     scoring_bytes(spec, tokens_row=60)
+    shared_bytes(spec, precision="fp32")          of these what runs that are trained in one go take only once
 
 The peak of a run on a CPU is the higher of the two: what training has freed is used again. Checked against what whole
 runs took by tests/bench/bench_memory.py."""
@@ -64,6 +65,12 @@ def scoring_bytes(spec: TrainSpec, tokens_row: float) -> int:
     merged = copy if copy <= MERGED_BYTES else 0
     kept = 4 * 2 * shape.kv_heads * shape.head * shape.layers * BATCH_TOKENS
     return memory.PROCESS + weights + merged + kept + SCORED + _row_bytes(spec, tokens_row)
+
+
+def shared_bytes(spec: TrainSpec, precision: str) -> int:
+    """The base's weights, and on a CPU the process. 0 where the base's shape is not known."""
+    of = {"precision": precision, "quantization": spec.quantization, "with_process": precision == "fp32"}
+    return bases.memory_bytes(spec.base, train=False, batch=0, length=0, r=0, **of)
 
 
 def _row_bytes(spec: TrainSpec, tokens_row: float) -> int:

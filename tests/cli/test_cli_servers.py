@@ -107,6 +107,7 @@ def test_a_pipeline_told_to_end_cancels_all_its_runs(home: Path, data: Path, tmp
     ]
     file.write_text(json.dumps({"tasks": entries}))
     process = start("pipeline", str(file), "--json", home=home)
+    read_until(process, "all in one go: about 200000 steps")
     read_until(process, "training")
     process.terminate()
     output, _ = process.communicate(timeout=90)

@@ -50,6 +50,31 @@ def by_flavor(spec: TrainSpec, tokens_row: float = 60) -> dict[str, estimate.Cos
     return {cost.flavor: cost for cost in estimate.estimate_costs([(spec, tokens_row)])}
 
 
+def test_several_in_one_go_share_process_start_and_base() -> None:
+    one = recipe.estimate(make(rows=500), tokens_row=40)
+    many = recipe.estimate_together([one, one, one])
+    start = one.seconds - one.training - one.scoring
+    assert many.seconds == pytest.approx(start + 3 * (one.training + one.scoring)) and many.steps == 3 * one.steps
+    weights = 650 * 10**6 + 4 * SMOL.parameters
+    assert many.training_bytes == pytest.approx(weights + 3 * (one.training_bytes - weights))
+    assert many.memory_bytes == max(many.training_bytes, one.memory_bytes)
+    busy = recipe.estimate(make(rows=500), tokens_row=40, slowdown=4.0)
+    assert recipe.estimate_together([one, busy]).busy_seconds == pytest.approx(
+        4 * recipe.estimate_together([one, one]).seconds
+    )
+    strange = recipe.estimate(make(BaseModel(id="who/knows", context=128)), tokens_row=40)
+    assert recipe.estimate_together([strange, strange]).memory_bytes == 0
+
+
+def test_publishing_is_told_where_the_run_publishes() -> None:
+    spec = make(rows=500)
+    alone = recipe.estimate(spec, tokens_row=40)
+    published = recipe.estimate(spec.model_copy(update={"publish_to": "lora-hub"}), tokens_row=40)
+    sent = 4 * bases.shape_of(SMOL).lora_parameters(spec.lora.r) / estimate.UPLOAD
+    assert published.seconds - alone.seconds == pytest.approx(estimate.PUBLISHED + sent)
+    assert recipe.estimate_together([published] * 2).seconds > recipe.estimate_together([alone] * 2).seconds + 8
+
+
 @pytest.mark.parametrize("tokens_row", [0.0, 1.0, 3.0])
 def test_nothing_takes_less_than_no_time_however_short_the_rows_are(tokens_row: float) -> None:
     of = recipe.estimate(make(BaseModel(id="who/knows", context=128), rows=3), tokens_row=tokens_row)

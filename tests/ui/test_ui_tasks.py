@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from lora_hub.core.schema import Failure, Run, RunState
 from lora_hub.data.inspector import Inspector
 from lora_hub.people import LOCAL
 from lora_hub.runs import worker
+from lora_hub.training.recipe import Estimate
 from lora_hub.ui.render.runs import render_groups, render_runs
 from lora_hub.ui.render.runs.run_names import name_runs
 from lora_hub.ui.tabs.finetune import render_tasks, task_list
@@ -53,6 +55,23 @@ def test_the_form_goes_on_the_list_and_comes_back_from_the_browser(tmp_path):
         {"skip_broken": True},
     ):
         assert not task_list.is_listed(both, Asked(**{**asked.__dict__, **different})), different
+
+
+def test_the_list_says_what_all_of_it_takes_on_this_machine() -> None:
+    told = Estimate(100, 60.0, 50.0, 900 * 10**6, 30.0, 6.0, 800 * 10**6, 50.0, 0.0, 100 * 10**6)
+    asked = Asked(task="spam", dataset="0" * 16 + "/a.csv", base="built-in")
+    entries = [Entry(replace(asked, name=name), 60, name, estimate=told) for name in ("a", "b")]
+    assert read_entries(json.loads(json.dumps([entry.to_json() for entry in entries]))) == entries
+    both = task_list.takes(entries)
+    assert (both.seconds, both.memory_bytes) == (86.0, 900 * 10**6)
+    assert task_list.takes(entries, told).seconds == 122.0 and task_list.takes(entries[:1]) is None
+    assert "All in one go: about 1 min 26 s and up to 900 MB of memory." in render_tasks.task_list(entries, "en")
+    assert task_list.takes([entries[0], replace(entries[1], message="gone")]) is None
+    moved = [entry.to_json() for entry in entries]
+    moved[1]["asked"]["base"] = "another"
+    assert [entry.estimate for entry in read_entries(moved)] == [told, None]
+    for evil in (None, 5, {"seconds": 1}, {**asdict(told), "seconds": -1}, {**asdict(told), "steps": "1"}):
+        assert read_entries([{**entries[0].to_json(), "estimate": evil}])[0].estimate is None
 
 
 def test_strange_lists_do_no_harm_and_all_have_one_base(tmp_path):

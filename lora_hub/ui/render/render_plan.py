@@ -150,15 +150,31 @@ def plan(of: recipe.Estimate, language: str) -> str:
         (t(_("Memory"), language), size_of(of.memory_bytes, language)),
     ]
     listed = "".join(f"<div><dt>{escape(a)}</dt><dd>{escape(b)}</dd></div>" for a, b in figures)
-    busy = ""
-    if of.busy_seconds:
-        said = t(
-            _("Other programs use this machine now. If that goes on, it takes about {time}."),
-            language,
-            time=duration(of.busy_seconds, language),
-        )
-        busy = f'<p class="lh-quiet">{escape(said)}</p>'
-    return f'<dl class="lh-figures">{listed}</dl>{busy}'
+    return f'<dl class="lh-figures">{listed}</dl>{_busy(of, language)}'
+
+
+def in_one_go(of: recipe.Estimate | None, language: str) -> str:
+    """What several tasks take that are trained in one go."""
+    if of is None:
+        return ""
+    said = t(
+        _("All in one go: about {time} and up to {memory} of memory."),
+        language,
+        time=duration(of.seconds, language),
+        memory=size_of(of.memory_bytes, language),
+    )
+    return f'<p class="lh-quiet">{escape(said)}</p>{_busy(of, language)}'
+
+
+def _busy(of: recipe.Estimate, language: str) -> str:
+    if not of.busy_seconds:
+        return ""
+    said = t(
+        _("Other programs use this machine now. If that goes on, it takes about {time}."),
+        language,
+        time=duration(of.busy_seconds, language),
+    )
+    return f'<p class="lh-quiet">{escape(said)}</p>'
 
 
 def hired(chosen: Hired, steps: int, language: str) -> str:

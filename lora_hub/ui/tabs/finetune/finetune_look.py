@@ -180,6 +180,8 @@ class Look:
         reason = render.note(stand.reason, "good" if stand.is_ready else "plain")
         with_list = task_list.prices(entries, view.hired) if view.ready and stand.can_add else []
         plan = view.plan + render_plan.price_notes([one for one in with_list if one.flavor == asked.hardware], language)
+        if view.estimate is not None and view.ready and stand.can_add and entries:
+            plan += render_plan.in_one_go(task_list.takes(entries, view.estimate), language)
         return {
             steps.columns.problems: view.problems,
             steps.columns.exact: gr.Button(visible=view.ready),

@@ -35,7 +35,7 @@ class Start:
         view = review(person, asked, language, self.page.looker)
         if view.spec is None:
             raise _not_ready(view)
-        entries = task_list.add_entry(entries, asked, view.spec, view.hired)
+        entries = task_list.add_entry(entries, asked, view.spec, view.hired, view.estimate)
         title = text_in(view.spec.task.title, language)
         said = t(_("{task} is on the list. The form is free for the next task."), language, task=title)
         inform(render.sentence(said), language, 5)
@@ -63,7 +63,7 @@ class Start:
                     t(_("The form holds another task, which is not ready: {reason}"), language, reason=view.reason),
                     t(_("Finish it first, or remove its file (step 2)."), language),
                 )
-            entries = task_list.add_entry(entries, asked, view.spec, view.hired)
+            entries = task_list.add_entry(entries, asked, view.spec, view.hired, view.estimate)
         return self._with_form(chosen.asked, task_list.take_up(entries, chosen), language)
 
     def start_from(self, language: str, opened: str, listed: Any, *values: Any, person: Person) -> Any:

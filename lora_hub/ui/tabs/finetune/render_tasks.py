@@ -6,7 +6,7 @@ from lora_hub.core.messages import _, _n
 from lora_hub.ui.render import render_plan
 from lora_hub.ui.render.render import badge, escape, filled, sentence
 from lora_hub.ui.render.text import between, direction, t
-from lora_hub.ui.tabs.finetune.task_list import Entry, prices, title_of
+from lora_hub.ui.tabs.finetune.task_list import Entry, prices, takes, title_of
 
 # Sends which entry's Remove was pressed. Until the response arrives nothing else can be pressed (finetune.py releases
 # the page).
@@ -20,7 +20,7 @@ REMOVE = """element.addEventListener('click', (event) => {
 
 def task_list(entries: Sequence[Entry], language: str) -> str:
     """The list of step 5: title, data, rows, adapter, a remove button, and what prevents its training now. Below it,
-    what a job costs that trains several of them."""
+    what all take on this machine, and what a job costs that trains several of them."""
     if not entries:
         return ""
     items = []
@@ -56,5 +56,6 @@ def task_list(entries: Sequence[Entry], language: str) -> str:
         )
     return (
         f'<section class="lh-tasks"><h4>{escape(t(_("Trained in one go"), language))}</h4><ol>{"".join(items)}'
-        f"</ol>{render_plan.price_notes(prices(list(entries)), language)}</section>"
+        f"</ol>{render_plan.in_one_go(takes(list(entries)), language)}"
+        f"{render_plan.price_notes(prices(list(entries)), language)}</section>"
     )

@@ -344,6 +344,7 @@ def _plan(
     if asked.hardware:
         _hire(person, asked, plan, view, language)
         return plan
+    view.estimate = estimate
     view.plan = render_plan.plan(estimate, language)
     if not fits or estimate.memory_bytes > have:
         # The cost of another machine only matters if this one is too small.

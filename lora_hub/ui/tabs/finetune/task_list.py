@@ -1,8 +1,9 @@
 """Step 5's list: the tasks added with *Add task*, to be trained together on one base.
 
     entries = read_entries(kept)                     as the browser stored them; invalid entries are dropped
-    entries = add_entry(entries, asked, view.spec, view.hired)   the current form
+    entries = add_entry(entries, asked, view.spec, view.hired, view.estimate)   the current form
     prices(entries)                                  what each job would cost that trains some of them
+    takes(entries)                                   what those of this machine take in one go
     stand(entries, asked, view, "en").can_train      what Train and Add task may do now, and how many tasks Train would
                                                      train
     plan_entries(person, entries, "en", inspector)   plans each one again: the views of those to start, and entries with
@@ -13,7 +14,7 @@ Knows no gradio. An entry contains what the form asked, never a token.
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -23,6 +24,8 @@ from lora_hub.core.errors import LoraHubError, SpecError
 from lora_hub.core.messages import _, text_in
 from lora_hub.core.schema import Hired, TrainSpec
 from lora_hub.people import Person
+from lora_hub.training import recipe
+from lora_hub.training.recipe import Estimate
 from lora_hub.ui.render.render import told
 from lora_hub.ui.render.text import number, t
 from lora_hub.ui.tabs.finetune.asked import OWN, Asked, read_task
@@ -34,13 +37,15 @@ from lora_hub.ui.tabs.finetune.view import View
 MOST = 16
 # Of what a browser says a job would cost.
 MOST_FIGURE = 1e9
+# And of what a run takes: bytes, too.
+MOST_TOLD = 1e15
 
 
 @dataclass(frozen=True)
 class Entry:
     """One task on the list. rows, adapter: as they were when it was added, for display. message, hint: why it can no
     longer be trained; empty if it can. edited: it is in the form again, and its place is kept. hired: what it would
-    cost alone on the hardware that was chosen for it; None: this machine."""
+    cost alone on the hardware that was chosen for it; None: this machine. estimate: what it takes alone there."""
 
     asked: Asked
     rows: int = 0
@@ -49,6 +54,7 @@ class Entry:
     hint: str = ""
     edited: bool = False
     hired: Hired | None = None
+    estimate: Estimate | None = None
 
     @property
     def id(self) -> str:
@@ -83,11 +89,16 @@ def read_entries(data: Any) -> list[Entry]:
         if not asked.task or not asked.dataset:
             continue
         words = {key: one[key] for key in ("adapter", "message", "hint") if isinstance(one.get(key), str)}
-        entry = Entry(asked, one["rows"] if type(one.get("rows")) is int else 0, **words, hired=_read_hired(one))
+        rows = one["rows"] if type(one.get("rows")) is int else 0
+        entry = Entry(asked, rows, **words, hired=_read_hired(one), estimate=_read_estimate(one))
         is_first = one.get("edited") is True and not any(other.edited for other in found.values())
         found.setdefault(entry.id, replace(entry, edited=is_first))
     entries = list(found.values())[:MOST]
-    return [replace(entry, asked=replace(entry.asked, base=entries[0].asked.base)) for entry in entries]
+    base = entries[0].asked.base if entries else ""
+    return [
+        entry if entry.asked.base == base else replace(entry, asked=replace(entry.asked, base=base), estimate=None)
+        for entry in entries
+    ]
 
 
 def _read_hired(one: dict[str, Any]) -> Hired | None:
@@ -97,6 +108,14 @@ def _read_hired(one: dict[str, Any]) -> Hired | None:
         return None
     figures = (hired.hourly, hired.expected_seconds, hired.expected_dollars, hired.most_seconds, hired.setup_seconds)
     return hired if all(0 <= figure < MOST_FIGURE for figure in figures) else None
+
+
+def _read_estimate(one: dict[str, Any]) -> Estimate | None:
+    told, names = one.get("estimate"), [of.name for of in fields(Estimate)]
+    if not isinstance(told, dict) or set(told) != set(names):
+        return None
+    known = all(type(told[name]) in (int, float) and 0 <= told[name] < MOST_TOLD for name in names)
+    return Estimate(**told) if known and told["seconds"] else None
 
 
 def on_base_of(entries: list[Entry], asked: Asked) -> Asked:
@@ -123,7 +142,9 @@ def is_listed(entries: list[Entry], asked: Asked) -> bool:
     return Entry(asked).id in [entry.id for entry in entries]
 
 
-def add_entry(entries: list[Entry], asked: Asked, spec: TrainSpec, hired: Hired | None = None) -> list[Entry]:
+def add_entry(
+    entries: list[Entry], asked: Asked, spec: TrainSpec, hired: Hired | None = None, estimate: Estimate | None = None
+) -> list[Entry]:
     """The list with the form's task, in the place of the entry being edited or else at the end. Raises SpecError if the
     list is full."""
     from lora_hub.hub import repo_name
@@ -138,7 +159,7 @@ def add_entry(entries: list[Entry], asked: Asked, spec: TrainSpec, hired: Hired 
             count=len(others),
             most=MOST,
         )
-    new = Entry(asked, spec.dataset.rows, repo_name(spec), hired=hired)
+    new = Entry(asked, spec.dataset.rows, repo_name(spec), hired=hired, estimate=estimate)
     return [*entries, new] if len(others) == len(entries) else [new if one.edited else one for one in entries]
 
 
@@ -150,6 +171,14 @@ def prices(entries: list[Entry], form: Hired | None = None) -> list[Hired]:
         if hired is not None:
             found.setdefault(hired.flavor, []).append(hired)
     return [runs.together(each) for each in found.values() if len(each) > 1]
+
+
+def takes(entries: list[Entry], form: Estimate | None = None) -> Estimate | None:
+    """What the list's tasks take in one go on this machine; None where fewer than two are known. form: of the task in
+    the form, which is trained with them."""
+    listed = [entry.estimate for entry in waiting(entries) if not entry.message and entry.hired is None]
+    found = [one for one in (form, *listed) if one is not None]
+    return recipe.estimate_together(found) if len(found) > 1 else None
 
 
 def take_up(entries: list[Entry], chosen: Entry) -> list[Entry]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from lora_hub.core.errors import LoraHubError
 from lora_hub.core.schema import DataPart, DatasetInfo, Hired, Task, TrainSpec
+from lora_hub.training.recipe import Estimate
 
 
 @dataclass
@@ -14,10 +15,10 @@ class View:
     the task, which does not disable Train. error: what was refused, in words. wanting: what a custom task still
     lacks. name: why the adapter's name is invalid. taken, seen: the task, and the file's Inspection for it; None if
     there is none. hired: the hardware that the run would be started on; None: this machine. tokens_row: mean tokens
-    of its rows. bases: what each takes here, and which suits. measuring: this machine's speed is being measured, on
-    which `bases` waits. wanted: what the button says that brings the base here; empty: it is here, or cannot be
-    brought. parent: what is said of the adapter to go on from. begins_from: that adapter. parts: the files that
-    are one dataset."""
+    of its rows. estimate: of the run on this machine. bases: what each takes here, and which suits. measuring: this
+    machine's speed is being measured, on which `bases` waits. wanted: what the button says that brings the base here;
+    empty: it is here, or cannot be brought. parent: what is said of the adapter to go on from. begins_from: that
+    adapter. parts: the files that are one dataset."""
 
     task: str = ""
     wanting: str = ""
@@ -44,6 +45,7 @@ class View:
     spec: TrainSpec | None = None
     hired: Hired | None = None
     tokens_row: float = 0.0
+    estimate: Estimate | None = None
     error: LoraHubError | None = None
     taken: Task | None = None
     seen: Any = None
