@@ -29,6 +29,10 @@ DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 AXE = {"resultTypes": ["violations"]}
 AXE_ON_PHONE = {**AXE, "rules": {"color-contrast": {"enabled": False}}}
 GRAVE = ("serious", "critical")
+COVERED_CODE = """[...document.querySelectorAll('.lh-code')].filter((one) => {
+  const [button, code] = [...one.children].map((part) => part.getBoundingClientRect());
+  return button.left < code.right && code.left < button.right && button.top < code.bottom && code.top < button.bottom;
+}).length"""
 
 
 @pytest.fixture(scope="module")
@@ -143,6 +147,8 @@ def faults(page: object, where: str) -> list[str]:
         there = f"{where} {size['width']}"
         over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         wrong += [f"{there}: {over} pixels too wide"] if over > 1 else []
+        covered = page.evaluate(COVERED_CODE)
+        wrong += [f"{there}: a button lies over {covered} pieces of code"] if covered else []
         # What moves and fades in is measured when it is there.
         page.wait_for_function(
             "document.getAnimations().every((one) => one.playState !== 'running' || "
