@@ -238,8 +238,14 @@ class Two:
         name = row.locator("button").first.get_attribute("data-value").split()[0]
         kept = self.kept("ada")
         order = json.loads((kept / f"{name}.json").read_text())["order"]
+        # The board tells of a vote as soon as it counts.
+        page.locator("#lh-board-section button.label-wrap").click()
+        expect(page.locator("#lh-boards")).not_to_be_empty()
+        board = page.locator("#lh-boards").inner_html()
         row.locator("[data-value$=reveal]").click()
         wait_for_text(page, "#lh-answers", self.said.voted)
+        page.wait_for_function("(board) => document.querySelector('#lh-boards').innerHTML !== board", arg=board)
+        expect(page.locator("#lh-boards .lh-board")).not_to_have_count(0)
         known = [self.said.base, f"{self.repo}@v1", f"{self.repo}@v2"]
         titles = page.locator("#lh-answers article h4").all_inner_texts()
         assert [next(one for one in known if one in title) for title in titles] == [known[pane] for pane in order]
@@ -271,7 +277,7 @@ class Two:
     def read_the_votes(self) -> None:
         """Both people's votes are in the organization's repo, each in a file of its own, and the board counts them."""
         page = self.ada
-        page.locator("#lh-board-section button.label-wrap").click()
+        page.locator("#lh-boards-again").click()
         wait_for_text(page, "#lh-boards", self.said.counted)
         wait_for_text(page, "#lh-boards", self.said.unclear)
         picture(page, f"{self.language}-board")

@@ -2,7 +2,7 @@
 
 order = votes.draw_order(len(views), question)     which pane stands at which place; it stays on the server
 for shown in blind_stream(stream, views, order, ...)
-wire(page, answers)                                the hidden field through which the page votes
+sent = wire(page, answers)                         the hidden field through which the page votes
 """
 
 import time
@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import gradio as gr
+from gradio.events import Dependency
 
 from lora_hub import use_cases
 from lora_hub.compare import votes
@@ -108,8 +109,9 @@ def show_opened(opened: OpenedComparison, person: Person, language: str) -> str:
     return heading + said + shown
 
 
-def wire(page: Page, answers: gr.HTML) -> None:
-    """Draws the hidden field through which the page votes, and wires it."""
+def wire(page: Page, answers: gr.HTML) -> Dependency:
+    """Draws the hidden field through which the page votes, and wires it. Returns what ends once a vote, or that names
+    were shown, was sent to the organization's repo or waits for it."""
     cast = gr.Textbox("", visible="hidden", elem_id="lh-vote")
 
     def vote(language: str, asked: str, *, person: Person) -> str:
@@ -135,4 +137,4 @@ def wire(page: Page, answers: gr.HTML) -> None:
 
     voted = cast.change(told(vote), [page.language, cast], answers, **LIGHT, trigger_mode="always_last")
     hub: dict[str, Any] = {"concurrency_id": "hub", "show_progress": "hidden", "api_visibility": "private"}
-    voted.success(told(send), page.language, None, **hub)
+    return voted.success(told(send), page.language, None, **hub)

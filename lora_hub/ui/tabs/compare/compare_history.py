@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
+from gradio.events import Dependency
 
 from lora_hub import use_cases
 from lora_hub.catalogue.tasks import catalogue
@@ -43,13 +44,14 @@ def keep(person: Person, question: Question, views: Sequence[PaneAnswer], langua
     return render_history.heading(one, language, True) if one is not None else ""
 
 
-def build(page: Page, answers: gr.HTML) -> None:
-    """Draws the two sections inside the current context and wires them."""
+def build(page: Page, answers: gr.HTML, sent: Dependency) -> None:
+    """Draws the two sections inside the current context and wires them. sent: a vote was cast, or names were shown."""
     words = page.words
     opened = gr.Textbox("", visible="hidden", elem_id="lh-comparison")
     act = gr.Textbox("", visible="hidden", elem_id="lh-comparison-act")
     file, acted = gr.Textbox("", visible="hidden"), gr.Textbox("", visible="hidden")
-    unfolded = gr.Textbox("", visible="hidden")  # whether the history is seen
+    # Whether the history and the board are seen.
+    unfolded, board_unfolded = (gr.Textbox("", visible="hidden") for _section in range(2))
     with gr.Accordion(words(_("History")), open=False, elem_id="lh-history-section") as section:
         search = gr.Textbox(
             "",
@@ -115,6 +117,9 @@ def build(page: Page, answers: gr.HTML) -> None:
         titles = {task.id: text_in(task.title, language) for task in catalogue.list_tasks()}
         return render_votes.boards(use_cases.read_boards(person), titles, language)
 
+    def count_again(language: str, seen: str, *, person: Person) -> Any:
+        return count(language, person=person) if seen else gr.skip()
+
     def preferences(language: str, *, person: Person) -> str:
         rows = use_cases.export_votes(person)
         if not rows:
@@ -128,8 +133,9 @@ def build(page: Page, answers: gr.HTML) -> None:
     # a second search while the first is on its way counts, too
     searched = [section.expand, search.submit, search.blur]
     gr.on(searched, told(look), looking, listed, trigger_mode="always_last", **LIGHT)
-    for folding, seen in ((section.expand, "1"), (section.collapse, "")):
-        folding(outputs=unfolded, js=f"() => '{seen}'", **in_browser)
+    for part, kept in ((section, unfolded), (board_section, board_unfolded)):
+        part.expand(outputs=kept, js="() => '1'", **in_browser)
+        part.collapse(outputs=kept, js="() => ''", **in_browser)
     # What was asked just now is in it, too.
     answers.change(told(look_again), [*looking, unfolded], listed, **LIGHT, trigger_mode="always_last")
     shown = opened.change(told(show), [page.language, opened], answers, **LIGHT, trigger_mode="always_last")
@@ -138,6 +144,7 @@ def build(page: Page, answers: gr.HTML) -> None:
     done.success(inputs=file, js=SAVE, **in_browser)
     done.success(inputs=acted, js=ACTED, **in_browser)
     gr.on([board_section.expand, again.click], told(count), page.language, board, **hub)
+    sent.then(told(count_again), [page.language, board_unfolded], board, **hub)
     saved = export.click(told(preferences), page.language, file, **LIGHT)
     saved.success(inputs=file, js=SAVE, **in_browser)
 

@@ -38,8 +38,7 @@ def build(page: Page, tab: gr.Tab) -> None:
         answers = shared.html(elem_id="lh-answers")
         # What changes of the panes while they answer: compare.js puts it in its place.
         told = shared.html(elem_id="lh-told", elem_classes="lh-out-of-sight")
-        compare_history.build(page, answers)
-    compare_blind.wire(page, answers)
+        compare_history.build(page, answers, compare_blind.wire(page, answers))
     page.choices += [fields.with_base, fields.free_text, fields.goes_on, fields.apart, fields.blind]
     _wire(page, tab, fields, answers, told)
 
