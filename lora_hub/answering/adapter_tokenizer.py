@@ -10,13 +10,13 @@ bounds.
 import copy
 import json
 import threading
-from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
 from lora_hub.answering import loading
 from lora_hub.core.errors import AdapterError, LoraHubError, reason_of
 from lora_hub.core.messages import Message, _
+from lora_hub.core.recent import Recent
 from lora_hub.data.prompts.template_process import bound_template
 from lora_hub.hub import TOKENIZER_FILES
 
@@ -59,8 +59,8 @@ class AdapterTokenizers:
     """The tokenizers of the adapters of one base, the last few kept. Safe to use from several threads."""
 
     def __init__(self, base_tokenizer: Any, kept: int = 16) -> None:
-        self.base, self._kept = base_tokenizer, kept
-        self._known: OrderedDict[tuple, Any] = OrderedDict()
+        self.base = base_tokenizer
+        self._known: Recent[tuple, Any] = Recent(kept)
         self._lock = threading.Lock()
 
     def of(self, folder: Path, name: str) -> Any:
@@ -68,12 +68,10 @@ class AdapterTokenizers:
         files = [file for pattern in TOKENIZER_FILES for file in sorted(Path(folder).glob(pattern))]
         key = (str(folder), tuple((file.name, file.stat().st_mtime_ns) for file in files))
         with self._lock:
-            if key not in self._known:
-                self._known[key] = load_adapter_tokenizer(folder, name, self.base) or self.base
-                while len(self._known) > self._kept:
-                    self._known.popitem(last=False)
-            self._known.move_to_end(key)
-            return self._known[key]
+            found = self._known.get(key)
+            if found is None:
+                found = self._known[key] = load_adapter_tokenizer(folder, name, self.base) or self.base
+            return found
 
 
 def _load(folder: Path, name: str) -> Any:

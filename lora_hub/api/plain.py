@@ -3,7 +3,7 @@
 from typing import Any
 
 from lora_hub.core.messages import Message
-from lora_hub.core.noun import Noun
+from lora_hub.core.schema import Noun
 
 
 def in_english(value: Any) -> Any:

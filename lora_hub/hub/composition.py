@@ -7,8 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from lora_hub.core.noun import Noun
-from lora_hub.core.schema import PairedComparison
+from lora_hub.core.schema import Noun, PairedComparison
 
 MOST_PARTS = 64
 

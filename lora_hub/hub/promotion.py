@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 
-from lora_hub.core.noun import Noun
+from lora_hub.core.schema import Noun
 
 PROMOTIONS = "promotions.jsonl"
 # Of the file, a line and the lines that are read: the newest ones count.

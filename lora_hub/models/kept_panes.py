@@ -8,14 +8,15 @@ with panes.using(pane): ...                          its files stay
 import contextlib
 import threading
 import time
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from lora_hub.compare import Pane
+from lora_hub.core.recent import Recent
 
-# Panes that are kept: a few kilobytes each.
-MOST_PANES = 512
+# Panes that are kept, a few kilobytes each, and folders of which is known when they were asked for.
+MOST_PANES, MOST_FOLDERS = 512, 4096
 
 _Key = tuple[str, str]
 
@@ -26,11 +27,11 @@ class Panes:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock, self._lock = clock, threading.Lock()
-        self._known: OrderedDict[_Key, tuple[Pane, float]] = OrderedDict()
-        self._asked: dict[_Key, float] = {}
+        # With when they were fetched and when asked for.
+        self._known: Recent[_Key, tuple[Pane, float, float]] = Recent(MOST_PANES)
         self._fetching: dict[_Key, threading.Lock] = {}
         self._users: Counter[Path] = Counter()
-        self._last: dict[Path, float] = {}  # when a folder was asked for
+        self._last: Recent[Path, float] = Recent(MOST_FOLDERS)  # when a folder was asked for
 
     def get(self, key: _Key, fetch: Callable[[], Pane], seconds: float = float("inf")) -> Pane:
         """The pane of a key, fetched where it is not known or is older than so many seconds."""
@@ -54,23 +55,20 @@ class Panes:
     def put(self, key: _Key, pane: Pane) -> None:
         """The pane that a key stands for from now on."""
         with self._lock:
-            self._known[key] = (pane, self._clock())
-            self._asked.setdefault(key, self._clock())
-            while len(self._known) > MOST_PANES:
-                gone, _pane = self._known.popitem(last=False)
-                self._asked.pop(gone, None)
+            now = self._clock()
+            _before, _fetched, asked = self._known.get(key, (pane, now, now))
+            self._known[key] = (pane, now, asked)
 
     def drop(self, key: _Key) -> None:
         """The next question fetches it."""
         with self._lock:
             self._known.pop(key, None)
-            self._asked.pop(key, None)
 
     def asked_within(self, seconds: float) -> dict[_Key, Pane]:
         """The panes that somebody asked for in so many seconds."""
         with self._lock:
             now = self._clock()
-            return {key: pane for key, (pane, _when) in self._known.items() if now - self._asked[key] <= seconds}
+            return {key: pane for key, (pane, _fetched, asked) in self._known.items() if now - asked <= seconds}
 
     @contextlib.contextmanager
     def using(self, pane: Pane) -> Iterator[None]:
@@ -93,13 +91,13 @@ class Panes:
 
     def _fresh(self, key: _Key, seconds: float) -> Pane | None:
         with self._lock:
-            pane, when = self._known.get(key, (None, 0.0))
-            if pane is None or self._clock() - when > seconds:
+            now = self._clock()
+            pane, fetched, _asked = self._known.get(key, (None, 0.0, 0.0))
+            if pane is None or now - fetched > seconds:
                 return None
             if pane.folder is not None:
                 if not pane.folder.is_dir():  # removed from the cache meanwhile
                     return None
-                self._last[pane.folder] = self._clock()
-            self._known.move_to_end(key)
-            self._asked[key] = self._clock()
+                self._last[pane.folder] = now
+            self._known[key] = (pane, fetched, now)
             return pane

@@ -6,13 +6,13 @@ shelf.pane(person, "spam@v2")        by the names of `shelves`
 
 import threading
 import time
-from collections import OrderedDict
 from contextlib import AbstractContextManager, nullcontext
 
 from lora_hub import hub
 from lora_hub.catalogue import bases
 from lora_hub.compare import Pane, routing
 from lora_hub.core import settings
+from lora_hub.core.recent import Recent
 from lora_hub.core.schema import BASE, AdapterRef, BaseModel
 from lora_hub.models.kept_panes import Panes
 from lora_hub.models.shelved import Shelved, check_name, fetched, shelved_of
@@ -33,7 +33,7 @@ class OpenShelf:
     def __init__(self) -> None:
         self._panes, self._lock = Panes(), threading.Lock()
         self._base: tuple[BaseModel, float] | None = None
-        self._seen: OrderedDict[tuple[str, str], tuple[tuple[AdapterRef, ...], float]] = OrderedDict()
+        self._seen: Recent[tuple[str, str], tuple[tuple[AdapterRef, ...], float]] = Recent(MOST_SEEN)
 
     @property
     def org(self) -> str:
@@ -60,9 +60,6 @@ class OpenShelf:
             found = tuple(hub.list_adapters(settings.organization(), base=base.id)[: routing.MOST_CANDIDATES])
             with self._lock:
                 self._seen[key] = (found, now)
-                self._seen.move_to_end(key)
-                while len(self._seen) > MOST_SEEN:
-                    self._seen.popitem(last=False)
         return found
 
     def pane(self, person: Person, name: str) -> Pane:

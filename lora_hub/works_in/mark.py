@@ -3,7 +3,7 @@
 from typing import Any, Literal
 
 from lora_hub.core.messages import NOTHING, Message, _, joined
-from lora_hub.core.noun import Noun
+from lora_hub.core.schema import Noun
 
 Place = Literal["peft", "vllm", "gguf-adapter", "gguf", "merged"]
 PLACES: dict[Place, Message] = {

@@ -1,7 +1,6 @@
 """`auto` among the adapters of a question: the router's choice in its place, with its reason, or the base where none
 fits."""
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +22,7 @@ from lora_hub.catalogue import bases
 from lora_hub.compare import Comparer, Pane, kept, routing
 from lora_hub.compare.routing import atlases
 from lora_hub.core.errors import DataError, SpecError
+from lora_hub.core.recent import Recent
 from lora_hub.core.schema import AUTO, BASE, AdapterRef, PaneAnswer, Turn, ask_question
 from lora_hub.hub.task_region import write_region
 from lora_hub.models import LocalEngine, OpenShelf, OwnShelf, Put, Wanted
@@ -94,7 +94,7 @@ def hub_calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def none_fits(monkeypatch: pytest.MonkeyPatch) -> None:
     fetch = hubs.fetch_region
     monkeypatch.setattr("lora_hub.hub.kept_region", lambda *which: replace(fetch(*which), limit=1e-9))
-    monkeypatch.setattr(atlases, "_atlases", OrderedDict())
+    monkeypatch.setattr(atlases, "_atlases", Recent(1))
 
 
 @pytest.fixture
@@ -127,7 +127,7 @@ def test_the_routers_choice_answers_and_says_why(ask, published: dict[str, Adapt
 def test_served_it_asks_the_hub_nothing_once_its_adapters_are_known(
     comparer: Comparer, published: dict[str, AdapterRef], hub_calls: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(atlases, "_atlases", OrderedDict())
+    monkeypatch.setattr(atlases, "_atlases", Recent(1))
     shelf, engine = OwnShelf("built-in"), LocalEngine(comparer.bases)
 
     def who_answers(text: str) -> str:
@@ -141,7 +141,7 @@ def test_served_it_asks_the_hub_nothing_once_its_adapters_are_known(
     assert who_answers(TEXTS[SPAM][1]) == SPAM and who_answers(TEXTS[NEWS][1]) == NEWS
     assert hub_calls == []
     # read anew, the regions come from what was fetched
-    monkeypatch.setattr(atlases, "_atlases", OrderedDict())
+    monkeypatch.setattr(atlases, "_atlases", Recent(1))
     assert who_answers(TEXTS[NEWS][2]) == NEWS and hub_calls == []
     # an app asks which adapters there are as whoever asks, and that not at each question
     shelf = OpenShelf()

@@ -14,9 +14,10 @@ from tiny_bases import save_adapter
 from lora_hub import hub as hubs
 from lora_hub.answering import loading
 from lora_hub.catalogue import bases
+from lora_hub.compare import Pane
 from lora_hub.core.errors import HubError
 from lora_hub.core.schema import AdapterRef
-from lora_hub.models import NoModel, OpenShelf, OwnShelf
+from lora_hub.models import NoModel, OpenShelf, OwnShelf, kept_panes
 from lora_hub.models import open_shelf as module
 from lora_hub.people import LOCAL
 
@@ -211,3 +212,16 @@ def test_a_thousand_adapters_take_little(monkeypatch: pytest.MonkeyPatch) -> Non
     taken, _peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert taken < 2e6 and len(shelf.names(LOCAL)) == 1000
+
+
+def test_of_the_folders_that_were_asked_for_longest_ago_nothing_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept_panes, "MOST_FOLDERS", 3)
+    panes = kept_panes.Panes()
+    folders = [tmp_path / str(number) for number in range(9)]
+    for folder in folders:  # a commit a folder, as new versions bring them
+        folder.mkdir()
+        panes.get(("a", folder.name), lambda folder=folder: Pane("a", BUILT_IN, folder=folder))
+    panes.get(("a", "6"), lambda: pytest.fail("it is known"))
+    assert list(panes.last_use()) == [folders[7], folders[8], folders[6]]

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import Field, ValidationError
 
-from lora_hub.core.noun import Noun
+from lora_hub.core.schema import Noun
 
 # Counted up where the same cell would be computed otherwise than before.
 WAY = 1

@@ -6,12 +6,12 @@ none of their repositories.
 
 import contextvars
 import threading
-from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from lora_hub import hub, regions
 from lora_hub.core.errors import HubUnreachableError, LoraHubError
+from lora_hub.core.recent import Recent
 from lora_hub.core.schema import AdapterRef, BaseModel
 
 # Bytes of all that are kept, besides the last one; and adapters that are known to say nothing.
@@ -20,8 +20,8 @@ MOST_BYTES, MOST_SILENT = 48 << 20, 4096
 _Key = tuple[str, frozenset[tuple[str, str]]]
 
 _lock, _making = threading.Lock(), threading.Lock()
-_atlases: OrderedDict[_Key, regions.Atlas] = OrderedDict()
-_silent: OrderedDict[tuple[str, str], None] = OrderedDict()
+_atlases: Recent[_Key, regions.Atlas] = Recent(MOST_BYTES, lambda atlas: atlas.bytes)
+_silent: Recent[tuple[str, str], None] = Recent(MOST_SILENT)
 
 
 def atlas_of(refs: Sequence[AdapterRef], base: BaseModel) -> regions.Atlas:
@@ -39,17 +39,12 @@ def atlas_of(refs: Sequence[AdapterRef], base: BaseModel) -> regions.Atlas:
                 return found
             with _lock:
                 _atlases[key] = found
-                while len(_atlases) > 1 and sum(one.bytes for one in _atlases.values()) > MOST_BYTES:
-                    _atlases.popitem(last=False)
     return found
 
 
 def _kept(key: _Key) -> regions.Atlas | None:
     with _lock:
-        found = _atlases.get(key)
-        if found is not None:
-            _atlases.move_to_end(key)
-        return found
+        return _atlases.get(key)
 
 
 def _read(refs: Sequence[AdapterRef], base: BaseModel) -> tuple[regions.Atlas, bool]:
@@ -81,8 +76,6 @@ def _region_of(ref: AdapterRef, base: BaseModel) -> tuple[hub.TaskRegion | None,
     if region is None:
         with _lock:
             _silent[commit] = None
-            while len(_silent) > MOST_SILENT:
-                _silent.popitem(last=False)
     return None, True
 
 

@@ -18,8 +18,7 @@ from lora_hub.compare.routing import atlases
 from lora_hub.core import settings
 from lora_hub.core.errors import DataError
 from lora_hub.core.messages import Message, _, _n, joined, several
-from lora_hub.core.noun import Noun
-from lora_hub.core.schema import BASE, AdapterRef, BaseModel
+from lora_hub.core.schema import BASE, AdapterRef, BaseModel, Noun
 
 # Adapters of one base that are looked at, the last changed first.
 MOST_CANDIDATES = 64

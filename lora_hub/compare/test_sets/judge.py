@@ -28,8 +28,7 @@ from lora_hub.compare.test_sets.nouns import JudgeSpec, TestRow, Verdict
 from lora_hub.core import settings
 from lora_hub.core.errors import LoraHubError
 from lora_hub.core.messages import Message, _
-from lora_hub.core.noun import Text2
-from lora_hub.core.schema import Answer, Task
+from lora_hub.core.schema import Answer, Task, Text2
 from lora_hub.data.prompts.prepare import Example
 
 # Questions about rows (two for each pair of answers), comparisons with a vote, and characters of what is shown.

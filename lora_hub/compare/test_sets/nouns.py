@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from lora_hub.core.noun import Noun
-from lora_hub.core.schema import BASE, Answer, DatasetInfo, Failure, Judgement, Mend, RunState, Task
+from lora_hub.core.schema import BASE, Answer, DatasetInfo, Failure, Judgement, Mend, Noun, RunState, Task
 
 # Adapters of one test, and columns of its file that are kept beside each row.
 MOST_ADAPTERS, MOST_COLUMNS = 32, 20

@@ -22,9 +22,8 @@ from lora_hub.core.errors import AccessError, LoraHubError, SpecError
 from lora_hub.core.languages import ENGLISH, tag
 from lora_hub.core.languages import languages as find_languages
 from lora_hub.core.messages import Message, _, text_in
-from lora_hub.core.noun import Text2
 from lora_hub.core.run_reader import RunReader
-from lora_hub.core.schema import whole_text
+from lora_hub.core.schema import Text2, whole_text
 from lora_hub.people import Person
 from lora_hub.ui.frame.asking import asked_by, who_asks
 from lora_hub.ui.render.render import escape, sentence

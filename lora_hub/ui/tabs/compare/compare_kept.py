@@ -5,10 +5,10 @@ chats.keep(name, once)             once = chats.find(name, person.id)
 
 import json
 import threading
-from collections import OrderedDict
 from dataclasses import dataclass, replace
 
 from lora_hub.compare import Pane
+from lora_hub.core.recent import Recent
 from lora_hub.core.schema import PaneAnswer, Question
 
 # Questions that are remembered, of everybody: the oldest is forgotten first.
@@ -51,15 +51,12 @@ class Chats:
     """The last questions, by their names. One object per app."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[str, AskedOnce] = OrderedDict()
+        self._kept: Recent[str, AskedOnce] = Recent(MOST_KEPT)
         self._lock = threading.Lock()
 
     def keep(self, name: str, once: AskedOnce) -> None:
         with self._lock:
             self._kept[name] = replace(once, name=name)
-            self._kept.move_to_end(name)
-            while len(self._kept) > MOST_KEPT:
-                self._kept.popitem(last=False)
 
     def find(self, name: str, person: str) -> AskedOnce | None:
         """The question of this name, if it is this person's."""
