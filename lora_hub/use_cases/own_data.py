@@ -22,13 +22,15 @@ from lora_hub.use_cases.datasets import owner_of, parse_dataset_id
 @dataclass(frozen=True)
 class StoredFile:
     """A file that somebody brought. id: "fingerprint/name", as `open_dataset` takes it. size: bytes. kept: when it was
-    last opened, UTC seconds. runs: ids of the runs that were made of it, newest first."""
+    last opened, UTC seconds. runs: ids of the runs that were made of it, newest first; together: of those, the ones
+    whose data was put together from it and others."""
 
     id: str
     name: str
     size: int
     kept: float
     runs: tuple[str, ...]
+    together: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -143,9 +145,10 @@ def _files_of(owner: str, known: list[Run]) -> list[StoredFile]:
     for folder in settings.datasets_dir(owner).glob("[!.]*"):
         # A file that was put together with others is not read again by their runs, but by whoever starts from one.
         used = tuple(run.id for run in known if folder in _folders_of(run) or folder in _parts_of(run))
+        together = tuple(run.id for run in known if folder in _parts_of(run))
         for file in folder.glob("[!.]*"):
-            status = file.stat()
-            found.append(StoredFile(f"{folder.name}/{file.name}", file.name, status.st_size, status.st_mtime, used))
+            status, name = file.stat(), f"{folder.name}/{file.name}"
+            found.append(StoredFile(name, file.name, status.st_size, status.st_mtime, used, together))
     return sorted(found, key=lambda one: one.kept, reverse=True)
 
 

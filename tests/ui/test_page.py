@@ -376,6 +376,7 @@ def fine_tune_to_compare(app: App, visit: Visit, tmp_path: Path) -> None:
     delete = page.locator("#lh-data-delete")
     delete.click()
     wait_for_text(page, "#lh-data-delete", "press again")
+    wait_for_text(page, "#lh-file-going", "1 run was made of feelings.csv: it keeps its results")
     delete.click()
     playwright.expect(page.locator("#lh-files")).not_to_contain_text("feelings.csv")
     assert (app.home / "runs" / run_id).is_dir()

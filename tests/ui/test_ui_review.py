@@ -5,7 +5,9 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
+import gradio as gr
 import pytest
 from small_data import write_csv
 from test_parents import finished_run
@@ -19,10 +21,14 @@ from lora_hub.core.schema import Mend
 from lora_hub.core.spec_fields import FIELDS
 from lora_hub.data.inspector import Inspector
 from lora_hub.people import LOCAL
+from lora_hub.ui.frame.page import Labels
 from lora_hub.ui.frame.warm import Looker
+from lora_hub.ui.render import render_own_data
 from lora_hub.ui.tabs.finetune import asked as asked_module
 from lora_hub.ui.tabs.finetune import data_reading, form
 from lora_hub.ui.tabs.finetune.asked import Asked
+from lora_hub.ui.tabs.finetune.data_room import Room
+from lora_hub.ui.tabs.finetune.data_ways import Ways
 from lora_hub.ui.tabs.finetune.review import review
 
 
@@ -493,6 +499,41 @@ def test_several_files_are_one_dataset_with_weights(tmp_path, home):
     strange = {"dataset": asked_module.dataset_id(store.add_dataset(other)), "weight": 1.0}
     refused = review(LOCAL, Asked(task="spam", dataset=first, parts=[parts[0], strange]), "en", looker)
     assert not refused.ready and "prices.csv does not go with the others" in re.sub("<[^>]+>", "", refused.data)
+
+
+def test_files_that_come_and_go_leave_the_others_their_weights(tmp_path, home):
+    files = [tmp_path / name for name in ("a.csv", "b.csv", "c.csv", "d.csv")]
+    first, second, third, fourth = (dataset_of(tmp_path, file.name, "text,label") for file in files)
+    with gr.Blocks():
+        room = Room(Labels(["en"]))
+    ways = Ways(SimpleNamespace(), room, gr.Radio())
+
+    def listed(names, before="", parts=(), uploads="{}"):
+        paths = [str(tmp_path / name) for name in names]
+        new = ways.take_files(LOCAL, "en", paths, "spam", "", before, json.dumps(parts), uploads)
+        return new[room.dataset], json.loads(new[room.parts]), new.get(room.uploads), room.test in new
+
+    dataset, parts, uploads, _is_lost = listed(["a.csv", "b.csv", "c.csv"])
+    assert [dataset, *(part["dataset"] for part in parts)] == [first, first, second, third]
+    parts[2]["weight"] = 3.0
+    for file in files[:3]:  # as a visitor's uploads, once they are stored
+        file.unlink()
+    dataset, left, uploads, lost_test = listed(["b.csv", "c.csv"], dataset, parts, uploads)
+    assert dataset == second and left == parts[1:] and lost_test
+    dataset, more, uploads, lost_test = listed(["b.csv", "c.csv", "d.csv"], dataset, left, uploads)
+    assert more == [*left, {"dataset": fourth, "weight": 1.0}] and not lost_test
+    dataset, alone, uploads, _is_lost = listed(["c.csv"], dataset, more, uploads)
+    assert (dataset, alone) == (third, [])
+    assert listed([], dataset, alone, uploads)[:2] == ("", [])
+
+
+def test_what_is_lost_with_a_file_is_said_before_it_is_deleted():
+    file = use_cases.StoredFile("f/a.csv", "<a>.csv", 9, 0.0, ("one", "two", "three"), ("three",))
+    said = render_own_data.file_going(file, "en")
+    assert "2 runs were made of &lt;a&gt;.csv: they keep their results, and cannot be resumed." in said
+    assert "The data of 1 run was put together from &lt;a&gt;.csv and other files" in said
+    assert "۲ اجرا" in render_own_data.file_going(file, "fa")
+    assert render_own_data.file_going(replace(file, runs=(), together=()), "en") == ""
 
 
 def dataset_of(folder: Path, name: str, head: str) -> str:

@@ -69,7 +69,8 @@ def test_files_that_became_one_dataset_name_the_runs_made_of_them(tmp_path: Path
     part = DataPart(name="first.csv", fingerprint=first.partition("/")[0], rows=1)
     info = make_spec().dataset.model_copy(update={"owner": WILL.id, "parts": (part,)})
     run_id = make_run(("app-1", "submitted", {"owner": WILL.id}), dataset=info)
-    assert next(one for one in use_cases.list_datasets(WILL) if one.id == first).runs == (run_id,)
+    (listed,) = use_cases.list_datasets(WILL)
+    assert listed.id == first and listed.runs == listed.together == (run_id,)
 
 
 def test_all_of_it_goes_and_nothing_of_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,6 +67,33 @@ def going(data: Any, with_adapters: bool, language: str) -> str:
     return everything(data, language) + card("bad", sentence(said), *told)
 
 
+def file_going(file: Any, language: str) -> str:
+    """What is lost with a file: of a `use_cases.StoredFile`. Empty where no run was made of it."""
+    alone = len(file.runs) - len(file.together)
+    said = []
+    if alone:
+        said.append(
+            _n(
+                "{count:,} run was made of {name}: it keeps its results, and cannot be resumed.",
+                "{count:,} runs were made of {name}: they keep their results, and cannot be resumed.",
+                count=alone,
+                name=file.name,
+            )
+        )
+    if file.together:
+        said.append(
+            _n(
+                "The data of {count:,} run was put together from {name} and other files: whoever starts from that run "
+                "has its rows, without the files and their weights.",
+                "The data of {count:,} runs was put together from {name} and other files: whoever starts from one of "
+                "them has its rows, without the files and their weights.",
+                count=len(file.together),
+                name=file.name,
+            )
+        )
+    return "".join(card("warn", sentence(t(one, language))) for one in said)
+
+
 def deletion(planned: Any, language: str, leaning: Sequence[Message] = ()) -> str:
     """What deleting an adapter takes away. planned: a `hub.Deletion`. leaning: what depends on it."""
     tags = several(planned.goes, most=8) if planned.goes else _("none")

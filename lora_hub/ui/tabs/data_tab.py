@@ -28,6 +28,7 @@ def build(page: Page, tab: gr.Tab) -> None:
             with gr.Row(elem_classes="lh-tight lh-plainfields"):
                 file = gr.Dropdown([], label=words(_("File")), min_width=260, visible=False, elem_id="lh-data-file")
                 delete = gr.Button(words(_("Delete")), size="md", scale=0, visible=False, elem_id="lh-data-delete")
+            file_going = shared.html(elem_id="lh-file-going")
         with gr.Column(elem_classes="lh-section"):
             shared.html(f"<h2>{words.both(_('Everything'))}</h2>")
             everything = shared.html(elem_id="lh-everything")
@@ -57,7 +58,7 @@ def build(page: Page, tab: gr.Tab) -> None:
     def look(language: str, *, person: Person) -> list[Any]:
         if not rules.may(person, Action.TRAIN):
             said = render.empty(t(_("Only people who may train have data here."), language))
-            return [said, gr.skip(), gr.skip(), "", "", *[gr.skip()] * 3, ""]
+            return [said, gr.skip(), gr.skip(), "", "", "", *[gr.skip()] * 3, ""]
         found = use_cases.look_at_data(person)
         names = [(one.name, one.id) for one in found.files]
         is_admin = person.role == "admin" and not person.is_local  # on a laptop there is nobody else
@@ -65,6 +66,7 @@ def build(page: Page, tab: gr.Tab) -> None:
             render_own_data.files_table(found.files, language),
             gr.Dropdown(names, value=None, visible=bool(names)),
             *not_pressed(_("Delete"), language, visible=bool(names)),
+            "",
             render_own_data.everything(found, language),
             gr.Textbox(visible=is_admin),
             gr.Checkbox(False, visible=bool(found.adapters) or is_admin),
@@ -73,12 +75,14 @@ def build(page: Page, tab: gr.Tab) -> None:
         ]
 
     def delete_file(language: str, chosen: str | None, pressed_for: str, *, person: Person) -> list[Any]:
-        """The first press asks for confirmation; a second one for the same file deletes it."""
+        """The first press says what is lost with it; a second one for the same file deletes it."""
         if not chosen:
             inform(render.escape(t(_("Choose a file first."), language)), language)
-            return [gr.skip()] * 9
+            return [gr.skip()] * len(shown)
         if pressed_for != chosen:
-            return [gr.skip(), gr.skip(), *asks_again(language, chosen), *[gr.skip()] * 5]
+            found = next((one for one in use_cases.list_datasets(person) if one.id == chosen), None)
+            lost = render_own_data.file_going(found, language) if found is not None else ""
+            return [gr.skip(), gr.skip(), *asks_again(language, chosen), lost, *[gr.skip()] * 5]
         use_cases.delete_dataset(person, chosen)
         inform(render.escape(t(_("The file was deleted."), language)), language)
         return look(language, person=person)
@@ -93,24 +97,25 @@ def build(page: Page, tab: gr.Tab) -> None:
         asked = all_of(whose, also)
         if pressed_for != asked:
             going = render_own_data.going(use_cases.look_at_data(person, whose), also, language)
-            return [*[gr.skip()] * 4, going, *[gr.skip()] * 2, *asks_again(language, asked), ""]
+            return [*[gr.skip()] * 5, going, *[gr.skip()] * 2, *asks_again(language, asked), ""]
         gone = use_cases.delete_data(person, whose, adapters=also)
         inform(render.escape(t(_("Everything of {owner} was deleted."), language, owner=gone.owner)), language)
         return [*look(language, person=person), "own" if gone.owner == person.id else ""]
 
-    def choose_file(language: str) -> tuple[Any, str]:
-        return not_pressed(_("Delete"), language)
+    def choose_file(language: str) -> tuple[Any, str, str]:
+        return *not_pressed(_("Delete"), language), ""
 
     def choose_all(language: str) -> tuple[Any, str]:
         return not_pressed(_("Delete everything"), language)
 
-    shown = [files, file, delete, pressed_file, everything, owner, adapters, wipe, pressed_all]
+    shown = [files, file, delete, pressed_file, file_going, everything, owner, adapters, wipe, pressed_all]
     changing = {**LIGHT, "concurrency_id": "own data", "concurrency_limit": 4}
     tab.select(told(look), page.language, shown, **LIGHT)
-    file.input(told(choose_file), page.language, [delete, pressed_file], **LIGHT)
+    file.input(told(choose_file), page.language, [delete, pressed_file, file_going], **LIGHT)
     gr.on([owner.input, adapters.input], told(choose_all), page.language, [wipe, pressed_all], **LIGHT)
     deleting = delete.click(told(delete_file), [page.language, file, pressed_file], shown, **changing)
-    shared.ask_only_for(deleting, lambda one: one or "", [file], page.language, delete, pressed_file, _("Delete"))
+    asked_for = [page.language, delete, pressed_file, _("Delete"), file_going]
+    shared.ask_only_for(deleting, lambda one: one or "", [file], *asked_for)
     asked = [page.language, owner, adapters, pressed_all]
     wiped = wipe.click(told(wipe_all), asked, [*shown, own_is_gone], **changing)
     everyone = [owner, adapters]

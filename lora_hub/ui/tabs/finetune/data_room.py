@@ -66,7 +66,8 @@ class Room:
             said = _("Never trained on. Without one, a part of the data is held out.")
             shared.html(f'<p class="lh-quiet">{words.both(said)}</p>')
         # What the browser stores: the open way to add a file, the ids of the stored files (`asked.dataset_id`), the
-        # corrections, the problem whose rows are shown, and the task that the columns suggested.
+        # corrections, the problem whose rows are shown, the task that the columns suggested, and which stored file each
+        # upload is.
         self.way = _hidden("way")
         self.dataset = _hidden("dataset")
         self.test = _hidden("test")
@@ -75,6 +76,7 @@ class Room:
         self.parts = _hidden("parts", NO_PARTS)
         self.opened = _hidden("opened")
         self.proposed = _hidden("proposed")
+        self.uploads = _hidden("uploads", "{}")
 
     def _draw_weights(self, words: Labels) -> None:
         said = _("Weight 1: the rows as they are; 2: each row twice; 0.5: half of them. Each file gives held-out rows.")

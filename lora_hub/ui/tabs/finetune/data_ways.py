@@ -19,9 +19,10 @@ from lora_hub.ui.frame.asking import has_sent
 from lora_hub.ui.frame.page import LIGHT, Page, told, told_stream
 from lora_hub.ui.render import render
 from lora_hub.ui.render.text import t
-from lora_hub.ui.tabs.finetune.asked import MAX_FILES, OWN, dataset_id
+from lora_hub.ui.tabs.finetune.asked import MAX_FILES, OWN, dataset_id, read_parts
 from lora_hub.ui.tabs.finetune.data_arrival import fetched, proposed_task
 from lora_hub.ui.tabs.finetune.data_room import Room, renewed
+from lora_hub.ui.tabs.finetune.form import read_json
 
 # While a file that may propose a task is read, no task can be chosen, so that the proposal cannot overwrite a choice.
 HOLD_TASK = "(...values) => { window.loraHub.hold('task', '#lh-task'); return values; }"
@@ -50,8 +51,12 @@ class Ways:
         file is then shown with them."""
         room, proposing = self.room, [self.task, self.room.proposed]
         fresh, tests = room.renewed(), [room.test, room.test_file]
-        dropped = room.file.upload(
-            **with_look(self.take_file, [room.file, *proposing, room.dataset], [*proposing, *tests]), js=HOLD_TASK
+        listed = [room.file, *proposing, room.dataset, room.parts, room.uploads]
+        # More files beside those that are there, and one of several taken away.
+        dropped = gr.on(
+            [room.file.upload, room.file.delete],
+            **with_look(self.take_files, listed, [*proposing, room.uploads, *tests]),
+            js=HOLD_TASK,
         )
         sampled = room.sample.click(**with_look(self.take_sample, [self.task, room.dataset], [room.file, *tests]))
         closing = [room.paste_note, room.file, room.way, room.paste_box, room.pasted]
@@ -81,7 +86,7 @@ class Ways:
             opening.then(None, room.way, None, js=FOCUS)
         return [cleared, brought, tested], [dropped, sampled, pasted]
 
-    def take_file(
+    def take_files(
         self,
         person: Person,
         language: str,
@@ -89,25 +94,34 @@ class Ways:
         task_id: str | None,
         proposed: str,
         before: str,
+        parts: str,
+        uploads: str,
     ) -> dict[Any, Any]:
-        """One file, or several that become one dataset."""
-        if not paths:
-            return {}
+        """All files that the page lists: one, or several that become one dataset. Those that were there before keep
+        their weights. before, parts, uploads: the hidden fields, as they are."""
+        room = self.room
+        if not paths:  # the last one was taken away
+            return dict(zip(room.renewed(), renewed(""), strict=True)) | {room.test: "", room.test_file: None}
         if len(paths) > MAX_FILES:
             raise DataError(
                 _("{count} files are too many for one dataset.", count=len(paths)),
                 _("Put them into {most} files at most.", most=MAX_FILES),
             )
-        kept = list(dict.fromkeys(_take(person, path) for path in paths))
-        parts = [{"dataset": dataset_id(file), "weight": 1.0} for file in kept] if len(kept) > 1 else []
-        new = self._new_file(kept[0], before) | {self.room.parts: json.dumps(parts)}
-        return new | self._guess(person, kept[0], task_id, proposed, language)
+        known = _read_uploads(uploads)
+        names = {path: _stored(person, known.get(path, "")) or dataset_id(_take(person, path)) for path in paths}
+        kept = list(dict.fromkeys(names.values()))
+        weights = {part["dataset"]: part["weight"] for part in read_parts(read_json(parts, []))}
+        together = [{"dataset": name, "weight": weights.get(name, 1.0)} for name in kept] if len(kept) > 1 else []
+        new = self._new_file(kept[0], "" if before in kept else before)
+        new |= {room.parts: json.dumps(together), room.uploads: json.dumps(names)}
+        return new | self._guess(person, use_cases.open_dataset(person, kept[0]), task_id, proposed, language)
 
     def take_sample(self, person: Person, language: str, task_id: str, before: str) -> dict[Any, Any]:
         file = catalogue.sample_file(catalogue.get_task(task_id))
         if file is None:
             return {}
-        return {**self._new_file(use_cases.add_dataset(person, file, file.name), before), self.room.file: None}
+        kept = dataset_id(use_cases.add_dataset(person, file, file.name))
+        return {**self._new_file(kept, before), self.room.file: None}
 
     def take_pasted(
         self, person: Person, language: str, text: str, task_id: str | None, proposed: str, before: str
@@ -124,7 +138,9 @@ class Ways:
             room.paste_box: gr.Column(visible=False),
             room.pasted: "",
         }
-        return self._new_file(kept, before) | closed | self._guess(person, kept, task_id, proposed, language)
+        return (
+            self._new_file(dataset_id(kept), before) | closed | self._guess(person, kept, task_id, proposed, language)
+        )
 
     def take_test(self, language: str, path: str | None, *, person: Person) -> str:
         return dataset_id(_take(person, path)) if path else ""
@@ -150,15 +166,29 @@ class Ways:
         found = proposed_task(person, self.page, file, task_id, proposed, language)
         return found or [gr.skip(), gr.skip()]
 
-    def _new_file(self, kept: Path, before: str) -> dict[Any, Any]:
-        """`before`: the file that is replaced; its test file is removed with it."""
+    def _new_file(self, kept: str, before: str) -> dict[Any, Any]:
+        """kept: the id of the file. before: of the one that it replaces, whose test file goes with it."""
         room = self.room
-        gone = {room.test: "", room.test_file: None} if before and before != dataset_id(kept) else {}
-        return dict(zip(room.renewed(), renewed(dataset_id(kept)), strict=True)) | gone
+        gone = {room.test: "", room.test_file: None} if before and before != kept else {}
+        return dict(zip(room.renewed(), renewed(kept), strict=True)) | gone
 
     def _guess(self, person: Person, kept: Path, task_id: str | None, proposed: str, language: str) -> dict[Any, Any]:
         found = proposed_task(person, self.page, kept, task_id, proposed, language)
         return dict(zip([self.task, self.room.proposed], found, strict=False))
+
+
+def _read_uploads(told: str) -> dict[str, str]:
+    """The ids of stored files by the paths that they were uploaded to, as the browser has them."""
+    found = read_json(told, {})
+    return {path: name for path, name in found.items() if isinstance(name, str)}
+
+
+def _stored(person: Person, name: str) -> str:
+    """The id of a file that was stored before, if it is still here and this person's; "" if not."""
+    try:
+        return name and dataset_id(use_cases.open_dataset(person, name))
+    except DataError:
+        return ""
 
 
 def _take(person: Person, path: str) -> Path:

@@ -83,8 +83,8 @@ class Form:
             return {name: value if isinstance(value, str) else "" for name, value in found.items()}
 
         plain = texts(self.plain)
-        parts = read_parts(_json(plain.pop("parts"), []))
-        columns, mends = chosen_columns(plain.pop("corrections")), read_mends(_json(plain.pop("mends"), []))
+        parts = read_parts(read_json(plain.pop("parts"), []))
+        columns, mends = chosen_columns(plain.pop("corrections")), read_mends(read_json(plain.pop("mends"), []))
         return Asked(
             **{
                 **plain,
@@ -137,13 +137,13 @@ def weighing(place: int) -> str:
 
 def chosen_columns(corrected: str) -> dict[str, str]:
     """The columns in `corrections`. The field comes from the browser, so it may be anything."""
-    return {role: column for role, column in _json(corrected, {}).items() if isinstance(column, str)}
+    return {role: column for role, column in read_json(corrected, {}).items() if isinstance(column, str)}
 
 
 def changed_mends(mends: str, clicked: Any) -> list[dict]:
     """The mends after a click in the report: {add: mend}, {undo: mend} or {all: true}. An invalid mend changes
     nothing."""
-    kept = read_mends(_json(mends, []))
+    kept = read_mends(read_json(mends, []))
     clicked = clicked if isinstance(clicked, dict) else {}
     if clicked.get("all"):
         return []
@@ -154,7 +154,8 @@ def changed_mends(mends: str, clicked: Any) -> list[dict]:
     return [*[mend for mend in kept if mend not in added], *added]
 
 
-def _json(text: str, default: Any) -> Any:
+def read_json(text: str, default: Any) -> Any:
+    """What a field of the browser holds, where it is of the same type as `default`; else that."""
     try:
         value = json.loads(text)
     except ValueError:
