@@ -37,6 +37,16 @@
     set(field, "aria-invalid", "true");
     set(field, "aria-errormessage", said.id);
   };
+  // Labels that Gradio has in English alone, or shows the key of (early.py has the words).
+  const labels = () => {
+    for (const [label, said] of Object.entries(window.loraHubWords[document.documentElement.lang] || {})) {
+      for (const one of document.querySelectorAll(`[aria-label="${label}"], [data-label="${label}"]`)) {
+        set(one, "data-label", label);
+        set(one, "aria-label", said);
+        if (one.title) set(one, "title", said);
+      }
+    }
+  };
   const mend = () => {
     planned = false;
     settings();
@@ -54,6 +64,7 @@
     for (const wide of document.querySelectorAll("#lh-card :is(pre, table)")) {
       if (wide.scrollWidth > wide.clientWidth) set(wide, "tabindex", "0"); else wide.removeAttribute("tabindex");
     }
+    labels();
     // A tab with nothing to control says so by silence: an empty reference is none.
     for (const tab of document.querySelectorAll('#lh-tabs [role="tab"][aria-controls=""]')) tab.removeAttribute("aria-controls");
   };

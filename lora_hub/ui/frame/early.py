@@ -21,15 +21,28 @@ FOLDER = Path(__file__).parents[1] / "assets"
 SCRIPTS = ("page.js", "accessible.js", "compare.js", "tests.js", "votes.js", "notices.js")
 STYLES = ("style.css", "style_data.css", "style_runs.css", "style_matrix.css", "style_phone.css")
 
+# What Gradio calls its own buttons -> what they are called.
+LABELS = {
+    "common.upload": _("Add a file"),
+    "Click to upload or drop files": _("Click to upload or drop files"),
+    "Remove this file": _("Remove this file"),
+    "More tabs": _("More tabs"),
+    "Gradio footer navigation": _("Gradio's own links"),
+}
+
 
 def head(languages: Sequence[str]) -> str:
-    """What follows <head>: the available languages, the scripts and the style sheets."""
+    """What follows <head>: the available languages, words for Gradio's own buttons, the scripts and the style
+    sheets."""
     scripts, styles = (
         "\n".join((FOLDER / name).read_text(encoding="utf-8") for name in names) for names in (SCRIPTS, STYLES)
     )
     known = json.dumps({language: direction(language) for language in languages})
+    words = json.dumps(
+        {tag(one): {label: said.in_language(one) for label, said in LABELS.items()} for one in languages}
+    )
     return (
-        f"<script>window.loraHubLanguages = {known};\n{scripts}</script>"
+        f"<script>window.loraHubLanguages = {known};\nwindow.loraHubWords = {words};\n{scripts}</script>"
         f"<style>{styles}\n{''.join(map(style_of, languages))}</style>"
     )
 
