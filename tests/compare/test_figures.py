@@ -1,6 +1,6 @@
 """The numbers of a test's plots, and their pictures: right, whole, and no words of a file in them but as text."""
 
-from xml.etree import ElementTree
+import json
 
 import pytest
 
@@ -49,16 +49,27 @@ def test_the_numbers_are_of_the_rows(rows) -> None:
 
 
 @pytest.mark.parametrize("language", ["en", "fa"])
-def test_pictures_stand_alone_and_escape_what_a_file_says(rows, language) -> None:
+def test_plots_are_read_from_where_the_language_begins_and_say_files_words_as_text(rows, language) -> None:
     marks = [(group.name, list(group.scores.items())) for group in by_label(TASK, rows)]
     drawn = (
-        test_plots.dots(marks, "دقت", language, names=["v1", "v2"]),
+        test_plots.dots(marks, language, names=["v1", "v2"]),
         test_plots.heat(confusion(TASK, rows, "v1"), language),
         test_plots.curve(calibration(rows, "v2"), language),
     )
-    for svg in drawn:
-        ElementTree.fromstring(svg)  # well-formed: a file of its own
-        assert "<b>" not in svg and "script" not in svg
-    first = ElementTree.fromstring(drawn[1])[3]  # a right label, beside its line: read from where the language begins
-    assert first.get("text-anchor") in ("start", "end", "middle")
-    assert float(ElementTree.fromstring(drawn[0])[0].get("d", "M9")[1:].split()[0]) > 0
+    for figure in drawn:
+        told = json.loads(test_plots.picture(figure).plot)
+        assert "<b>" not in json.dumps(told) + test_plots.in_words(figure, language)
+        first, last = told["layout"]["xaxis"]["range"]
+        assert (first < last, told["layout"]["yaxis"]["side"]) == (
+            (True, "left") if language == "en" else (False, "right")
+        )
+    dots, heat, curve = (json.loads(figure.to_json()) for figure in drawn)
+    # What is drawn is what was counted: v2 says one label, v1 is right on the short rows.
+    v1, v2 = dots["data"]
+    shares = {group.name: group.scores for group in by_label(TASK, rows)}
+    assert v2["x"] == [shares[name]["v2"].value for name, _scores in marks] and sorted(v2["x"]) == [0, 100]
+    low = [v1["x"][at] - v1["error_x"]["arrayminus"][at] for at in range(2)]
+    assert low == pytest.approx([shares[name]["v1"].low for name, _scores in marks])
+    assert heat["data"][0]["z"] == [[20, 0], [10, 10]]
+    assert (curve["data"][1]["x"], curve["data"][1]["y"]) == ([pytest.approx(0.6)], [0.5])
+    assert "&lt;b&gt;good" in heat["layout"]["yaxis"]["ticktext"][1]

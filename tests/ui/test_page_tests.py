@@ -110,11 +110,13 @@ def test_a_test_set_from_a_dropped_file_to_a_question(
         expect(page.locator("#lh-test-result tbody tr")).to_have_count(3)
         expect(page.locator(".lh-pairs li")).to_have_count(3)
         # Pictures are chosen, and saved as they are.
+        expect(page.locator("#lh-test-picture .ytick")).to_have_count(3)
         assert b"<svg" in saved(page, page.locator("[data-save=svg]"))
         assert saved(page, page.locator("[data-save=png]"))[:8] == b"\x89PNG\r\n\x1a\n"
         page.locator("#lh-test-plot input").click()
         page.get_by_role("option", name="Confusion matrix").click()
-        wait_for_text(page, "#lh-test-picture figcaption", "Confusion matrix")
+        wait_for_text(page, "#lh-test-above", "Confusion matrix")
+        expect(page.locator("#lh-test-picture .hm")).to_have_count(1)
         expect(page.locator("#lh-test-pane")).to_be_visible()
         # Tables are saved without a formula in them.
         rows = list(csv.DictReader(io.StringIO(saved(page, page.locator("#lh-test-csv")).decode("utf-8-sig"))))
@@ -127,8 +129,8 @@ def test_a_test_set_from_a_dropped_file_to_a_question(
         page.goto(f"{app.url}/{link}&lang=fa", wait_until="domcontentloaded")
         wait_for_text(page, "#lh-test-result", "۲۰ سطر")
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        ends = page.locator("#lh-test-picture svg text").first.get_attribute("text-anchor")
-        assert ends in ("start", "middle")  # of a name that ends beside its line, read from the right
+        name, mark = (page.locator(f"#lh-test-picture {one}").first for one in (".ytick text", ".scatterlayer .point"))
+        assert 360 > name.bounding_box()["x"] > mark.bounding_box()["x"], "read from the right"
         page.locator("#lh-test-show input[value=all]").check()
         page.locator("[data-put=lh-test-ask]").first.click()
         expect(page.locator("#lh-prompt textarea, #lh-input-0 textarea").locator("visible=true").first).to_have_value(

@@ -43,8 +43,18 @@
     };
     image.src = url;
   };
+  // The same of a plot that Plotly drew: it draws it once more, below its title.
+  const savePlot = (plot, title, kind, filename) => {
+    const above = 44, height = plot.clientHeight + above, width = Math.max(720, plot.clientWidth);
+    const white = { paper_bgcolor: "#fff", plot_bgcolor: "#fff", autosize: false, height, width };
+    const head = { text: title, font: { size: 16 }, yref: "container", y: 1 - above / 2 / height, yanchor: "middle" };
+    const layout = { ...plot.layout, ...white, title: head, margin: { ...plot.layout.margin, t: plot.layout.margin.t + above } };
+    window.Plotly.downloadImage({ data: plot.data, layout }, { format: kind, filename, width, height, scale: kind === "png" ? 2 : 1 });
+  };
   document.addEventListener("click", (event) => {
     const button = event.target.closest && event.target.closest("[data-save]");
+    const plot = button && button.dataset.plot && document.querySelector(`#${button.dataset.plot} .js-plotly-plot`);
+    if (plot) { savePlot(plot, button.closest(".lh-plothead").querySelector("b").innerHTML, button.dataset.save, button.dataset.name); return; }
     const svg = button && button.closest("figure")?.querySelector("svg");
     if (!svg) return;
     const picture = alone(svg);

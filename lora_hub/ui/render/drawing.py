@@ -81,16 +81,24 @@ class Drawing:
 
 def figure(svg: str, title: str, name: str, language: str) -> str:
     """The picture with its title and what saves it. name: of the file."""
+    head = plot_head(title, name, language)
+    return (
+        f'<figure class="lh-testplot"><figcaption class="lh-plothead">{head}</figcaption>'
+        f'<div class="lh-plotscroll" tabindex="0">{svg}</div></figure>'
+    )
+
+
+def plot_head(title: str, name: str, language: str, plot: str = "") -> str:
+    """The title of a picture, and what saves it. name: of the file. plot: the id of the Plot that is saved; empty: the
+    SVG of the figure around it."""
     saving = escape(t(_("Save the picture"), language))
+    saved = f' data-plot="{plot}"' if plot else ""
     buttons = "".join(
-        f'<button type="button" class="lh-small" data-save="{kind}" data-name="{escape(name)}">{kind.upper()}</button>'
+        f'<button type="button" class="lh-small" data-save="{kind}" data-name="{escape(name)}"{saved}>{kind.upper()}'
+        "</button>"
         for kind in ("svg", "png")
     )
-    return (
-        f'<figure class="lh-testplot"><figcaption><b>{escape(title)}</b>'
-        f'<span class="lh-saves" role="group" aria-label="{saving}">{buttons}</span>'
-        f'</figcaption><div class="lh-plotscroll" tabindex="0">{svg}</div></figure>'
-    )
+    return f'<b>{escape(title)}</b><span class="lh-saves" role="group" aria-label="{saving}">{buttons}</span>'
 
 
 def cut(name: str, most: int = MOST_NAME) -> str:

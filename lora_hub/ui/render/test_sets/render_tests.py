@@ -8,6 +8,7 @@ from lora_hub.compare.test_sets import TestRow, TestState
 from lora_hub.core.errors import LoraHubError
 from lora_hub.core.messages import Message, _, _n, read_message, text_in
 from lora_hub.core.schema import BASE, BASE_EXAMPLES, RunState, Score
+from lora_hub.ui.render.drawing import plot_head
 from lora_hub.ui.render.render import badge, card, cell, empty, error_card, escape, note, pager, sentence, table
 from lora_hub.ui.render.render_data import WHO, metric_title
 from lora_hub.ui.render.render_table import direction_of
@@ -234,6 +235,13 @@ def is_going(state: TestState) -> bool:
 
 def may_resume(state: TestState) -> bool:
     return state.state in (RunState.FAILED, RunState.CANCELLED, RunState.LOST)
+
+
+def above_plot(title: str, name: str, words: str, language: str) -> str:
+    """The title of a plot, what saves it, and what it shows for whoever cannot see it. name: of the file. words: HTML
+    without tags."""
+    head = plot_head(title, name, language, "lh-test-picture")
+    return f'<div class="lh-plothead">{head}</div><p class="lh-unseen">{words}</p>'
 
 
 def plot_titles(metric: str, columns: Sequence[str], has_labels: bool) -> dict[str, Message]:

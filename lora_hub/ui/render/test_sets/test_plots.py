@@ -1,144 +1,282 @@
-"""Plots of a test as SVG that stands alone: it is the picture on the page, and the file that is saved.
+"""Plots of a test as Plotly figures, which Gradio's Plot shows and the browser saves as SVG or PNG.
 
-    dots([("v2", [("v2", score)]), ...], "Accuracy", "fa")      a dot with its interval for each model of each group
-    heat(confusion, "fa")                                       a confusion matrix
-    curve(bins, "fa")                                           how sure, against how often right
+    dots([("v2", [("v2", score)]), ...], "fa")      a dot with its interval for each model of each group
+    heat(confusion, "fa")                           a confusion matrix
+    curve(bins, "fa")                               how sure, against how often right
+    picture(figure)                                 what Gradio's Plot takes
+    in_words(figure, "fa")                          the same for whoever cannot see it
 
-Where a language reads from the right, so do the plots.
+Where a language reads from the right, so do the plots. Colours and shapes differ, so that a plot can be read without
+colours. Plotly reads a little HTML in its texts, so that people's words are escaped; each text is isolated (Unicode's
+FSI and PDI): it is ordered by its own first letter, in the picture that is saved, too.
 """
 
+import json
 from collections.abc import Sequence
-from typing import Any
+from html import escape
+from typing import TYPE_CHECKING, Any
+from unicodedata import east_asian_width
 
+from gradio.components.plot import PlotData
+
+from lora_hub.core.languages import direction
 from lora_hub.core.messages import _, _n
 from lora_hub.core.schema import Score
-from lora_hub.ui.render.drawing import COLOURS, EDGE, LINE, NAMES, WIDTH, Drawing, cut, ticks
-from lora_hub.ui.render.render import escape
+from lora_hub.ui.render.drawing import COLOURS, FONT, cut, ticks
 from lora_hub.ui.render.text import number, percent, t
 
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
 Marks = Sequence[tuple[str, Score]]
+# Plotly's names of the marks, and the characters that stand for them in a legend.
+SHAPES = {"circle": "●", "square": "■", "diamond": "◆", "triangle-up": "▲"}
+# Pixels: of a line of a plot, of a cell of a matrix.
+LINE, CELL = 26, 46
+MOST_NAME = 22
+# Read on a light page and on a dark one. The page draws its own colour over INK; a saved picture keeps it.
+GRID, INK = "rgba(128, 128, 128, 0.25)", "#1e293b"
+# Of a matrix: INK is read on each of its colours.
+SCALE = [[0, "#eef8f6"], [1, "#4fb3a5"]]
+# Of the labels of a matrix, more than this many stand aslant.
+MOST_UPRIGHT, MOST_NUMBERED = 5, 16
+IN_LEGEND_LINE, GAP = 3, "\u2003\u2003"
 
 
-def dots(groups: Sequence[tuple[str, Marks]], title: str, language: str, *, names: Sequence[str] = ()) -> str:
-    """A line for each mark of each group, with its interval. names: of the models, for the legend; empty: each group is
-    one model."""
+def dots(groups: Sequence[tuple[str, Marks]], language: str, *, names: Sequence[str] = ()) -> "Figure":
+    """A line for each mark of each group, with its interval, in per cent. names: of the models, for the legend; empty:
+    each group is one model."""
     scores = [score for _name, marks in groups for _who, score in marks]
     low = max(0.0, min((one.low for one in scores), default=0.0) - 3)
     high = min(100.0, max((one.high for one in scores), default=100.0) + 3)
-    legend = LINE * -(-len(names) // 3) if names else 0
-    lines = sum(max(1, len(marks)) for _name, marks in groups)
-    gap = 8 if names else 2
-    drawing = Drawing(language, legend + lines * LINE + gap * len(groups) + 34)
-    room = WIDTH - NAMES - EDGE
-
-    def place(value: float) -> float:
-        return NAMES + room * (value - low) / max(high - low, 1e-9)
-
-    for which, name in enumerate(names):
-        x, y = NAMES + (which % 3) * room / 3, 14 + LINE * (which // 3)
-        drawing.mark(x, y - 4, which, name)
-        drawing.text(x + 12, y, cut(name), small=True)
-    bottom = drawing.height - 30
-    for value in ticks(low, high, 5):
-        drawing.line(place(value), legend, place(value), bottom, 'stroke="currentColor" stroke-opacity=".16"')
-        drawing.text(place(value), bottom + 18, number(value, language), middle=True, small=True)
-    y, said = legend + LINE / 2 + 2.0, []
-    for place_of, (name, marks) in enumerate(groups):
-        drawing.text(NAMES - 14, y + 4 + LINE * (len(marks) - 1) / 2, cut(name), end=True)
+    drawn: dict[int, list[tuple[float, Score, str]]] = {}
+    places, line = [], 0.0
+    for group, (name, marks) in enumerate(groups):
+        places.append(line + (len(marks) - 1) / 2)
         for who, score in marks:
-            which = names.index(who) if names else place_of
-            colour = COLOURS[which % len(COLOURS)]
+            which = names.index(who) if names else group
             words = _score_words(name if who == name else f"{name}, {who}", score, language)
-            drawing.line(place(score.low), y, place(score.high), y, f'stroke="{colour}" stroke-width="2.5"')
-            drawing.mark(place(score.value), y, which, words)
-            said.append(words)
-            y += LINE
-        y += gap
-    return drawing.svg(f"{title}: {t(_(', '), language).join(said)}")
+            drawn.setdefault(which, []).append((line, score, words))
+            line += 1
+        line += 0.5 if names else 0.0
+    named = [_text(cut(name, MOST_NAME)) for name, _marks in groups]
+    figure = _figure(language, LINE * line, named, below=30)
+    for which, marks_of in sorted(drawn.items()):
+        lines, of, words = zip(*marks_of, strict=True)
+        colour = COLOURS[which % len(COLOURS)]
+        bars = {
+            "array": [one.high - one.value for one in of],
+            "arrayminus": [one.value - one.low for one in of],
+            "symmetric": False,
+            "color": colour,
+            "thickness": 2.5,
+            "width": 0,
+        }
+        figure.add_scatter(
+            x=[one.value for one in of],
+            y=lines,
+            error_x=bars,
+            mode="markers",
+            marker={"color": colour, "size": 11, "symbol": [*SHAPES][which % len(SHAPES)]},
+            **_told(words),
+        )
+    at = ticks(low, high, 5)
+    figure.update_xaxes(**_across(language, low - 2, high + 2, at, [number(one, language) for one in at]))
+    figure.update_yaxes(**_upright(language, line - 0.2, -0.8, places, named), showgrid=False)
+    if names:
+        _add_legend(figure, names, language)
+    return figure
 
 
-def heat(found: Any, language: str) -> str:
+def heat(found: Any, language: str) -> "Figure":
     """A `figures.Confusion`: a line for each right label, a column for each answer."""
     size = len(found.labels)
-    cell = min(64.0, (WIDTH - NAMES - EDGE) / max(1, size))
-    drawing = Drawing(language, 64 + cell * size + 8)
-    most = max((count for line in found.counts for count in line), default=0) or 1
     names = [label or t(_("another answer"), language) for label in found.labels]
-    drawing.text(NAMES, 16, t(_("answered"), language), small=True)
-    drawing.text(NAMES - 14, 16, t(_("right"), language), end=True, small=True)
-    said = []
-    for column, name in enumerate(names):
-        drawing.text(
-            NAMES + cell * (column + 0.5), 38 + 14 * (column % 2), cut(name, int(cell / 3.6)), middle=True, small=True
-        )
-    for line, counts in enumerate(found.counts):
-        y = 60 + cell * line
-        drawing.text(NAMES - 14, y + cell / 2 + 4, cut(names[line]), end=True)
-        for column, count in enumerate(counts):
-            left = NAMES + cell * (column + (1 if drawing.mirrored else 0))
-            words = t(
+    told = [
+        [
+            t(
                 _("{right} answered as {answer}: {count}"),
                 language,
-                right=names[line],
-                answer=names[column],
+                right=right,
+                answer=answer,
                 count=number(count, language),
             )
-            strength = count / most
-            drawing.parts.append(
-                f'<rect x="{drawing.x(left)}" y="{y:.1f}" width="{cell - 2:.1f}" height="{cell - 2:.1f}" rx="3" '
-                f'fill="{COLOURS[0]}" fill-opacity="{0.08 + 0.6 * strength:.2f}"><title>{escape(words)}</title></rect>'
-            )
-            if count:
-                said.append(words)
-            if cell >= 18:
-                drawing.text(
-                    NAMES + cell * (column + 0.5) - 1,
-                    y + cell / 2 + 4,
-                    number(count, language),
-                    middle=True,
-                    small=cell < 34,
-                )
-    return drawing.svg(t(_(", "), language).join(said))
+            for answer, count in zip(names, counts, strict=True)
+        ]
+        for right, counts in zip(names, found.counts, strict=True)
+    ]
+    ticked = [_text(cut(name, MOST_NAME)) for name in names]
+    is_aslant = size > MOST_UPRIGHT
+    above = 32 + (0.7 * _width(ticked) if is_aslant else 30)
+    figure = _figure(language, CELL * max(2, 0.7 * size if is_aslant else size), ticked, above=above, has_title=True)
+    numbers = [[number(count, language) for count in counts] for counts in found.counts]
+    figure.add_heatmap(
+        z=found.counts,
+        text=numbers,
+        texttemplate="%{text}" if size <= MOST_NUMBERED else None,
+        textfont={"color": INK},
+        colorscale=SCALE,
+        showscale=False,
+        xgap=3,
+        ygap=3,
+        hovertext=[[_text(one) for one in line] for line in told],
+        hoverinfo="text",
+    )
+    figure.update_xaxes(**_across(language, -0.5, size - 0.5, range(size), ticked), showgrid=False, side="top")
+    figure.update_yaxes(**_upright(language, size - 0.5, -0.5, range(size), ticked), showgrid=False)
+    figure.update_xaxes(title=_title(t(_("answered"), language)))
+    figure.update_yaxes(title=_title(t(_("right"), language)))
+    if is_aslant:
+        figure.update_xaxes(tickangle=40 if direction(language) == "rtl" else -40)
+    return figure
 
 
-def curve(bins: Sequence[Any], language: str) -> str:
+def curve(bins: Sequence[Any], language: str) -> "Figure":
     """`figures.Bin`s: below the dashed line a model is right less often than it says."""
-    side, top = 420.0, 12.0
-    drawing = Drawing(language, side + 60)
-    left = (WIDTH - side) / 2
-
-    def x(value: float) -> float:
-        return left + side * value
-
-    def y(value: float) -> float:
-        return top + side * (1 - value)
-
-    for value in (0.0, 0.25, 0.5, 0.75, 1.0):
-        faint = 'stroke="currentColor" stroke-opacity=".16"'
-        drawing.line(x(value), y(0), x(value), y(1), faint)
-        drawing.line(x(0), y(value), x(1), y(value), faint)
-        drawing.text(x(value), y(0) + 16, percent(100 * value, language, 0), middle=True, small=True)
-        drawing.text(x(0) - 8, y(value) + 4, percent(100 * value, language, 0), end=True, small=True)
-    drawing.line(x(0), y(0), x(1), y(1), 'stroke="currentColor" stroke-opacity=".5" stroke-dasharray="5 5"')
-    drawing.text(x(0.5), y(0) + 38, t(_("how sure the model is"), language), middle=True)
-    drawing.text(x(0), top - 1, t(_("how often it is right"), language), small=True)
-    said, points = [], []
-    for one in bins:
-        words = t(
+    at = [0.0, 0.25, 0.5, 0.75, 1.0]
+    said = [percent(100 * value, language, 0) for value in at]
+    figure = _figure(language, 360, said, below=56, has_title=True)
+    figure.add_scatter(
+        x=[0, 1], y=[0, 1], mode="lines", line={"color": "#808080", "dash": "dash", "width": 1}, hoverinfo="skip"
+    )
+    words = [
+        t(
             _("{sure} sure: {right} right, {rows}"),
             language,
             sure=percent(100 * one.sure, language, 0),
             right=percent(100 * one.right, language, 0),
             rows=_n("{count:,} row", "{count:,} rows", count=one.rows),
         )
-        said.append(words)
-        drawing.line(x(one.sure), y(one.low), x(one.sure), y(one.high), f'stroke="{COLOURS[0]}" stroke-width="2"')
-        points.append(f"{drawing.x(x(one.sure))} {y(one.right):.1f}")
-    if len(points) > 1:
-        drawing.parts.append(f'<path d="M{"L".join(points)}" fill="none" stroke="{COLOURS[0]}" stroke-width="2"/>')
-    for one, words in zip(bins, said, strict=True):
-        drawing.mark(x(one.sure), y(one.right), 0, words)
-    return drawing.svg(t(_(", "), language).join(said))
+        for one in bins
+    ]
+    bars = {
+        "array": [one.high - one.right for one in bins],
+        "arrayminus": [one.right - one.low for one in bins],
+        "symmetric": False,
+        "width": 0,
+        "thickness": 2,
+    }
+    figure.add_scatter(
+        x=[one.sure for one in bins],
+        y=[one.right for one in bins],
+        error_y=bars,
+        mode="lines+markers",
+        marker={"color": COLOURS[0], "size": 10},
+        line={"color": COLOURS[0], "width": 2},
+        **_told(words),
+    )
+    figure.update_xaxes(
+        **_across(language, -0.03, 1.03, at, said), title=_title(t(_("how sure the model is"), language))
+    )
+    figure.update_yaxes(**_upright(language, -0.03, 1.03, at, said))
+    figure.update_yaxes(title=_title(t(_("how often it is right"), language)))
+    return figure
+
+
+def picture(figure: "Figure") -> PlotData:
+    """What Gradio's Plot shows. The page scrolls over it; what saves it stands beside it."""
+    told = json.loads(figure.to_json())
+    told["config"] = {"displayModeBar": False, "showTips": False, "doubleClick": False}
+    return PlotData(type="plotly", plot=json.dumps(told))
+
+
+def in_words(figure: "Figure", language: str) -> str:
+    """Every mark of a figure, as HTML without tags."""
+    said: list[str] = []
+    for trace in figure.data:
+        for one in trace.hovertext or ():
+            said += [one] if isinstance(one, str) else one
+    return t(_(", "), language).join(said)
+
+
+def _figure(
+    language: str,
+    height: float,
+    beside: Sequence[str],
+    *,
+    above: float = 12,
+    below: float = 12,
+    has_title: bool = False,
+) -> "Figure":
+    """height: of the plane, in pixels, without what stands above and below. beside: the words at the upright axis.
+    has_title: so has that axis. Plotly would find the room itself, but not always at the right."""
+    from plotly.graph_objects import Figure
+
+    clear, room = "rgba(0, 0, 0, 0)", 20 + _width(beside) + (26 if has_title else 0)
+    is_mirrored = direction(language) == "rtl"
+    return Figure(
+        layout={
+            "template": "none",
+            "height": round(height + above + below),
+            "paper_bgcolor": clear,
+            "plot_bgcolor": clear,
+            "font": {"family": FONT, "size": 13, "color": INK},
+            "margin": {"l": 16, "r": 16, "t": above, "b": below} | {"r" if is_mirrored else "l": room},
+            "showlegend": False,
+            "dragmode": False,
+            "hoverlabel": {"align": "right" if is_mirrored else "left"},
+        }
+    )
+
+
+def _width(said: Sequence[str]) -> float:
+    """Of the longest, in pixels, about: a letter of Chinese is as wide as two of others."""
+    return max((sum(14 if east_asian_width(one) in "WF" else 7.3 for one in text) for text in said), default=0.0)
+
+
+def _across(language: str, first: float, last: float, at: Sequence[float], said: Sequence[str]) -> dict[str, Any]:
+    """The axis along which a plot is read: from `first`, where the language begins to read, to `last`."""
+    ends = [last, first] if direction(language) == "rtl" else [first, last]
+    return {"range": ends, "ticklabelstandoff": 4, **_ticks(at, said)}
+
+
+def _upright(language: str, low: float, high: float, at: Sequence[float], said: Sequence[str]) -> dict[str, Any]:
+    """The axis from below to above, which stands where the language begins to read."""
+    side = "right" if direction(language) == "rtl" else "left"
+    return {"range": [low, high], "side": side, "ticklabelstandoff": 8, **_ticks(at, said)}
+
+
+def _ticks(at: Sequence[float], said: Sequence[str]) -> dict[str, Any]:
+    """said: our words at each of them, with the language's digits."""
+    plain = {"tickangle": 0, "fixedrange": True, "zeroline": False, "ticks": ""}
+    return {"tickvals": [*at], "ticktext": [*said], "gridcolor": GRID, **plain}
+
+
+def _told(words: Sequence[str]) -> dict[str, Any]:
+    """What a mark says when it is pointed at."""
+    return {"hovertext": [_text(one) for one in words], "hoverinfo": "text", "cliponaxis": False}
+
+
+def _title(said: str) -> dict[str, Any]:
+    return {"text": _text(said), "font": {"size": 12}, "standoff": 10}
+
+
+def _text(said: str) -> str:
+    return f"\u2068{escape(said)}\u2069"
+
+
+def _add_legend(figure: "Figure", names: Sequence[str], language: str) -> None:
+    """Plotly's own legend reads from the left in every language; a line of text is ordered by the browser."""
+    items = [
+        f'<span style="color:{COLOURS[which % len(COLOURS)]}">{[*SHAPES.values()][which % len(SHAPES)]}</span> '
+        f"{_text(cut(name, MOST_NAME))}"
+        for which, name in enumerate(names)
+    ]
+    lines = [GAP.join(items[first : first + IN_LEGEND_LINE]) for first in range(0, len(items), IN_LEGEND_LINE)]
+    if direction(language) == "rtl":
+        lines = [f"\u2067{one}\u2069" for one in lines]
+    figure.add_annotation(
+        text="<br>".join(lines),
+        showarrow=False,
+        xref="paper",
+        yref="paper",
+        x=0.5,
+        y=1,
+        yanchor="bottom",
+        align="center",
+    )
+    above = 16 + LINE * len(lines)
+    figure.update_layout(margin_t=above, height=figure.layout.height + above - figure.layout.margin.t)
 
 
 def _score_words(name: str, score: Score, language: str) -> str:

@@ -106,7 +106,9 @@ class ShownTest:
             with gr.Row(elem_classes="lh-tight lh-plainfields"):
                 self.plot = gr.Dropdown([], label=words(_("Plot")), min_width=220, elem_id="lh-test-plot")
                 self.pane = gr.Dropdown([], label=words(_("Model")), min_width=220, elem_id="lh-test-pane")
-            self.picture = shared.html(elem_id="lh-test-picture")
+            with gr.Column(elem_classes="lh-testplot"):
+                self.above = shared.html(elem_id="lh-test-above")
+                self.picture = gr.Plot(show_label=False, container=False, elem_id="lh-test-picture")
             shared.html(f"<h4>{words.both(_('Rows'))}</h4>")
             filters, orders = render_tests.FILTERS, render_tests.ORDERS
             self.show, self.order = picking.draw(
@@ -130,7 +132,7 @@ def _wire(page: Page, tab: gr.Tab, new: NewTest, listed: gr.HTML, shown: ShownTe
             shown.json,
             shown.delete,
         ],
-        *[shown.result, shown.box, shown.plot, shown.pane, shown.picture, shown.rows, shown.seen],
+        *[shown.result, shown.box, shown.plot, shown.pane, shown.above, shown.picture, shown.rows, shown.seen],
     ]
     asked = [language, shown.id, shown.seen, shown.show, shown.order, shown.paged, shown.plot, shown.pane]
     after: dict[str, Any] = {"fn": told(testing.look), "inputs": asked, "outputs": drawn, **slow}

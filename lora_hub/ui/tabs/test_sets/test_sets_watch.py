@@ -20,7 +20,6 @@ from lora_hub.people.rules import Action
 from lora_hub.ui.frame.asking import asked_by, has_sent
 from lora_hub.ui.frame.page import Page, asks_again, inform, not_pressed
 from lora_hub.ui.render import render
-from lora_hub.ui.render.drawing import figure
 from lora_hub.ui.render.render_data import metric_title
 from lora_hub.ui.render.runs.run_names import name_runs
 from lora_hub.ui.render.test_sets import render_tests, test_plots
@@ -164,19 +163,19 @@ class Testing:
             gr.Button(t(render_tests.share_words(state), language), visible=mine and not person.is_local),
         ]
         if stamp == seen_before:
-            return [*drawn, *[gr.skip()] * 9, stamp]
+            return [*drawn, *[gr.skip()] * 10, stamp]
         is_done = state.state is RunState.SUCCEEDED
         files = [gr.Button(visible=is_done), gr.Button(visible=is_done)]
         deleting = gr.Button(t(_("Delete"), language), variant="secondary", visible=mine and not is_going)
         if not is_done:
-            return [*drawn, *files, deleting, "", gr.Column(visible=False), *[gr.skip()] * 4, stamp]
+            return [*drawn, *files, deleting, "", gr.Column(visible=False), *[gr.skip()] * 5, stamp]
         report = use_cases.read_test(person, test_id)
         return [*drawn, *files, deleting, *self._found(report, language, show, order, paged, plot, pane), stamp]
 
     def _found(
         self, report: Any, language: str, show: str, order: str, paged: str, plot: str | None, pane: str | None
     ) -> list[Any]:
-        """[result, box, plots, models, picture, rows]"""
+        """[result, box, plots, models, what stands above the picture, picture, rows]"""
         task, panes = report.state.spec.task, list(report.result["metrics"])
         has_labels = task.output == "labels"
         metric = metric_title(report.result["metric"], language)
@@ -195,22 +194,20 @@ class Testing:
                 value=pane,
                 visible=plot in ("confusion", "calibration"),
             ),
-            self._picture(report, plot, pane, t(titles[plot], language), language),
+            *self._picture(report, plot, pane, t(titles[plot], language), language),
             render_tests.rows_table(report.rows, show, order, of_page, place, language),
         ]
 
-    def _picture(self, report: Any, plot: str, pane: str, title: str, language: str) -> str:
+    def _picture(self, report: Any, plot: str, pane: str, title: str, language: str) -> list[Any]:
         task, rows = report.state.spec.task, report.rows
         panes = {one: render_tests.pane_name(one, language) for one in report.result["metrics"]}
         if plot == "confusion":
-            svg = test_plots.heat(figures.confusion(task, rows, pane), language)
+            figure = test_plots.heat(figures.confusion(task, rows, pane), language)
         elif plot == "calibration":
-            svg = test_plots.curve(figures.calibration(rows, pane), language)
+            figure = test_plots.curve(figures.calibration(rows, pane), language)
         elif plot == "scores":
             scores = {one: Score(**of[report.result["metric"]]) for one, of in report.result["metrics"].items()}
-            svg = test_plots.dots(
-                [(panes[one], [(panes[one], score)]) for one, score in scores.items()], title, language
-            )
+            figure = test_plots.dots([(panes[one], [(panes[one], score)]) for one, score in scores.items()], language)
         else:
             grouped = {
                 "length": lambda: figures.by_length(task, rows),
@@ -221,10 +218,12 @@ class Testing:
                 (self._group_name(one, plot, language), [(panes[who], score) for who, score in one.scores.items()])
                 for one in groups
             ]
-            svg = test_plots.dots(marks, title, language, names=list(panes.values()))
+            figure = test_plots.dots(marks, language, names=list(panes.values()))
         if plot in ("confusion", "calibration"):
             title = f"{title}: {panes[pane]}"
-        return figure(svg, title, f"{report.state.id}-{plot}".replace(" ", "-"), language)
+        name = f"{report.state.id}-{plot}".replace(" ", "-")
+        words = test_plots.in_words(figure, language)
+        return [render_tests.above_plot(title, name, words, language), test_plots.picture(figure)]
 
     def _group_name(self, group: Any, plot: str, language: str) -> str:
         """With how many rows it has. Lengths are ours to write; other names are the file's."""
@@ -235,7 +234,7 @@ class Testing:
         """Updates for everything between head and stamp when no test is shown."""
         off = {"visible": False}
         buttons = [gr.Button(**off) for _button in range(6)]
-        return [gr.Timer(active=False), *buttons, "", gr.Column(**off), gr.skip(), gr.skip(), "", ""]
+        return [gr.Timer(active=False), *buttons, "", gr.Column(**off), gr.skip(), gr.skip(), "", None, ""]
 
     def cancel(self, language: str, test_id: str, *, person: Person) -> None:
         use_cases.cancel_test(person, test_id)
