@@ -19,17 +19,18 @@ from torch import nn
 from lora_hub.answering.peft_folder import LayerWeights
 from lora_hub.answering.products import pack
 from lora_hub.answering.routing import Attached
+from lora_hub.catalogue import memory
 
-# Tokens of an adapter in one forward from which on its weights are merged; and what is kept: bytes, adapters (a running
+# Tokens of an adapter in one forward from which on its weights are merged; and how many adapters are kept (a running
 # batch is of two while the rows of one end and those of the next join).
 WORTH_TOKENS = 256
-_MOST_BYTES, _KEPT = 1 << 29, 2
+_KEPT = 2
 
 
 class MergedWeights:
     """Of the adapters that were asked most lately. modules: the base's layers that can be merged."""
 
-    def __init__(self, modules: Mapping[str, nn.Linear], most_bytes: int = _MOST_BYTES) -> None:
+    def __init__(self, modules: Mapping[str, nn.Linear], most_bytes: int = memory.MERGED_BYTES) -> None:
         self._modules = modules
         self._most_bytes = most_bytes
         self._kept: OrderedDict[int, tuple[dict[str, torch.Tensor], int]] = OrderedDict()

@@ -21,15 +21,12 @@ from lora_hub.answering.label_tree import LabelTree, packed_mask
 from lora_hub.answering.last_layer import only_asked
 from lora_hub.answering.routing import Plan
 from lora_hub.answering.stack import AdapterStack
+from lora_hub.catalogue import memory
 from lora_hub.core.errors import BaseError, DataError, TooLongError
 from lora_hub.core.messages import Message, _
 
 # A beginning shorter than this many tokens costs more to copy than to read again.
 MIN_SHARED = 8
-
-
-# Padded tokens a batch, by device: enough to keep it busy, little enough for its caches to fit beside a base.
-_BATCH_TOKENS = {"cpu": 8192, "cuda": 65536}
 # Keys that a token looks at are filled up to a multiple of this, with columns that nobody sees: on a CPU attention over
 # 61 keys takes twice as long as over 64.
 _EVEN_KEYS = 16
@@ -178,7 +175,7 @@ def check_prompts(stack: AdapterStack, prompts: list[list[int]]) -> None:
 
 def batch_budget(stack: AdapterStack) -> int:
     """Padded tokens that a batch may have on the stack's device."""
-    return _BATCH_TOKENS.get(stack.model.device.type, _BATCH_TOKENS["cpu"])
+    return memory.BATCH_TOKENS.get(stack.model.device.type, memory.BATCH_TOKENS["cpu"])
 
 
 def prompt_too_large(stack: AdapterStack, tokens: int) -> BaseError:

@@ -19,6 +19,9 @@ LOGIT_TILE = (4096, 32768)
 # the C library's heap takes for each that autograd keeps. What a step frees in between leaves holes that what is kept
 # does not fill (without holes, by MALLOC_TOP_PAD_=0, a step takes up to twice as long).
 PROCESS, HEAP = 650 * 10**6, 1.4
+# What answers are made with: bytes of the largest copy of a base's layers with an adapter in it (answering/merged.py),
+# and padded tokens a batch, by device: enough to keep it busy, little enough for its caches to fit beside a base.
+MERGED_BYTES, BATCH_TOKENS = 1 << 29, {"cpu": 8192, "cuda": 65536}
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,7 @@ from lora_hub.hub.listing import (
 from lora_hub.hub.matrix_repo import read_matrix_file, write_matrix_file
 from lora_hub.hub.naming import check_name, repo_name, version_number
 from lora_hub.hub.production import Production, account_of, check_moving, look_at_production, move_production
-from lora_hub.hub.promotion import LONGEST_REASON, Measured, Promotion
+from lora_hub.hub.promotion import LONGEST_REASON, Measured, Promotion, name_of
 from lora_hub.hub.publish import publish_adapter
 from lora_hub.hub.record import files_of, make_record, parts_of
 from lora_hub.hub.rights import check_publishing
@@ -151,6 +151,7 @@ __all__ = [
     "look_up",
     "make_record",
     "make_run_repo",
+    "name_of",
     "own_token",
     "owned",
     "package_files",

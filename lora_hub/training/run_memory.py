@@ -14,14 +14,11 @@ from lora_hub.core.schema import TrainSpec
 
 # By so many standard deviations the fullest batch of a run is above the mean one.
 RARE = 3.5
-# The largest copy of a base's layers that is made with an adapter in it (answering/merged.py).
-MERGED_BYTES = 1 << 29
 # Bytes that a row takes for each of its tokens, with its text, in a run's process: as a table, as Python's numbers and
 # as the trainer's.
 ROW_TOKEN = 160
-# What an evaluation takes beside the weights: logits and the like, and the keys and values of a batch of so many tokens
-# (answering/prefill.py).
-SCORED, BATCH_TOKENS = 100 * 10**6, 8192
+# What an evaluation takes beside the weights and a batch's keys and values: logits and the like.
+SCORED = 100 * 10**6
 
 
 def training_bytes(spec: TrainSpec, tokens_row: float, precision: str, *, checkpointing: bool = False) -> int:
@@ -62,8 +59,8 @@ def scoring_bytes(spec: TrainSpec, tokens_row: float) -> int:
         return 0
     copy = 4 * shape.linear_parameters
     weights = 4 * (spec.base.parameters or shape.parameters)
-    merged = copy if copy <= MERGED_BYTES else 0
-    kept = 4 * 2 * shape.kv_heads * shape.head * shape.layers * BATCH_TOKENS
+    merged = copy if copy <= memory.MERGED_BYTES else 0
+    kept = 4 * 2 * shape.kv_heads * shape.head * shape.layers * memory.BATCH_TOKENS["cpu"]
     return memory.PROCESS + weights + merged + kept + SCORED + _row_bytes(spec, tokens_row)
 
 

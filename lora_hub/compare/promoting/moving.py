@@ -176,7 +176,7 @@ def roll_back(name: str) -> Promotion:
         raise AdapterError(
             _("{version}, which was in production before, is no version of {repo} any more."),
             _("Promote another version."),
-            version=version or commit[:7],
+            version=hub.name_of(version, commit),
             repo=place.repo_id,
         )
     promotion = Promotion(
