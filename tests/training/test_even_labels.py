@@ -42,13 +42,14 @@ def test_validation_rows_come_in_the_proportions_of_training_but_twice_as_many_a
         return Counter(example.answer for example in even_validation(spec_of(way), train, validation).examples)
 
     train = rows(ham=870, spam=130)
-    assert counts(train, rows(ham=35, spam=5)) == {"ham": 35, "spam": 35}
-    assert counts(train, rows(ham=35, spam=5), "off") == {"ham": 35, "spam": 5}
-    assert counts(rows(ham=500, spam=500), rows(ham=35, spam=5)) == {"ham": 35, "spam": 5}, "training rows decide"
-    assert counts(train, rows(ham=38, spam=2)) == {"ham": 38, "spam": 2 * MOST_COPIES}
-    many = rows(**{f"l{number}": 2 for number in range(20)}, common=100)
-    found = counts(many, many)
-    assert found == {**{f"l{number}": 9 for number in range(20)}, "common": 100}, "280 of 140 rows"
+    assert counts(train, rows(ham=70, spam=10)) == {"ham": 70, "spam": 70}
+    assert counts(train, rows(ham=70, spam=10), "off") == {"ham": 70, "spam": 10}
+    assert counts(rows(ham=500, spam=500), rows(ham=70, spam=10)) == {"ham": 70, "spam": 10}, "training rows decide"
+    assert counts(train, rows(ham=70, spam=9)) == {"ham": 70, "spam": 9}, "too few to choose by"
+    assert counts(train, rows(ham=190, spam=10)) == {"ham": 190, "spam": 10 * MOST_COPIES}
+    many = rows(**{f"l{number}": 10 for number in range(20)}, common=500)
+    assert counts(many, many) == {**{f"l{number}": 45 for number in range(20)}, "common": 500}, "1,400 of 700 rows"
+    assert not counts(train, rows())
 
 
 def test_a_row_comes_ten_times_at_most() -> None:

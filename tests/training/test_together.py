@@ -101,14 +101,14 @@ def test_rare_labels_weigh_in_the_validation_loss_as_in_training(tmp_path: Path,
     """The checkpoint is chosen by rows in the proportions that were trained on."""
 
     def first_loss(name: str, *, evened: bool, copied: bool = False) -> float:
-        task, told = make_task(
-            tmp_path / name, steps=1, evaluations=1, task=TASK.model_copy(update={"output": "labels"})
-        )
+        labelled = TASK.model_copy(update={"output": "labels"})
+        task, told = make_task(tmp_path / name, steps=1, evaluations=1, task=labelled)
+        task.validation = make_rows(50, 50)
         for of in (task.train, task.validation):
             answers = ["rare" if not place % 5 else "common" for place in range(len(of.rows))]
             of.examples[:] = [Example(place, {}, answer) for place, answer in enumerate(answers)]
-        if copied:  # 2 rare rows of 10: each four times for once of a common one
-            task.validation.rows.extend([task.validation.rows[place] for place in (0, 5) for _ in range(3)])
+        if copied:  # 10 rare rows of 50: each four times for once of a common one
+            task.validation.rows.extend(task.validation.rows[0:50:5] * 3)
         task.spec = task.spec.model_copy(update={"even_labels": "auto" if evened else "off"})
         assert isinstance(learn([task], mode=mode).results[0], Trained)
         return next(data["eval_loss"] for kind, data in told if "eval_loss" in data)
