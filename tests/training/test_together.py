@@ -104,6 +104,7 @@ def test_rare_labels_weigh_in_the_validation_loss_as_in_training(tmp_path: Path,
         labelled = TASK.model_copy(update={"output": "labels"})
         task, told = make_task(tmp_path / name, steps=1, evaluations=1, task=labelled)
         task.validation = make_rows(50, 50)
+        task.validation.rows[0:50:5] = [task.validation.rows[0]] * 10
         for of in (task.train, task.validation):
             answers = ["rare" if not place % 5 else "common" for place in range(len(of.rows))]
             of.examples[:] = [Example(place, {}, answer) for place, answer in enumerate(answers)]
