@@ -72,14 +72,18 @@ def make_version(
     words: list[str] = WORDS,
     owner: str = "local",
     strength: float = 0.3,
+    file: Path | None = None,
 ) -> str:
     """A run that has succeeded, with an adapter of random weights. Its held-out rows' right answers are those that the
     run `answers_of` gives: its own by default. words: of its rows. owner: whose run it is, which their organization
-    sees. Returns the run's id."""
+    sees. file: that it says it was trained on, with the columns text and answer. Returns the run's id."""
     task = task or task_of()
     info = DatasetInfo(fingerprint=f"{seed:016x}", name="x.csv", rows=200, columns=("text", "answer"), format="csv")
+    if file is not None:
+        kept = store.add_dataset(file)
+        info = info.model_copy(update={"fingerprint": store.dataset_fingerprint(kept), "name": kept.name})
     spec = recipe.make_spec(task, bases.get_base(bases.BUILT_IN), info, {"text": "text", "answer": "answer"})
-    spec = spec.model_copy(update={"name": name})
+    spec = spec.model_copy(update={"name": name, "seed": seed})
     run_id = store.create_run(spec)
     folder = store.run_folder(run_id)
     save(folder / "adapter", seed, strength)

@@ -34,11 +34,16 @@ def promote(options: argparse.Namespace) -> Result:
     from lora_hub import hub, use_cases
     from lora_hub.compare import Comparer
 
-    if options.roll_back + options.check + bool(options.version) != 1:
+    if not (options.roll_back or options.check or options.version):
         raise SpecError(
             _("promote needs a version, or --roll-back, or --check."),
             _("For example: {command}"),
             command="promote REPO v2",
+        )
+    if options.roll_back + options.check + bool(options.version) > 1:
+        raise SpecError(
+            _("A version, --roll-back and --check ask for different things."),
+            _("Give one of them, and run promote again for another."),
         )
     if options.roll_back and (options.test or options.reason):
         raise SpecError(_("--roll-back takes neither --test nor --reason."), _("Leave them out."))
@@ -80,6 +85,7 @@ def _check(options: argparse.Namespace) -> Result:
     )
     told = [{"figure": figure, "recorded": kept, "computed": new} for figure, kept, new in found.different]
     result = {"repo": hub.owned(options.repo), "checked": found.promotion.version, "different": told}
+    options.screen.say(found.said)
     if told:
         raise OtherFigures(
             _n(

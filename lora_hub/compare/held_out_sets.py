@@ -16,7 +16,7 @@ from lora_hub.compare.panes import Pane
 from lora_hub.core import store
 from lora_hub.core.errors import AdapterError
 from lora_hub.core.messages import _
-from lora_hub.core.schema import BaseModel, Task
+from lora_hub.core.schema import BaseModel, Task, TrainSpec
 from lora_hub.data.prompts.prepare import Example
 from lora_hub.runs import refresh_run, run_rows
 
@@ -25,7 +25,8 @@ from lora_hub.runs import refresh_run, run_rows
 class HeldOutSet:
     """name: where the rows are from, for people. task: whose rows they are. base: the run's. examples: the rows, in the
     run's order. shown: the examples that the run's exam showed to the base. calibrations: the exam's, by who answered.
-    fingerprint: names these very rows."""
+    files: fingerprints of the files that they are of, on whose other rows one may be trained; none where they are of a
+    test part. fingerprint: names these very rows."""
 
     name: str
     task: Task
@@ -33,6 +34,7 @@ class HeldOutSet:
     examples: list[Example]
     shown: tuple[tuple[dict[str, Any], str], ...] = ()
     calibrations: Any = None
+    files: tuple[str, ...] = ()
 
     @cached_property
     def fingerprint(self) -> str:
@@ -76,7 +78,16 @@ def held_out_set(run_id: str, most: int = 0) -> HeldOutSet | None:
     ]
     shown = run_rows.read_examples(folder, expected=record.get("examples_shown")).rows
     before = tuple((one["inputs"], one["answer"]) for one in shown)
-    return HeldOutSet(run_id, told.task, run.spec.base, examples, before, told.calibrations) if examples else None
+    if not examples:
+        return None
+    return HeldOutSet(run_id, told.task, run.spec.base, examples, before, told.calibrations, _files_of(run.spec))
+
+
+def _files_of(spec: TrainSpec) -> tuple[str, ...]:
+    if spec.test_dataset is not None:
+        return (spec.test_dataset.fingerprint,)
+    data = spec.dataset
+    return () if data.test_rows else (data.fingerprint, *(part.fingerprint for part in data.parts))
 
 
 def file_set(file: Path, pane: Pane, shown: tuple[tuple[dict[str, Any], str], ...] = ()) -> HeldOutSet:
@@ -97,4 +108,6 @@ def file_set(file: Path, pane: Pane, shown: tuple[tuple[dict[str, Any], str], ..
     columns.check_mapping(seen.table, pane.task, seen.mapping)
     examples = prepare.build_examples(seen.table, pane.task, seen.mapping)
     examples = prepare.written(loading.load_tokenizer(pane.base), examples)
-    return HeldOutSet(file.name, pane.task, pane.base, examples, shown, pane.calibrations)
+    is_test_part = any(problem.code == "test-part" for problem in seen.table.problems)
+    files = () if is_test_part else (store.dataset_fingerprint(kept),)
+    return HeldOutSet(file.name, pane.task, pane.base, examples, shown, pane.calibrations, files)

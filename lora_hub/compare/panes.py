@@ -28,7 +28,8 @@ class Pane:
     None if the adapter was made elsewhere. mends: applied to its training data (labels renamed, for instance), and so
     to a file that it is scored on. calibrations: the exam's corrections of label likelihoods, by model. shown: the
     examples that the exam gave the base, if the run is here; missing: why they can no longer be read, in words. note:
-    why it is asked, where the router chose it. trained_on: fingerprints of the files that it says it was trained on."""
+    why it is asked, where the router chose it. trained_on: fingerprints of the files that it says it was trained on;
+    trained_before: of those that adapters which it goes on from were trained on."""
 
     name: str
     base: BaseModel
@@ -44,6 +45,7 @@ class Pane:
     missing: Message | None = None
     note: Message | None = None
     trained_on: tuple[str, ...] = ()
+    trained_before: tuple[str, ...] = ()
 
     @property
     def calibration(self) -> Calibration | None:
@@ -165,6 +167,7 @@ def _pane_of_record(
         mends=told.mends,
         calibrations=told.calibrations,
         trained_on=hub.files_of(record),
+        trained_before=hub.files_before(record),
     )
 
 

@@ -53,9 +53,9 @@ from lora_hub.hub.listing import (
 from lora_hub.hub.matrix_repo import read_matrix_file, write_matrix_file
 from lora_hub.hub.naming import check_name, repo_name, version_number
 from lora_hub.hub.production import Production, account_of, check_moving, look_at_production, move_production
-from lora_hub.hub.promotion import LONGEST_REASON, Measured, Promotion, name_of
+from lora_hub.hub.promotion import LONGEST_REASON, Measured, Promotion, Side, name_of
 from lora_hub.hub.publish import publish_adapter
-from lora_hub.hub.record import files_of, make_record, parts_of
+from lora_hub.hub.record import files_before, files_of, make_record, parts_of
 from lora_hub.hub.rights import check_publishing
 from lora_hub.hub.run_repo import bring_files, look_into, make_run_repo, remove_run_repo, send_files
 from lora_hub.hub.shelf import SORTS, Wanted, filter_adapters, headline
@@ -83,6 +83,7 @@ __all__ = [
     "Job",
     "LONGEST_REASON",
     "SORTS",
+    "Side",
     "TOKENIZER_FILES",
     "NoRegion",
     "TaskRegion",
@@ -126,6 +127,7 @@ __all__ = [
     "escape_markdown",
     "fence",
     "fetch_adapter",
+    "files_before",
     "files_of",
     "fetch_base",
     "fetch_base_folder",

@@ -22,10 +22,17 @@ _Version = Annotated[str, Field(pattern=r"^v[0-9]{1,6}$")]
 _Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
 
 
+# One of the two that are compared: the new version, or what it is compared with.
+Side = Literal["version", "against"]
+_Sides = Annotated[tuple[Side, ...], Field(max_length=2)]
+
+
 class Measured(Noun):
     """Two models on the same rows. metric: its name. against: who the new version was compared with, in the words of
     `verdicts` ("base", "base_examples") or a version. score, other: per cent. difference: score minus other in points,
-    with its 95 % interval low to high. p: two-sided. rows: how many; source: which rows, as their fingerprint."""
+    with its 95 % interval low to high. p: two-sided. rows: how many; source: which rows, as their fingerprint.
+    left_out: how many other rows there were, with which one of the two was trained (left_by). maybe: whose training may
+    have had some of the rows that were compared."""
 
     metric: Annotated[str, Field(max_length=60)]
     against: Annotated[str, Field(max_length=60)]
@@ -37,6 +44,9 @@ class Measured(Noun):
     low: _Number
     high: _Number
     p: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+    left_out: _Count = 0
+    left_by: _Sides = ()
+    maybe: _Sides = ()
 
 
 def name_of(version: str, commit: str) -> str:
@@ -48,7 +58,8 @@ class Promotion(Noun):
     """One move of the tag. at: ISO 8601, UTC. by: an account on the Hub. kind: "better" (measured so), "reason" (an
     admin's, though it was not) or "rolled_back". version, commit: what is in production afterwards; before,
     before_commit: what was until then, empty where nothing was. task: against that; general: what was forgotten,
-    against the base; limit: points that may be forgotten."""
+    against the base; limit: points that may be forgotten. unread: what was in production could not be read, so the base
+    was compared instead."""
 
     at: Annotated[str, Field(max_length=40)]
     by: Annotated[str, Field(max_length=100)]
@@ -61,6 +72,7 @@ class Promotion(Noun):
     task: Measured | None = None
     general: Measured | None = None
     limit: _Number = 0.0
+    unread: bool = False
 
     @property
     def before_name(self) -> str:

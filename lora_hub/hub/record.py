@@ -7,12 +7,14 @@ neither is where the base lay on somebody's disk.
 
 import math
 import re
+from collections.abc import Iterable
 from importlib import metadata
 from typing import Any
 
 from pydantic import BaseModel as Pydantic
 
 from lora_hub.core.messages import _
+from lora_hub.core.parent_noun import MOST_FILES
 from lora_hub.core.schema import (
     MOST_PARTS,
     BaseModel,
@@ -84,7 +86,18 @@ def files_of(record: dict[str, Any]) -> tuple[str, ...]:
         return ()
     parts = dataset.get("parts")
     named = [dataset, *(parts[:MOST_PARTS] if isinstance(parts, list) else ())]
-    found = [one.get("fingerprint") for one in named if isinstance(one, dict)]
+    return _fingerprints(one.get("fingerprint") for one in named if isinstance(one, dict))
+
+
+def files_before(record: dict[str, Any]) -> tuple[str, ...]:
+    """`files_of` of the adapters that an adapter goes on from, as its record names them."""
+    spec = record.get("spec")
+    parent = spec.get("parent") if isinstance(spec, dict) else None
+    files = parent.get("files") if isinstance(parent, dict) else None
+    return _fingerprints(files[:MOST_FILES] if isinstance(files, list) else ())
+
+
+def _fingerprints(found: Iterable[Any]) -> tuple[str, ...]:
     return tuple(one for one in found if isinstance(one, str) and 0 < len(one) <= LONGEST_FINGERPRINT)
 
 

@@ -27,6 +27,7 @@ from lora_hub.runs.parents import ParentAdapter, find_parent
 from lora_hub.runs.planning import Plan, plan_inspected, plan_run, tokens_per_row
 from lora_hub.runs.publication import Difference, Publication, plan_publication
 from lora_hub.runs.publishing import publish_run, publishing_trouble
+from lora_hub.runs.run_data import trained_inputs
 from lora_hub.runs.run_files import FILES, RunFile, metrics_csv, metrics_rows
 from lora_hub.runs.run_names import clean_name, clean_tags
 from lora_hub.runs.runners import HERE, get_runner
@@ -95,6 +96,7 @@ __all__ = [
     "to_yaml",
     "together",
     "tokens_per_row",
+    "trained_inputs",
     "wait_for_run",
     "what_is_known",
 ]

@@ -19,6 +19,7 @@ from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core import settings, store
 from lora_hub.core.errors import AdapterError, HubError, SpecError, damage_of
 from lora_hub.core.messages import Message, _, several
+from lora_hub.core.parent_noun import MOST_FILES
 from lora_hub.core.schema import AdapterRef, BaseModel, DatasetInfo, LoraSpec, Parent, Problem, Task, TrainSpec
 from lora_hub.hub import adapter_config
 from lora_hub.runs import run_states
@@ -145,6 +146,8 @@ def _read(name: str, folder: Path, noun: Parent, known: BaseModel | None) -> Par
     run = record.get("run")
     if not noun.run and isinstance(run, str) and len(run) <= 121:
         noun = noun.model_copy(update={"run": run})
+    files = dict.fromkeys((*hub.files_of(record), *hub.files_before(record)))
+    noun = noun.model_copy(update={"files": tuple(files)[:MOST_FILES]})
     title = told.spec.get("name")
     return ParentAdapter(
         noun,

@@ -131,6 +131,15 @@ def split_rows(spec: TrainSpec, task: Task, examples: list[Any], test: list[Any]
     return split_with_test(examples, test, task, seed=spec.seed, test_name=name, part_of=spec.dataset.part_of)
 
 
+def trained_inputs(spec: TrainSpec) -> frozenset[str]:
+    """The inputs (as `split.same_key`) that a training learns from or chooses its checkpoint by, drawn again from the
+    kept files. Raises DataError where a file is gone."""
+    from lora_hub.data.prompts.split import same_key
+
+    _task, split, _notes = read_split(spec)
+    return frozenset(same_key(example.inputs) for example in (*split.train, *split.validation))
+
+
 def count_rows(task: Task, split: Any, train: "Encoded", validation: "Encoded", held_out: "Encoded") -> dict[str, int]:
     """What became of every row that was given: file_rows = train_rows + validation_rows + eval_rows + left_out. Of a
     chat each answer counts as a row."""

@@ -117,7 +117,7 @@ def _parent_json(run: Run) -> dict[str, Any]:
         return {}
     found = run.parent_comparison
     return {
-        "parent": {"name": run.spec.parent.name, **run.spec.parent.model_dump(mode="json")},
+        "parent": {"name": run.spec.parent.name, **run.spec.parent.model_dump(mode="json", exclude={"files"})},
         "parent_comparison": found.model_dump(mode="json") if found else None,
     }
 

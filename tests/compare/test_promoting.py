@@ -2,6 +2,7 @@
 real adapters of the built-in base, whose rows' right answers are chosen."""
 
 import json
+import shutil
 from pathlib import Path
 
 import planted
@@ -9,20 +10,22 @@ import pytest
 from huggingface_hub import CommitOperationAdd, HfApi
 from persian import refused
 from sample_adapters import publish
+from small_data import write_csv
 
 from lora_hub import cli, use_cases
 from lora_hub import hub as hub_room
 from lora_hub.compare import Comparer, panes
-from lora_hub.compare.promoting import general, moving
-from lora_hub.core import store
+from lora_hub.compare.promoting import general, moving, seen, tell_task
+from lora_hub.core import settings, store
 from lora_hub.core.errors import AccessError, AdapterError, HubError, RunError
 from lora_hub.core.events import EventLog
-from lora_hub.core.schema import PairedComparison
+from lora_hub.core.schema import PairedComparison, Parent
 from lora_hub.evaluation.normalized import normalize_label
 from lora_hub.hub import look_at_production, move_production
 from lora_hub.hub.card.production_part import with_production
-from lora_hub.hub.promotion import MOST_LINE_BYTES, Promotion, read_lines, to_lines
+from lora_hub.hub.promotion import MOST_LINE_BYTES, Measured, Promotion, read_lines, to_lines
 from lora_hub.people import LOCAL
+from lora_hub.runs import run_data, run_rows
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
 NAME = "gated"
@@ -175,6 +178,82 @@ def test_only_what_is_better_takes_the_place_and_back_again(hub, tmp_path: Path,
     with refused(RunError, match="held-out rows of v3 are not on this machine"):
         use_cases.promote(LOCAL, comparer, NAME, "v3")
     assert use_cases.promote(LOCAL, comparer, NAME, "v3", test=file).trial.task.rows == 30
+
+
+def test_a_version_rolling_back_and_checking_are_asked_for_one_by_one(home: Path, capsys) -> None:
+    assert cli.main(["promote", NAME, "--roll-back", "--check"]) == 2
+    assert "A version, --roll-back and --check ask for different things." in capsys.readouterr().err
+    assert cli.main(["promote", NAME]) == 2
+    assert "promote needs a version, or --roll-back, or --check." in capsys.readouterr().err
+
+
+def test_rows_in_the_training_of_either_are_left_out_or_told(hub, tmp_path: Path) -> None:
+    """And what is in production may be beyond reading: then only an admin's reason goes on, against the base."""
+    api, comparer, name = HfApi(), Comparer(), "known-rows"
+    repo = f"lora-hub/{name}"
+    file = write_csv(
+        tmp_path / "known.csv",
+        [(text, ("ham", "spam")[place % 2]) for place, text in enumerate(planted.texts(120)[::2])],
+        ("text", "answer"),
+    )
+    first, second = (planted.make_version(seed, rows=30, file=file) for seed in (1, 2))
+    for run_id in (first, second):
+        planted.publish(run_id, name)
+    place = look_at_production(name)
+    move_production(
+        place, Promotion(at="2026", by="ann", kind="better", version="v1", commit=place.versions["v1"], before="")
+    )
+    place = look_at_production(name)
+    # the older one's run is here: the rows in its training are left out, to the last one, and those of its parents
+    drawn = run_data.read_split(store.read_spec(first))[1]
+    trained = {one.inputs["text"] for one in (*drawn.train, *drawn.validation)}
+    held = {row.inputs["text"] for row in run_rows.read_held_out(store.run_folder(second), expected=0, task=None).rows}
+    assert 6 <= len(held - trained) < len(held)
+    found = use_cases.promote(LOCAL, comparer, name, "v2")
+    assert found.trial.task.rows == len(held - trained) and found.trial.fair.left_by == ("against",)
+    assert f"{len(held & trained)} other rows were left out, because they were in the training of v1." in found.said.en
+    after = store.read_spec(second).model_copy(update={"parent": Parent(run=first)})
+    third = store.create_run(after)
+    known = seen.trained_by(third, lambda _run: True, itself=False)
+    assert len(known.inputs) == len(trained) and not known.files
+    assert seen.trained_by(third, lambda run: run == third, itself=False).inputs == set()
+    round_trip = store.create_run(after.model_copy(update={"parent": Parent(run=third)}))
+    store.write_json(
+        store.run_folder(third) / "spec.json",
+        after.model_copy(update={"parent": Parent(run=round_trip)}).model_dump(mode="json"),
+    )
+    assert seen.trained_by(third, lambda _run: True).inputs, "runs that go on from one another end"
+    # a file of which the older one was trained on most: few rows are left, so all are compared and that is told
+    rows = moving.rows_of(place, "v2", file, lambda _run: True)
+    assert (len(rows.rows.examples), rows.left_out, rows.maybe) == (60, 0, ("version", "against"))
+    # its file is gone: only that it is the same is known
+    shutil.rmtree(settings.datasets_dir() / store.fingerprint(file))
+    rows = moving.rows_of(place, "v2", None, lambda _run: True)
+    assert (len(rows.rows.examples), rows.left_out, rows.maybe) == (len(held), 0, ("against",))
+    told = Measured(metric="accuracy", against="v1", rows=30, score=9, other=9, difference=0, low=0, high=0, p=1)
+    sentence = tell_task(told.model_copy(update={"maybe": rows.maybe}), "v2").en
+    assert "v1 was trained on the file of these rows, too" in sentence and "the difference too low" in sentence
+    # rows that the new one learned prove nothing, whatever it scores on them
+    planted.forget_runs()
+    found = use_cases.promote(LOCAL, comparer, name, "v2", test=file)
+    assert not found.moved and found.trial.fair.maybe == ("version", "against")
+    assert "was trained on the file of these rows and may have learned some of them" in found.said.en
+    assert found.trial.refusal(5.0) is not None
+    # production cannot be read
+    broken = [CommitOperationAdd("adapter_model.safetensors", b"nothing")]
+    commit = api.create_commit(repo, broken, commit_message="broken").oid
+    api.delete_tag(repo, tag="production")
+    api.create_tag(repo, tag="production", revision=commit)
+    other = write_csv(tmp_path / "other.csv", [(text, "ham") for text in planted.texts(160)[120:]], ("text", "answer"))
+    with refused(AdapterError, match=f"What is in production, {repo}@{commit[:7]}, cannot be asked"):
+        use_cases.promote(LOCAL, comparer, name, "v2", test=other)
+    found = use_cases.promote(LOCAL, comparer, name, "v2", test=other, reason="v1 is broken")
+    assert (found.moved, found.why, found.trial.against) == (True, "reason", "base")
+    assert f"{commit[:7]}, which was in production, could not be read" in found.said.en
+    entry = look_at_production(name).promotions.entries[-1]
+    assert (entry.unread, entry.before_commit, entry.task.against) == (True, commit, "base")
+    assert "could not be read" in Path(api.hf_hub_download(repo, "README.md")).read_text()
+    assert use_cases.check_promotion(LOCAL, comparer, name, test=other).different == []
 
 
 def test_a_way_back_that_was_cut_off_goes_no_further(hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

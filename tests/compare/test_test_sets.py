@@ -322,6 +322,13 @@ def test_who_was_trained_on_the_very_file_is_told(adapters, file, tmp_path) -> N
     asked = ask_panes(panes, base=True, examples=False)
     (problem,) = find_seen(asked, of_file, [])
     assert " was trained on this very file: it has seen most of these rows" in problem.said.en
+    # An adapter that goes on from such a one has learned them, too.
+    record["spec"] = {**record["spec"], "parent": {"files": [7, of_file]}}
+    (after,) = find_seen(
+        replace(asked, panes=[replace(panes[1], trained_before=hub.files_before(record))]), of_file, []
+    )
+    assert f"{panes[1].name} goes on from an adapter that was trained on this very file" in after.said.en
+    assert hub.files_before({"spec": {"parent": []}}) == () == hub.files_before({})
     # Of a file with a test part that is asked, and nobody is trained on it.
     assert not find_seen(asked, of_file, [Problem(code="test-part", severity="info", said=problem.said)])
     asked_of = {"file": file, "base_of": base, "base": False, "examples": False, "max_rows": 2}

@@ -17,7 +17,7 @@ from lora_hub.core.errors import AdapterError, LoraHubError, SpecError
 from lora_hub.core.schema import DataPart, LoraSpec, PairedComparison, Parent, Score, TrainSpec
 from lora_hub.data.prompts import template
 from lora_hub.hub.card.card import render_card
-from lora_hub.hub.record import make_record
+from lora_hub.hub.record import files_before, files_of, make_record
 from lora_hub.people import LOCAL
 from lora_hub.runs import parents, pipeline, run_json
 from lora_hub.runs.jobs import job_parcel
@@ -62,7 +62,9 @@ def test_a_run_takes_over_task_shape_and_base_and_gets_the_weights(home: Path, t
     run_id = finished_run()
     parent = use_cases.find_parent(LOCAL, run_id)
     spec = plan(tmp_path, parent, overrides={"lora.dropout": "0.1", "lora.r": "4"}).spec
-    assert spec.parent == Parent(run=run_id) and spec.task == parent.task
+    assert spec.parent == Parent(run=run_id, files=("0" * 16,)) and spec.task == parent.task
+    record = make_record(spec, spec.task, "next-1", {"adapter": {}}, {}, 1)
+    assert files_before(record) == ("0" * 16,) and files_of(record) == (spec.dataset.fingerprint,)
     assert spec.lora == LoraSpec(r=4, alpha=8, dropout=0.1)
     made = make_run(parent=spec.parent)
     parents.bring(spec.parent, store.run_folder(made))

@@ -2,7 +2,7 @@
 adapter forgot."""
 
 from lora_hub.compare.promoting.checking import Checked, check_promotion
-from lora_hub.compare.promoting.gate import Trial, measured_of, tell_general, tell_task
+from lora_hub.compare.promoting.gate import Trial, measured_of, not_read, tell_general, tell_task
 from lora_hub.compare.promoting.moving import Outcome, promote, roll_back
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "Trial",
     "check_promotion",
     "measured_of",
+    "not_read",
     "promote",
     "roll_back",
     "tell_general",

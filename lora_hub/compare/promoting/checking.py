@@ -11,14 +11,16 @@ from typing import Any
 
 from lora_hub import hub
 from lora_hub.compare.loaded_bases import LoadedBases
-from lora_hub.compare.promoting.gate import Progress, hold_trial, measured_of
+from lora_hub.compare.promoting.gate import Progress, hold_trial, measured_of, not_read, tell_general, tell_task
 from lora_hub.compare.promoting.moving import rows_of
 from lora_hub.core.errors import AdapterError, RunError
-from lora_hub.core.messages import _
+from lora_hub.core.messages import Message, _, joined
 from lora_hub.hub import Promotion
 
 # Of percents that are kept with four digits; a p-value's and an interval's digits are as many.
 _SAME = 0.001
+# What of a comparison is no figure of it, and was known where it was made.
+_NOTES = {"left_out", "left_by", "maybe"}
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,16 @@ class Checked:
 
     promotion: Promotion
     different: list[tuple[str, Any, Any]]
+
+    @property
+    def said(self) -> Message:
+        """What the record says, in sentences."""
+        one, told = self.promotion, []
+        if one.unread:
+            told.append(not_read(one.before_name))
+        if one.task and one.general:
+            told += [tell_task(one.task, one.version), tell_general(one.general, one.version, one.limit)]
+        return joined(*told)
 
 
 def check_promotion(
@@ -47,24 +59,24 @@ def check_promotion(
         raise AdapterError(_("No promotion of {repo} was measured."), _("Promote a version first."), repo=place.repo_id)
     then = replace(
         place,
-        version=found.before,
-        commit=found.before_commit,
+        version="" if found.unread else found.before,
+        commit="" if found.unread else found.before_commit,
         versions={**place.versions, found.version: found.commit},
     )
-    rows = rows_of(then, found.version, test, sees)
-    if rows is None or rows.fingerprint != found.task.source:
+    fair = rows_of(then, found.version, test, sees)
+    if fair is None or fair.rows.fingerprint != found.task.source:
         raise RunError(
             _("The rows on which {version} of {repo} was measured are not these, or not on this machine."),
             _("Check where its run is, or name the test file that it was measured on (--test)."),
             version=found.version,
             repo=place.repo_id,
         )
-    trial = hold_trial(bases, then, found.version, rows, owner=owner, progress=progress, cancelled=cancelled)
+    trial = hold_trial(bases, then, found.version, fair, owner=owner, progress=progress, cancelled=cancelled)
     different = []
     for part, kept, new in zip(("task", "general"), (found.task, found.general), measured_of(trial), strict=True):
         if part == "general" and kept.source != new.source:  # the questions were changed since
             continue
-        for figure, value in kept.model_dump().items():
+        for figure, value in kept.model_dump(exclude=_NOTES).items():
             now = getattr(new, figure)
             same = abs(value - now) <= _SAME if isinstance(value, float) else value == now
             if not same:

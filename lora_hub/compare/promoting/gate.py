@@ -11,7 +11,6 @@ Where nothing is in production yet, the opponent is the base, asked in the way i
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from lora_hub.compare.held_out_sets import HeldOutSet
 from lora_hub.compare.loaded_bases import LoadedBases
 from lora_hub.compare.panes import Pane, base_pane, resolve_adapter
 from lora_hub.compare.promoting.general import (
@@ -21,10 +20,11 @@ from lora_hub.compare.promoting.general import (
     general_fingerprint,
     general_set,
 )
+from lora_hub.compare.promoting.seen import FairRows
 from lora_hub.compare.test_sets import answer_panes
 from lora_hub.core import verdicts
-from lora_hub.core.errors import AdapterError, RunError
-from lora_hub.core.messages import Message, _, _n, joined
+from lora_hub.core.errors import AdapterError, BaseError, LoraHubError, RunError
+from lora_hub.core.messages import Message, _, _n, joined, several
 from lora_hub.core.schema import BASE, BASE_EXAMPLES, PairedComparison
 from lora_hub.hub import Measured, Production
 
@@ -35,20 +35,19 @@ Progress = Callable[[int, int], None]
 @dataclass(frozen=True)
 class Trial:
     """version: which was held against `against`: a version, the beginning of a commit that is none, or the base's way
-    ("base", "base_examples"). task: on the
-    rows; general: against the base on the general set. source: fingerprint of the rows. held_out: whose rows they
-    are."""
+    ("base", "base_examples"). task: on the rows; general: against the base on the general set. fair: the rows, and who
+    was trained with which of them."""
 
     version: str
     against: str
     task: PairedComparison
     general: PairedComparison
-    source: str
-    rows_of: str
+    fair: FairRows
 
     @property
     def is_better(self) -> bool:
-        return self.task.verdict == "better"
+        """Of a version that may have been trained with some of the rows a better score proves nothing."""
+        return self.task.verdict == "better" and "version" not in self.fair.maybe
 
     def refusal(self, limit: float) -> Message | None:
         """Why it may not take the place, in sentences; None where it may. limit: points on the general set."""
@@ -77,7 +76,7 @@ def tell_task(found: Measured, version: str) -> Message:
         if found.high <= 0 and found.difference < 0 and found.p < 0.05
         else _("{version} is not surely better than {against}: {metric} {score:.1f} against {other:.1f}, {points}.")
     )
-    return sentence.filled(
+    said = sentence.filled(
         {
             "version": version,
             "against": OPPONENTS.get(found.against, found.against),
@@ -87,6 +86,39 @@ def tell_task(found: Measured, version: str) -> Message:
             "points": _points(found),
         }
     )
+    return joined(said, *_trained_with(found, version))
+
+
+def _trained_with(found: Measured, version: str) -> list[Message]:
+    """Which rows one of the two was trained with, and what that means for the figures."""
+    names, said = {"version": version, "against": found.against}, []
+    if found.left_out:
+        said.append(
+            _n(
+                "{count:,} other row was left out, because it was in the training of {names}.",
+                "{count:,} other rows were left out, because they were in the training of {names}.",
+                count=found.left_out,
+                names=several([names[side] for side in found.left_by]),
+            )
+        )
+    if "against" in found.maybe:
+        said.append(
+            _(
+                "{against} was trained on the file of these rows, too, and may have learned some of them: its score "
+                "may be too high, and the difference too low.",
+                against=found.against,
+            )
+        )
+    if "version" in found.maybe:
+        said.append(
+            _(
+                "{version}, or an adapter that it goes on from, was trained on the file of these rows and may have "
+                "learned some of them: its score may be too high, so this is no proof that it is better. Compare on "
+                "rows that it does not know.",
+                version=version,
+            )
+        )
+    return said
 
 
 def tell_general(found: Measured, version: str, limit: float) -> Message:
@@ -125,7 +157,9 @@ def _points(found: Measured) -> Message:
 def measured_of(trial: Trial) -> tuple[Measured, Measured]:
     """(on the rows, on the general set), as the record has them."""
     return (
-        _measured(trial.task, trial.against, trial.source),
+        _measured(trial.task, trial.against, trial.fair.rows.fingerprint).model_copy(
+            update={name: getattr(trial.fair, name) for name in ("left_out", "left_by", "maybe")}
+        ),
         _measured(trial.general, BASE, general_fingerprint()),
     )
 
@@ -149,16 +183,17 @@ def hold_trial(
     bases: LoadedBases,
     place: Production,
     version: str,
-    rows: HeldOutSet,
+    fair: FairRows,
     *,
     owner: str = "",
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Trial:
-    """Both versions on the same rows, and the new one with its base on the general set. rows: of the version's own
-    task. owner: whose the rows are. Raises AdapterError, BaseError, RunError (cancelled)."""
+    """Both versions on the same rows, and the new one with its base on the general set. fair: rows of the version's
+    own task. owner: whose the rows are. Raises AdapterError, BaseError, RunError (cancelled)."""
     from lora_hub.evaluation import metrics
 
+    rows = fair.rows
     new = _pane(place, place.versions[version])
     if new.task is None or new.task.id != rows.task.id:
         raise AdapterError(
@@ -195,7 +230,23 @@ def hold_trial(
         general.append(answer_general(bases, pane, progress=told, cancelled=cancelled))
     if None in general:
         raise _stopped()
-    return Trial(version, against, task, compare_general(*general), rows.fingerprint, rows.name)
+    return Trial(version, against, task, compare_general(*general), fair)
+
+
+def not_read(name: str) -> Message:
+    """That what is in production was no opponent. name: its version."""
+    return _("{name}, which was in production, could not be read, so the base was compared instead.", name=name)
+
+
+def trouble_of_production(bases: LoadedBases, place: Production) -> LoraHubError | None:
+    """Why what is in production cannot be asked; None where it can, or nothing is."""
+    if not place.commit:
+        return None
+    try:
+        with bases.hold([_pane(place, place.commit)]):
+            return None
+    except (AdapterError, BaseError) as error:
+        return error
 
 
 def _pane(place: Production, commit: str) -> Pane:

@@ -7,17 +7,18 @@ roll_back("spam-built-in")                           what was in production befo
 import filecmp
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from lora_hub import hub
-from lora_hub.compare.held_out_sets import HeldOutSet, file_set, held_out_set
+from lora_hub.compare.held_out_sets import file_set, held_out_set
 from lora_hub.compare.loaded_bases import LoadedBases
 from lora_hub.compare.panes import Pane, resolve_adapter
-from lora_hub.compare.promoting.gate import Progress, Trial, hold_trial, measured_of
+from lora_hub.compare.promoting.gate import Progress, Trial, hold_trial, measured_of, not_read, trouble_of_production
+from lora_hub.compare.promoting.seen import FairRows, Known, leave_out, trained_by
 from lora_hub.core import store
-from lora_hub.core.errors import AccessError, AdapterError, RunError, SpecError
+from lora_hub.core.errors import AccessError, AdapterError, BaseError, RunError, SpecError
 from lora_hub.core.messages import Message, _, joined
 from lora_hub.hub import LONGEST_REASON, Production, Promotion, adapter_config
 from lora_hub.runs import refresh_run
@@ -100,7 +101,7 @@ def promote(
         return Outcome(place.repo_id, version, "", True, "better", done, None, limit)
     rows = rows_of(place, version, test, sees)
     if rows is None and not reason:
-        run_id = _run_of(place, version)
+        run_id = _run_of(place, place.versions[version])
         if run_id in store.list_run_ids() and sees(run_id):
             if _published_to(run_id, place):
                 raise RunError(
@@ -127,11 +128,35 @@ def promote(
             _("Promote where its run is, or name a test file (--test)."),
             version=version,
         )
-    trial = None
+    trial = unread = None
     if rows is not None:
-        trial = hold_trial(bases, place, version, rows, owner=owner, progress=progress, cancelled=cancelled)
+        asked = {"owner": owner, "progress": progress, "cancelled": cancelled}
+        try:
+            trial = hold_trial(bases, place, version, rows, **asked)
+        except (AdapterError, BaseError) as error:
+            trouble = trouble_of_production(bases, place)
+            if trouble is None:
+                raise
+            if not reason:
+                raise AdapterError(
+                    joined(
+                        _("What is in production, {name}, cannot be asked.", name=f"{place.repo_id}@{place.name}"),
+                        trouble.said,
+                    ),
+                    _(
+                        "Roll back to a version that can be read, repair it on the Hub, or let an admin promote "
+                        "{version} with a reason: then it is compared with the base.",
+                        version=version,
+                    ),
+                ) from error
+            unread = replace(place, version="", commit="")
+            rows = rows_of(unread, version, test, sees)
+            trial = hold_trial(bases, unread, version, rows, **asked)
     refusal = trial.refusal(limit) if trial else _("It was not measured.")
     said = joined(trial.on_task(), trial.on_general(limit)) if trial else refusal
+    if unread is not None:
+        refusal = not_read(place.name)
+        said = joined(refusal, said)
     if refusal and not reason:
         return Outcome(place.repo_id, version, place.name, False, "", said, trial, limit)
     why = "reason" if refusal else "better"
@@ -148,6 +173,7 @@ def promote(
         task=task,
         general=general,
         limit=limit,
+        unread=unread is not None,
     )
     hub.move_production(place, promotion)
     return Outcome(place.repo_id, version, place.name, True, why, said, trial, limit)
@@ -211,21 +237,39 @@ def _check_version(place: Production, version: str) -> None:
         )
 
 
-def rows_of(place: Production, version: str, test: Path | None, sees: Callable[[str], bool]) -> HeldOutSet | None:
-    """The rows that a version is measured on: a test file's, or those held out by its run; None where they are not on
-    this machine, or not its own. sees: whether this person may see a run."""
-    run_id = _run_of(place, version)
+def rows_of(place: Production, version: str, test: Path | None, sees: Callable[[str], bool]) -> FairRows | None:
+    """The rows that a version is measured on: a test file's, or those held out by its run, without those in its own
+    training or that of what is in production; None where they are not on this machine, or not its own. sees: whether
+    this person may see a run."""
+    run_id = _run_of(place, place.versions[version])
     pane = resolve_adapter(f"{place.repo_id}@{place.versions[version]}")
     is_its = sees(run_id) and _published_to(run_id, place) and _has_weights(run_id, pane)
     kept = held_out_set(run_id) if is_its else None
-    if test is None:
-        return kept
-    return file_set(test, pane, shown=kept.shown if kept else ())
+    if test is None and kept is None:
+        return None
+    rows = kept if test is None else file_set(test, pane, shown=kept.shown if kept else ())
+    if is_its:
+        new = trained_by(run_id, sees, itself=test is not None)
+    else:
+        new = Known(files={*pane.trained_on, *pane.trained_before})
+    return leave_out(rows, {"version": new} | ({"against": _trained(place, sees)} if place.commit else {}))
 
 
-def _run_of(place: Production, version: str) -> str:
-    """The run that a version says it is of. The record is a file of the repo: whoever may write there chose it."""
-    return str((hub.fetch_record(place.repo_id, place.versions[version]) or {}).get("run", ""))[:200]
+def _trained(place: Production, sees: Callable[[str], bool]) -> Known:
+    """What the version in production was trained with. One whose weights cannot be read has said nothing."""
+    try:
+        run_id = _run_of(place, place.commit)
+        pane = resolve_adapter(f"{place.repo_id}@{place.commit}")
+    except (AdapterError, BaseError):
+        return Known()
+    if run_id and sees(run_id) and _published_to(run_id, place) and _has_weights(run_id, pane):
+        return trained_by(run_id, sees)
+    return Known(files={*pane.trained_on, *pane.trained_before})
+
+
+def _run_of(place: Production, commit: str) -> str:
+    """The run that a commit says it is of. The record is a file of the repo: whoever may write there chose it."""
+    return str((hub.fetch_record(place.repo_id, commit) or {}).get("run", ""))[:200]
 
 
 def _published_to(run_id: str, place: Production) -> bool:

@@ -99,21 +99,37 @@ def _no_room(rows: list[int], context: int) -> Message:
 
 
 def find_seen(asked: AskedPanes, fingerprint: str, problems: Sequence[Problem]) -> list[Problem]:
-    """That adapters were trained on the very file whose rows are asked. fingerprint, problems: of the file. Of one that
-    has a test part that part is asked, which nobody is trained on."""
+    """That adapters, or those they go on from, were trained on the very file whose rows are asked. fingerprint,
+    problems: of the file. Of one that has a test part that part is asked, which nobody is trained on."""
     names = [pane.name for pane in asked.panes if fingerprint in pane.trained_on]
-    if not names or any(problem.code == "test-part" for problem in problems):
+    before = [pane.name for pane in asked.panes if fingerprint in pane.trained_before and pane.name not in names]
+    if not (names or before) or any(problem.code == "test-part" for problem in problems):
         return []
-    said = _n(
-        "{names} was trained on this very file: it has seen most of these rows with their answers, and its scores say "
-        "little about new ones.",
-        "{names} were trained on this very file: they have seen most of these rows with their answers, and their "
-        "scores say little about new ones.",
-        count=len(names),
-        names=several(names, most=5),
-    )
+    said = []
+    if names:
+        said.append(
+            _n(
+                "{names} was trained on this very file: it has seen most of these rows with their answers, and its "
+                "scores say little about new ones.",
+                "{names} were trained on this very file: they have seen most of these rows with their answers, and "
+                "their scores say little about new ones.",
+                count=len(names),
+                names=several(names, most=5),
+            )
+        )
+    if before:
+        said.append(
+            _n(
+                "{names} goes on from an adapter that was trained on this very file: its scores say little about new "
+                "rows.",
+                "{names} go on from adapters that were trained on this very file: their scores say little about new "
+                "rows.",
+                count=len(before),
+                names=several(before, most=5),
+            )
+        )
     hint = _("Test on a file that none of them knows, or on the rows that its run held out.")
-    return [Problem(code="trained-on", severity="warning", said=joined(said, hint))]
+    return [Problem(code="trained-on", severity="warning", said=joined(*said, hint))]
 
 
 def _left_out(rows: list[int], total: int) -> Problem:

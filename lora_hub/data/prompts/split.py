@@ -56,7 +56,7 @@ def split_examples(
     groups: dict[str, list[Example]] = defaultdict(list)
     for example in examples:
         # Turns of one conversation overlap, so they stay together like equal inputs.
-        key = f"row {example.row}" if task.is_chat else _same_key(example.inputs)
+        key = f"row {example.row}" if task.is_chat else same_key(example.inputs)
         groups[key].append(example)
     strata: dict[str, list[list[Example]]] = defaultdict(list)
     for group in groups.values():
@@ -133,8 +133,8 @@ def split_with_test(
     Training rows that are also in the test file are left out of training. Returns (split, how many were left out).
     test_name: the name of the test file. Raises DataError if too few rows are left to train on.
     """
-    tested = {_same_key(example.inputs) for example in test}
-    kept = [example for example in examples if _same_key(example.inputs) not in tested]
+    tested = {same_key(example.inputs) for example in test}
+    kept = [example for example in examples if same_key(example.inputs) not in tested]
     if len(kept) < MIN_TRAIN_ROWS <= len(examples):
         raise DataError(
             _n(
@@ -164,7 +164,7 @@ def cluster_examples(examples: list[Example]) -> Any:
     texts = polars.Series([_plain_text(example.inputs) for example in examples], dtype=polars.String)
     is_chat = ["messages" in example.inputs for example in examples]
     return cluster_texts(
-        texts, [e.row if chat else _same_key(e.inputs) for e, chat in zip(examples, is_chat, strict=True)]
+        texts, [e.row if chat else same_key(e.inputs) for e, chat in zip(examples, is_chat, strict=True)]
     )
 
 
@@ -217,6 +217,7 @@ def _rooms(strata: dict[str, list[list[Example]]], wanted: int, seed: int) -> di
 _SPACES = re.compile(r"\s+")
 
 
-def _same_key(inputs: dict[str, Any]) -> str:
+def same_key(inputs: dict[str, Any]) -> str:
+    """The same for inputs that stay on one side of every split: case, spaces and Unicode form aside."""
     text = "\x1f".join(f"{role}={template.as_text(inputs[role])}" for role in sorted(inputs))
     return _SPACES.sub(" ", unicodedata.normalize("NFKC", text)).casefold().strip()

@@ -44,6 +44,7 @@ def with_production(card: str, promotions: Promotions) -> str:
 
 def _line(one: Promotion) -> str:
     why = KINDS[one.kind] + (f": {escape(one.reason, 300)}" if one.reason else "") + f" ({escape(one.by, 60)})"
+    why += f"; {one.before_name or 'what was there'} could not be read" if one.unread else ""
     cells = [
         escape(one.at[:16], 20),
         one.version,
@@ -59,7 +60,15 @@ def _cell(found: Measured | None) -> str:
     if found is None:
         return "–"
     title = escape(metrics.title_of(found.metric).en, 60)
+    sides = {"version": "the new version", "against": escape(found.against, 60)}
+    notes = ""
+    if found.left_out:
+        by = " and ".join(sides[side] for side in found.left_by)
+        notes += f"; {found.left_out:,} others, with which {by} was trained, left out"
+    if found.maybe:
+        by = " and ".join(sides[side] for side in found.maybe)
+        notes += f"; {by} may have learned some of them"
     return (
         f"{title} {found.score:.1f} against {found.other:.1f} ({escape(found.against, 60)}): {found.difference:+.1f} "
-        f"({found.low:+.1f} to {found.high:+.1f}), {found.rows:,} rows"
+        f"({found.low:+.1f} to {found.high:+.1f}), {found.rows:,} rows{notes}"
     )

@@ -3,7 +3,7 @@ shown as words."""
 
 from typing import Any
 
-from lora_hub.compare.promoting import tell_general, tell_task
+from lora_hub.compare.promoting import not_read, tell_general, tell_task
 from lora_hub.core.messages import Message, _
 from lora_hub.hub import Production, Promotion
 from lora_hub.ui.render.render import card, escape, filled, isolate, sentence, table
@@ -50,7 +50,8 @@ def _why(one: Promotion, language: str) -> str:
     said = [escape(t(WHY[one.kind], language))]
     if one.reason:
         said.append(f'<span dir="auto">{escape(one.reason)}</span>')
-    told = [tell_task(one.task, one.version)] if one.task else []
+    told = [not_read(one.before_name)] if one.unread else []
+    told += [tell_task(one.task, one.version)] if one.task else []
     told += [tell_general(one.general, one.version, one.limit)] if one.general else []
     return "<br>".join([*said, *(f'<small class="lh-quiet">{sentence(t(each, language))}</small>' for each in told)])
 
