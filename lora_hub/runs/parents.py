@@ -41,7 +41,6 @@ class ParentAdapter:
     base: BaseModel
     lora: LoraSpec
     title: str = ""
-    trained_on: tuple[str, ...] = ()
 
 
 def find_parent(name: str, *, task: Task | str = "", base: BaseModel | None = None) -> ParentAdapter:
@@ -156,7 +155,6 @@ def _read(name: str, folder: Path, noun: Parent, known: BaseModel | None) -> Par
         adapter_base.base_of_record(name, told.base, known=known),
         going_on.shape_of(name, folder, before),
         title if isinstance(title, str) else "",
-        hub.files_of(record),
     )
 
 
@@ -193,10 +191,10 @@ def check_labels(parent: ParentAdapter, task: Task, seen: set[str]) -> None:
 
 
 def find_same_rows(parent: ParentAdapter, data: DatasetInfo) -> list[Problem]:
-    """A warning where all files of a run's data are among those that the parent was trained on; problems, as the checks
-    of the data tell them."""
+    """A warning where all files of a run's data are among those that the parent, or one before it, was trained on;
+    problems, as the checks of the data tell them."""
     files = {part.fingerprint for part in data.parts} or {data.fingerprint}
-    if data.fingerprint not in parent.trained_on and not files <= set(parent.trained_on):
+    if data.fingerprint not in parent.noun.files and not files <= set(parent.noun.files):
         return []
     said = _(
         "{name} was trained on these very rows: going on with them teaches little that is new, and rows that are held "
