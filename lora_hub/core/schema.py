@@ -36,7 +36,7 @@ from lora_hub.core.finding_nouns import Mend, Problem
 from lora_hub.core.kept_nouns import COMPARISON_ID, Comparison, Vote
 from lora_hub.core.messages import NOTHING, Message
 from lora_hub.core.noun import Noun, Text2
-from lora_hub.core.parent_noun import Parent
+from lora_hub.core.parent_noun import MOST_FILES, Parent
 from lora_hub.core.score_nouns import PairedComparison, PartScore, Score, Scores
 from lora_hub.core.setting import Setting
 from lora_hub.core.sweep_nouns import Candidate, Sweep
@@ -64,6 +64,7 @@ __all__ = [
     "LoraSpec",
     "MOST_ADAPTERS",
     "MOST_EXAMPLES",
+    "MOST_FILES",
     "MOST_PARTS",
     "MOST_SAMPLES",
     "MOST_STRENGTH",

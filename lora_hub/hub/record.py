@@ -14,8 +14,8 @@ from typing import Any
 from pydantic import BaseModel as Pydantic
 
 from lora_hub.core.messages import _
-from lora_hub.core.parent_noun import MOST_FILES
 from lora_hub.core.schema import (
+    MOST_FILES,
     MOST_PARTS,
     BaseModel,
     Calibration,

@@ -19,8 +19,17 @@ from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core import settings, store
 from lora_hub.core.errors import AdapterError, HubError, SpecError, damage_of
 from lora_hub.core.messages import Message, _, several
-from lora_hub.core.parent_noun import MOST_FILES
-from lora_hub.core.schema import AdapterRef, BaseModel, DatasetInfo, LoraSpec, Parent, Problem, Task, TrainSpec
+from lora_hub.core.schema import (
+    MOST_FILES,
+    AdapterRef,
+    BaseModel,
+    DatasetInfo,
+    LoraSpec,
+    Parent,
+    Problem,
+    Task,
+    TrainSpec,
+)
 from lora_hub.hub import adapter_config
 from lora_hub.runs import run_states
 from lora_hub.runs.looking import refresh_run
