@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from lora_hub.answering.attention import cpu_attention
 from lora_hub.answering.kv_cache import can_join, growing, join_rows
 from lora_hub.answering.prefill import SharedBeginnings, keep_logits, read_prompts, takes_positions
 from lora_hub.answering.routing import Attached
@@ -121,7 +122,7 @@ class Batch:
         options = {"attention_mask": part.mask, "past_key_values": part.cache, "use_cache": True}
         if self._takes_positions:
             options["position_ids"] = part.positions
-        with torch.no_grad(), self._stack.use(part.plan):
+        with torch.no_grad(), self._stack.use(part.plan), cpu_attention():
             out = self._stack.model(input_ids=input_ids, **options, **self._keep)
         part.cache = getattr(out, "past_key_values", None)
         self._take_tokens(part, out.logits[:, -1].float())

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel
 
-from lora_hub.answering.grouped import grouped_keys
+from lora_hub.answering.attention import cpu_attention
 from lora_hub.answering.kv_cache import can_join
 from lora_hub.answering.label_tree import LabelTree, packed_mask
 from lora_hub.answering.last_layer import only_asked
@@ -75,7 +75,7 @@ def read_prompts(
     options = {"attention_mask": mask, "past_key_values": cache, "use_cache": use_cache or cache is not None}
     if takes_positions(stack.model):
         options["position_ids"] = positions[:, known:]
-    with torch.no_grad(), stack.use(plan), only_asked(stack.model, 1), grouped_keys():
+    with torch.no_grad(), stack.use(plan), only_asked(stack.model, 1), cpu_attention():
         out = stack.model(input_ids=input_ids, **options, **keep_logits(stack.model, 1))
     return ReadPrompts(
         out.logits[:, -1].float(), mask, positions[:, -1:], getattr(out, "past_key_values", None) if use_cache else None
@@ -114,7 +114,7 @@ def read_with_trees(
         "past_key_values": _copy_beginnings(shared, plan, prompts, known, width, device) if known else None,
         "use_cache": bool(known),
     }
-    with torch.no_grad(), stack.use(plan), only_asked(stack.model, 1 + most), grouped_keys():
+    with torch.no_grad(), stack.use(plan), only_asked(stack.model, 1 + most), cpu_attention():
         out = stack.model(input_ids=torch.tensor(ids, device=device), **options, **keep_logits(stack.model, 1 + most))
     return out.logits[:, -1 - most :]
 

@@ -4,9 +4,7 @@ import pytest
 import tiny_bases
 import torch
 import transformers
-from transformers.integrations import sdpa_attention
 
-from lora_hub.answering.grouped import grouped_keys
 from lora_hub.answering.last_layer import only_asked
 
 KINDS = {
@@ -50,23 +48,6 @@ def test_what_is_asked_and_all_keys_are_those_of_the_whole_layer(kind, attention
                     torch.testing.assert_close(one.values, other.values, atol=1e-5, rtol=1e-4)
         known = kind != "gemma" and not (kind == "mistral with a window" and use_cache)
         assert asked == [places if known else 12, 12]
-
-
-@pytest.mark.parametrize("kind", ["llama", "qwen3"])
-def test_keys_that_heads_share_are_read_as_they_are(kind, monkeypatch):
-    torch.manual_seed(0)
-    model, repeated = transformers.AutoModelForCausalLM.from_config(KINDS[kind]()).eval(), []
-    monkeypatch.setattr(
-        sdpa_attention, "repeat_kv", lambda *given, real=sdpa_attention.repeat_kv: repeated.append(1) or real(*given)
-    )
-    ids = torch.randint(3, 60, MASK.shape)
-    with torch.no_grad():
-        with grouped_keys():
-            found = model(input_ids=ids, attention_mask=MASK).logits
-        assert not repeated
-        whole = model(input_ids=ids, attention_mask=MASK).logits
-    assert repeated, "afterwards as ever"
-    torch.testing.assert_close(found[MASK.bool()], whole[MASK.bool()], atol=1e-5, rtol=1e-4)
 
 
 def test_other_threads_and_later_forwards_have_the_whole_layer():

@@ -289,11 +289,11 @@ def test_a_merge_that_fails_half_way_leaves_the_running_batch_as_it_was(tokenize
     for fails_at in range(4):  # keys and values of two layers
         calls = [0]
 
-        def no_room(*arguments):
+        def no_room(*arguments, **options):
             calls[0] += 1
             if calls[0] == fails_at + 1:
                 raise torch.OutOfMemoryError("no room for the new rows")
-            return roomy(*arguments)
+            return roomy(*arguments, **options)
 
         part = batch.read(generate._prepare(stack, rows[2:], 24, 0.0))
         monkeypatch.setattr(kv_cache, "_roomy", no_room)
