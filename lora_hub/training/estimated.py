@@ -41,7 +41,8 @@ class Estimate:
 
 def estimate_together(each: Sequence[Estimate]) -> Estimate:
     """Several runs on one base in one go, by what each takes alone: in time as if they were trained one after another
-    (they are trained together only where that is faster), in memory as if together (which is tried)."""
+    (they are trained together only where that is faster), in memory as if together (which is tried); what the others
+    needed for their training is still the process's while one is scored."""
     first = each[0]
     own = [one.training + one.scoring + one.publishing for one in each]
     seconds = first.seconds - own[0] + sum(own)
@@ -53,7 +54,7 @@ def estimate_together(each: Sequence[Estimate]) -> Estimate:
         steps=sum(one.steps for one in each),
         tokens_row=first.tokens_row,
         seconds=seconds,
-        memory_bytes=max(trained, *(one.memory_bytes for one in each)) if known else 0,
+        memory_bytes=max(one.memory_bytes - one.own_bytes for one in each) + trained - shared if known else 0,
         training=sum(one.training for one in each),
         scoring=sum(one.scoring for one in each),
         training_bytes=trained,

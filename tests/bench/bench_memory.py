@@ -2,10 +2,10 @@
 
 A case is BASE:ROWS:TOKENS[:BEGIN], so many rows of so many tokens at once, the first BEGIN of which all rows share; or
 run:BASE:TASK[:KEY=VALUE ...], a whole run on the task's sample (or on a FILE in its place: run:BASE:TASK=FILE), from
-its rows to its scores. Without any: the built-in base and SmolLM2-135M (where it is among the bases of LORA_HUB_HOME)
-with short and long rows, and runs of them, a sweep among them. Each is a process of its own that works as a run does;
-its peak is the kernel's (VmHWM
-of /proc: getrusage's also counts what the process was before it was Python). Seconds are the process's own CPU time, a
+its rows to its scores; of several tasks with + between, which are then trained in one go. Without any: the built-in
+base and SmolLM2-135M (where it is among the bases of LORA_HUB_HOME) with short and long rows, and runs of them, a sweep
+and several tasks among them. Each is a process of its own that works as a run does; its peak is the kernel's (VmHWM of
+/proc: getrusage's also counts what the process was before it was Python). Seconds are the process's own CPU time, a
 step, so that a busy machine changes little."""
 
 import json
@@ -29,6 +29,7 @@ CASES = (
     "run:built-in:spam",
     "run:built-in:spam:sweep=8",
     "run:built-in:translation:steps=40",
+    "run:built-in:spam+sentiment+translation:steps=30:evaluations=2:max_held_out=40",
     "run:SmolLM2-135M-Instruct:spam:steps=4:max_held_out=24:general=off",
     "run:SmolLM2-135M-Instruct:spam:steps=4:max_held_out=24:general=off:micro_batch=4",
 )
@@ -119,31 +120,38 @@ def measure_run(base_id: str, task_id: str, overrides: list[str]) -> dict[str, f
         os.environ |= {"LORA_HUB_HOME": home, "LORA_HUB_SPEED": "off"}
         asked = [sys.executable, __file__, "--plan", base_id, task_id, *overrides]
         planned = subprocess.run(asked, capture_output=True, text=True, check=True)
-        run_id, told = planned.stdout.split()[-2:]
+        told, *run_ids = planned.stdout.splitlines()[-1].split()
         from lora_hub.core.processes import set_environment
 
         set_environment()
-        from lora_hub.runs import run_pace, worker
+        from lora_hub.runs import group_worker, run_pace, worker
 
-        status = worker.Worker(run_id).run()
+        if len(run_ids) > 1:
+            status = group_worker.run_group([group_worker.Member(run_id) for run_id in run_ids])
+        else:
+            status = worker.Worker(run_ids[0]).run()
         took = run_pace.peak_bytes()
     if status:
         raise SystemExit("The run failed.")
     return {"told": int(told), "took": took}
 
 
-def plan(base_id: str, task_id: str, *overrides: str) -> tuple[str, int]:
-    """(a run that nobody has begun, the bytes that it is told to take)."""
+def plan(base_id: str, task_ids: str, *overrides: str) -> list[Any]:
+    """The bytes that runs are told to take in one go, and the ids of the runs, which nobody has begun."""
     from lora_hub import runs
     from lora_hub.catalogue import bases
     from lora_hub.catalogue.tasks import catalogue
     from lora_hub.core import store
+    from lora_hub.training import recipe
 
-    task_id, _, file = task_id.partition("=")
-    task = catalogue.get_task(task_id)
-    rows = Path(file) if file else catalogue.sample_file(task)
-    made = runs.plan_run(rows, task, bases.get_base(base_id), overrides=dict(one.split("=", 1) for one in overrides))
-    return store.create_run(made.spec), made.estimate.memory_bytes
+    asked, made = dict(one.split("=", 1) for one in overrides), []
+    for named in task_ids.split("+"):
+        task_id, _, file = named.partition("=")
+        task = catalogue.get_task(task_id)
+        rows = Path(file) if file else catalogue.sample_file(task)
+        made.append(runs.plan_run(rows, task, bases.get_base(base_id), overrides=asked))
+    told = recipe.estimate_together([one.estimate for one in made])
+    return [told.memory_bytes, *(store.create_run(one.spec) for one in made)]
 
 
 def main() -> int:

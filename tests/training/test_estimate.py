@@ -57,7 +57,7 @@ def test_several_in_one_go_share_process_start_and_base() -> None:
     assert many.seconds == pytest.approx(start + 3 * (one.training + one.scoring)) and many.steps == 3 * one.steps
     weights = 650 * 10**6 + 4 * SMOL.parameters
     assert many.training_bytes == pytest.approx(weights + 3 * (one.training_bytes - weights))
-    assert many.memory_bytes == max(many.training_bytes, one.memory_bytes)
+    assert many.memory_bytes == one.memory_bytes + 2 * one.own_bytes
     busy = recipe.estimate(make(rows=500), tokens_row=40, slowdown=4.0)
     assert recipe.estimate_together([one, busy]).busy_seconds == pytest.approx(
         4 * recipe.estimate_together([one, one]).seconds

@@ -63,9 +63,9 @@ def test_the_list_says_what_all_of_it_takes_on_this_machine() -> None:
     entries = [Entry(replace(asked, name=name), 60, name, estimate=told) for name in ("a", "b")]
     assert read_entries(json.loads(json.dumps([entry.to_json() for entry in entries]))) == entries
     both = task_list.takes(entries)
-    assert (both.seconds, both.memory_bytes) == (86.0, 900 * 10**6)
+    assert (both.seconds, both.memory_bytes) == (86.0, 10**9)
     assert task_list.takes(entries, told).seconds == 122.0 and task_list.takes(entries[:1]) is None
-    assert "All in one go: about 1 min 26 s and up to 900 MB of memory." in render_tasks.task_list(entries, "en")
+    assert "All in one go: about 1 min 26 s and up to 1.0 GB of memory." in render_tasks.task_list(entries, "en")
     assert task_list.takes([entries[0], replace(entries[1], message="gone")]) is None
     moved = [entry.to_json() for entry in entries]
     moved[1]["asked"]["base"] = "another"
