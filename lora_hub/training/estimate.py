@@ -188,9 +188,12 @@ def _gpu_rates(flops: float) -> _Rates:
 
 def _cpu_rates(spec: TrainSpec, speed: Speed | None, cores: int = 2) -> _Rates:
     """Of this machine where it was measured, else of so many cores like those that were measured once."""
+    # Of settings that are tried at once each costs all of a step again: eight took 1.84 times one run of 200 short rows
+    # (tests/bench/bench_sweep.py), and 1.65 times of 60.
+    tried = _swept(spec.sweep)
     if speed is None:
         flops = _cpu_flops(spec) / 2 * cores
-        return _Rates(flops, flops, flops, CPU_STEP)
+        return _Rates(flops, flops, flops, CPU_STEP * tried)
     shape, parameters = bases.shape_of(spec.base), _parameters(spec)
     flops = speed.flops_at(spec.base.hidden_size or (shape.hidden if shape else 1024))
     linear = shape.linear_parameters if shape else parameters
@@ -201,7 +204,7 @@ def _cpu_rates(spec: TrainSpec, speed: Speed | None, cores: int = 2) -> _Rates:
     writing = min(flops * parameters / linear, AT_ONCE * speed.bytes_second / 2)
     lengths = spec.dataset.lengths
     mixed = lengths is None or lengths.total[5] > ALIKE * lengths.total[1]
-    step = MEASURED_STEP + (MIXED_STEP if mixed else 0.0)
+    step = tried * (MEASURED_STEP + (MIXED_STEP if mixed else 0.0))
     return _Rates(training, flops * parameters / linear, writing, step, shares_beginning=True)
 
 
@@ -233,7 +236,7 @@ def _held_out(spec: TrainSpec) -> tuple[int, int]:
 def _training_seconds(spec: TrainSpec, tokens_row: float, rates: _Rates) -> float:
     """Training costs 4 FLOPs a parameter and token with a frozen base (2 forward, 2 back through the activations),
     looking at the validation rows 2. A small base is bound by the cost of a step rather than by its FLOPs."""
-    work = _swept(spec.sweep)  # each candidate takes its FLOPs, and all share a step
+    work = _swept(spec.sweep)  # each candidate takes its FLOPs
     # On a CPU what all rows begin with is read once a step.
     lengths = spec.dataset.lengths
     begin = lengths.begin * (1 - 1 / spec.rows_at_once) if lengths and rates.shares_beginning else 0.0

@@ -193,6 +193,14 @@ def test_a_run_takes_what_its_larger_half_takes() -> None:
     assert many.memory_bytes > 1_000_000 * 100 * 100
 
 
+@pytest.mark.parametrize("speed", [None, Speed({128: 1e12}, 1e11)])
+def test_finding_settings_takes_longer_on_tiny_data_too(speed: Speed | None) -> None:
+    """Where a step's own cost is nearly all there is: 1.65 times one run with 60 rows, 1.84 times with 200."""
+    built_in = bases.get_base("built-in")
+    one, eight = (recipe.estimate(make(built_in, 60, sweep=tried), tokens_row=60, speed=speed) for tried in (0, 8))
+    assert 1.6 < eight.training / one.training < 1.9
+
+
 def test_rows_of_unlike_lengths_cost_a_step_more() -> None:
     speed = Speed({128: 2e11}, 1e10)
     alike = make(bases.get_base("built-in"), longest=21, steps=100)
