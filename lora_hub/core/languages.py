@@ -34,7 +34,7 @@ _SAME = str.maketrans(
 _ZEROS = {"arab": "٠", "arabext": "۰", "deva": "०", "beng": "০", "mymr": "၀", "tibt": "༠", "olck": "᱐", "adlm": "𞥐"}
 # Direction marks in CLDR's patterns. They are removed, since whoever shows a text sets its direction.
 _MARKS = re.compile("[\u061c\u200e\u200f]")
-_LEFT_TO_RIGHT = "\u200e"
+_LEFT_TO_RIGHT, _RIGHT_TO_LEFT = "\u200e", "\u200f"
 _FSI, _PDI = "\u2068", "\u2069"
 
 
@@ -115,11 +115,13 @@ def has_own_digits(language: str) -> bool:
 
 def in_digits(text: str, language: str) -> str:
     """A number written in English, in the language's digits and signs: 1,234.5 -> ۱٬۲۳۴٫۵. A power of ten is left
-    unchanged. Where one writes from right to left, a mark keeps a sign on the number's left."""
+    unchanged. Where one writes from right to left, a mark keeps a sign on the number's left, and one behind it keeps
+    what follows ("+8.7, 80 rows") out of that."""
     if language == ENGLISH or "e" in text:
         return text
-    mark = _LEFT_TO_RIGHT if text[:1] in ("-", "+") and direction(language) == "rtl" else ""
-    return mark + text.translate(_signs(language))
+    own = text.translate(_signs(language))
+    is_marked = text[:1] in ("-", "+") and direction(language) == "rtl"
+    return f"{_LEFT_TO_RIGHT}{own}{_RIGHT_TO_LEFT}" if is_marked else own
 
 
 def percent(text: str, language: str) -> str:
@@ -127,7 +129,9 @@ def percent(text: str, language: str) -> str:
     if language == ENGLISH:
         return f"{text} %"
     pattern = _MARKS.sub("", _locale(language).percent_formats[None].pattern.partition(";")[0])
-    return re.sub("[#0,.]+", lambda _number: text, pattern).replace("%", in_digits("%", language))
+    number = text.removesuffix(_RIGHT_TO_LEFT)
+    shown = re.sub("[#0,.]+", lambda _number: number, pattern).replace("%", in_digits("%", language))
+    return shown + text[len(number) :]
 
 
 def last_of(others: str, last: str, between: str, language: str) -> str:

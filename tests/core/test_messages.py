@@ -69,8 +69,9 @@ def test_a_sentence_is_told_with_its_values_in_the_language(made_up: str) -> Non
 
 def test_a_signed_number_keeps_its_sign_on_its_left(made_up: str) -> None:
     told = _("{points:+.1f} points", points=-17.8209)
-    assert str(told) == "-17.8 points" and languages.in_digits("+2.1", "fa") == "\u200e+۲٫۱"
+    assert str(told) == "-17.8 points" and languages.in_digits("+2.1", "fa") == "\u200e+۲٫۱\u200f"
     assert languages.in_digits("2.1", "fa") == "۲٫۱"
+    assert languages.percent(languages.in_digits("-2.1", "fa"), "fa") == "\u200e-۲٫۱٪\u200f"
 
 
 def test_numbers_of_rows_are_no_names(made_up: str) -> None:

@@ -70,7 +70,6 @@ def own_digits(text: str, language: str) -> str:
     to one of these ("16 یا 2e-4")."""
     if not has_own_digits(language):
         return text
-    text = re.sub("\u200e(?=[-+])", "", text)  # a sign's mark comes again with its number
     return "".join(
         part if place % 2 else _with_ranges(_NUMBER.sub(lambda found: _own(found.group(), language), part), language)
         for place, part in enumerate(_LATIN.split(text))
@@ -78,7 +77,9 @@ def own_digits(text: str, language: str) -> str:
 
 
 def _own(text: str, language: str) -> str:
-    return in_digits(text.replace(" %", "%"), language)
+    text = text.replace(" %", "%")
+    # What is in its digits already has the marks of its sign, too.
+    return in_digits(text, language) if text.isascii() else text.replace("%", in_digits("%", language))
 
 
 def _with_ranges(text: str, language: str) -> str:
