@@ -24,7 +24,7 @@ def files_table(files: Sequence[Any], language: str) -> str:
         for one in files
     ]
     heads = [t(said, language) for said in (_("File"), _("Size"), _("Last opened"), _("Runs made of it"))]
-    return table(heads, rows, stacked=True)
+    return table(heads, rows, "lh-owned", stacked=True)
 
 
 def everything(data: Any, language: str) -> str:
