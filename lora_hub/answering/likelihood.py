@@ -40,7 +40,7 @@ from lora_hub.core.schema import Calibration
 
 # By device: tokens in one forward from which on more of them are hardly faster, and how many times its shortest prompt
 # the longest may be from there on. A CPU is busy early, and padding costs it as much as tokens do.
-_BUSY_TOKENS = {"cpu": (512, 1.2), "cuda": (768, 1.25)}
+_BUSY_TOKENS = {"cpu": (256, 1.1), "cuda": (768, 1.25)}
 # Of many labels, those that cannot come within this of the best one any more (a chance below 1 in 8 million) are left
 # at what their first token leaves possible, which is more than their likelihood.
 PRUNE_NATS = 16.0
