@@ -1,4 +1,4 @@
-"""A run's settings as a pipeline of one task (pipeline.py), so that the shell trains the same again.
+"""A run's settings as a pipeline of one task (pipeline_file.py), so that the shell trains the same again.
 
     python -m lora_hub runs export RUN --what settings > again.yaml; python -m lora_hub pipeline again.yaml
 
@@ -30,7 +30,7 @@ def to_yaml(run: Run, *, shows_places: bool) -> str:
 
 
 def to_pipeline(spec: TrainSpec, shows_places: bool) -> dict[str, Any]:
-    """As `pipeline.make_pipeline` reads it."""
+    """As `pipeline_file.make_pipeline` reads it."""
     from lora_hub.data.mending.mend_arguments import mend_argument  # polars
 
     def place(info: DatasetInfo) -> str:

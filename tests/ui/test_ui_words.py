@@ -127,7 +127,7 @@ def sentences_of_errors() -> list[tuple[str, Message]]:
             "evaluation/minimum.py",
             "hub/exported.py",
             "runs/again.py",
-            "runs/pipeline.py",
+            "runs/pipeline_file.py",
             "core/settings.py",
             "ui/render/page_words.py",
         ):
