@@ -29,7 +29,8 @@ class TaskRegion:
     """centers: [centers, dimensions], each the mean of several training questions. spread: [dimensions, dimensions],
     the covariance of all of them. origin: [dimensions], where texts of all kinds lie. shortest, longest: tokens of
     nearly all questions. limit: the distance within which nearly all validation questions lie. rows: training
-    questions behind it. base: the fingerprint of the base's weights, else its id."""
+    questions behind it. base: the fingerprint of the base's weights, else its id. everyday: [centers, dimensions], of
+    what people write of all kinds; none in files that were written before they were known."""
 
     centers: Any
     spread: Any
@@ -39,6 +40,12 @@ class TaskRegion:
     limit: float
     rows: int
     base: str
+    everyday: Any = ()
+
+    def __post_init__(self) -> None:
+        import numpy
+
+        object.__setattr__(self, "everyday", numpy.reshape(self.everyday, (-1, len(self.origin))))
 
 
 def write_region(folder: Path, region: TaskRegion) -> Path:
@@ -47,7 +54,9 @@ def write_region(folder: Path, region: TaskRegion) -> Path:
     from safetensors.numpy import save_file
 
     path = Path(folder) / REGION_FILE
-    tensors = {name: getattr(region, name).astype(numpy.float32) for name in ("centers", "spread", "origin")}
+    tensors = {
+        name: getattr(region, name).astype(numpy.float32) for name in ("centers", "spread", "origin", "everyday")
+    }
     told = {name: getattr(region, name) for name in ("shortest", "longest", "limit", "rows", "base")}
     save_file(tensors, path, {"lora_hub": json.dumps({"version": REGION_VERSION, **told})})
     return path
@@ -78,12 +87,13 @@ def read_region(folder: Path) -> TaskRegion | None:
         with safe_open(path, framework="numpy") as file:
             told = json.loads((file.metadata() or {}).get("lora_hub", ""))
             centers, spread, origin = (_numbers(file, name) for name in ("centers", "spread", "origin"))
+            everyday = _numbers(file, "everyday") if "everyday" in file.keys() else centers[:0]  # noqa: SIM118
         if not isinstance(told, dict) or told.get("version") != REGION_VERSION:
             raise ValueError(_("it is of another version"))
         count, width = centers.shape if centers.ndim == 2 else (0, 0)
-        if not (1 <= count <= MOST_CENTERS and 1 <= width <= MOST_DIMENSIONS):
+        if not (1 <= count <= MOST_CENTERS and len(everyday) <= MOST_CENTERS and 1 <= width <= MOST_DIMENSIONS):
             raise ValueError(_("its shapes are not those of a region"))
-        if spread.shape != (width, width) or origin.shape != (width,):
+        if spread.shape != (width, width) or origin.shape != (width,) or everyday.shape[1:] != (width,):
             raise ValueError(_("its shapes are not those of a region"))
         if not numpy.allclose(spread, spread.T, atol=1e-3) or (numpy.diag(spread) < 0).any():
             raise ValueError(_("its spread is no covariance"))
@@ -96,7 +106,7 @@ def read_region(folder: Path) -> TaskRegion | None:
             _("{path} cannot be read: {reason}.", path=path.name, reason=reason_of(error)),
             _("Publish the adapter again from its run."),
         ) from error
-    return TaskRegion(centers, spread, origin, shortest, longest, limit, rows, base)
+    return TaskRegion(centers, spread, origin, shortest, longest, limit, rows, base, everyday)
 
 
 def _numbers(file: Any, name: str) -> Any:

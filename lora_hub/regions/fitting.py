@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core.schema import BaseModel
 from lora_hub.hub import TaskRegion
+from lora_hub.regions.everyday import everyday_texts
 from lora_hub.regions.placing import OWN_SHRINK, nearest, own_distance, unit, whitening
 from lora_hub.regions.states import base_name, read_states
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 # Questions that are read, drawn with a seed: more say little more, and a large base takes time for each.
 MOST_TRAINED, MOST_VALIDATED = 320, 64
-CENTERS, ROUNDS = 16, 20
+CENTERS, EVERYDAY_CENTERS, ROUNDS = 16, 8, 20  # the second: of everyday texts of one length
 # A mean of fewer questions would be nearly one of them.
 FEWEST_IN_CENTER = 5
 # This share of the task's own questions is within the limit.
@@ -49,7 +50,20 @@ def make_region(
     origin = read_states(stack, tokenizer, generic_texts())[0].mean(axis=0)
     states, tokens = read_states(stack, tokenizer, trained)
     checked, checked_tokens = read_states(stack, tokenizer, validated) if validated else (states[:0], tokens[:0])
-    return fit_region(states, tokens, checked, checked_tokens, origin, base_name(base), seed)
+    region = fit_region(states, tokens, checked, checked_tokens, origin, base_name(base), seed)
+    if region is None:
+        return None
+    return replace(region, everyday=read_everyday(stack, tokenizer, origin))
+
+
+def read_everyday(stack: "AdapterStack", tokenizer: Any, origin: Any) -> Any:
+    """Means [centers, dimensions] of groups of what people write of all kinds. Texts of each length have their own: in
+    long ones less is left to chance, and in one grouping they would be lost among the short ones."""
+    import numpy
+
+    states = [read_states(stack, tokenizer, [*texts])[0] for texts in everyday_texts()]
+    spread = numpy.cov(numpy.concatenate(states).T)
+    return numpy.concatenate([_centers(of, spread, origin, 0, EVERYDAY_CENTERS) for of in states])
 
 
 def fit_region(
@@ -75,11 +89,17 @@ def _unlimited(states: Any, tokens: Any, origin: Any, base: str, seed: int) -> T
     import numpy
 
     spread = numpy.cov(states.T)
-    group = _groups(unit((states - origin) @ whitening(spread, OWN_SHRINK)), seed)
-    centers = numpy.stack([states[group == one].mean(axis=0) for one in numpy.unique(group)])
+    centers = _centers(states, spread, origin, seed)
     longest = numpy.exp(upper_bound(numpy.log(tokens), FEW))
     shortest = numpy.exp(-upper_bound(-numpy.log(tokens), FEW))
     return TaskRegion(centers, spread, origin, float(shortest), float(longest), 1.0, len(states), base)
+
+
+def _centers(states: Any, spread: Any, origin: Any, seed: int, most: int = CENTERS) -> Any:
+    import numpy
+
+    group = _groups(unit((states - origin) @ whitening(spread, OWN_SHRINK)), seed, most)
+    return numpy.stack([states[group == one].mean(axis=0) for one in numpy.unique(group)])
 
 
 def _left_out_distances(states: Any, tokens: Any, origin: Any, seed: int) -> Any:
@@ -123,12 +143,12 @@ def generic_texts() -> list[str]:
     return found
 
 
-def _groups(points: Any, seed: int) -> Any:
+def _groups(points: Any, seed: int, most: int) -> Any:
     """The group of each point, none with fewer than `FEWEST_IN_CENTER`."""
     import numpy
 
     draw = numpy.random.default_rng(seed)
-    count = max(1, min(CENTERS, len(points) // (2 * FEWEST_IN_CENTER)))
+    count = max(1, min(most, len(points) // (2 * FEWEST_IN_CENTER)))
     centers = points[[draw.integers(len(points))]]
     still = numpy.zeros(points.shape[1])
     same = numpy.eye(points.shape[1])

@@ -3,9 +3,10 @@
 The adapter of the nearest center is chosen (hard top-1), in a space in which all directions vary alike within the
 tasks: a fifth the task's own covariance, the rest the mean of all that are asked about, shrunk. The base answers
 instead where the question is farther than the chosen task's own limit, in that task's own space, or where another task
-is about as near.
+is about as near, or what people write of all kinds (`everyday`) is nearer.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,18 +20,20 @@ SHARED = 0.8
 # A mean over few tokens lies farther off by chance: as if so many more were missing.
 FEW_TOKENS = 3.0
 # The next task has to be so much farther. Chosen, as all numbers here, with the tasks of tests/bench/bench_router.py.
-CLEARLY_NEARER = 0.93
+CLEARLY_NEARER = 0.94
 
 
 @dataclass(frozen=True)
 class Placed:
     """How a question lies to one task. distance: to its nearest center, in the space of the choice. share: of its
-    limit, in its own space; more than 1 is outside. fits: it is the chosen one, and the question lies in it."""
+    limit, in its own space; more than 1 is outside. everyday: in the space of the choice, to what people write of all
+    kinds; infinite where the region does not know that. fits: it is the chosen one, and the question lies in it."""
 
     name: str
     distance: float
     share: float
     fits: bool
+    everyday: float = math.inf
 
 
 class Atlas:
@@ -55,10 +58,12 @@ class Atlas:
     def place_all(self, states: Any, tokens: Any) -> list[list[Placed]]:
         """`place` of several questions. states: [questions, dimensions]; tokens: [questions]."""
         charts = self._charts.get(states.shape[1], {})
-        near, within = [], []
+        near, within, behind = [], [], []
         for chart in charts.values():
             odd = _oddly_long(chart, tokens)
-            near.append(chart.choice(states) * odd)
+            of_task, of_everyday = chart.choice(states)
+            near.append(of_task * odd)
+            behind.append(of_everyday)
             within.append(chart.own(states) / (1 + FEW_TOKENS / tokens) * odd / chart.limit)
         names, found = list(charts), []
         for question in range(len(states)):
@@ -66,8 +71,14 @@ class Atlas:
             share = [float(one[question]) for one in within]
             order = sorted(range(len(names)), key=lambda one: far[one])
             is_clear = len(order) < 2 or far[order[0]] <= CLEARLY_NEARER * far[order[1]]
+            is_clear = is_clear and bool(order) and far[order[0]] <= behind[order[0]][question]
             fits = bool(order) and share[order[0]] <= 1 and is_clear
-            found.append([Placed(names[one], far[one], share[one], fits and one == order[0]) for one in order])
+            found.append(
+                [
+                    Placed(names[one], far[one], share[one], fits and one == order[0], float(behind[one][question]))
+                    for one in order
+                ]
+            )
         return found
 
 
@@ -82,22 +93,24 @@ class _Space:
     diagonal: Any
 
     def far(self, states: Any, half: Any) -> Any:
-        """[questions]. half: what stands on one side of the matrix's diagonal."""
+        """[questions, centers]. half: what stands on one side of the matrix's diagonal."""
         import numpy
 
         states = (states - self.origin).astype(numpy.float32)
         squared = 2 * ((states @ half) * states).sum(1) + (states**2 @ self.diagonal)
         length = numpy.sqrt(numpy.maximum(squared, 1e-18))
-        return (2 - 2 * (states @ self.centers.T) / length[:, None]).min(axis=1)
+        return 2 - 2 * (states @ self.centers.T) / length[:, None]
 
 
 @dataclass(frozen=True)
 class _Chart:
-    """One region, prepared. halves: [dimensions, dimensions], above the diagonal of the space of the choice, below it
-    of the task's own space: both matrices are symmetric."""
+    """One region, prepared. in_choice: the task's `own_centers` first, then those of everyday texts. halves:
+    [dimensions, dimensions], above the diagonal of the space of the choice, below it of the task's own space: both
+    matrices are symmetric."""
 
     in_choice: _Space
     in_own: _Space
+    own_centers: int
     halves: Any
     shortest: float
     longest: float
@@ -108,15 +121,17 @@ class _Chart:
         spaces = (self.in_choice, self.in_own)
         return self.halves.nbytes + sum(one.origin.nbytes + one.centers.nbytes for one in spaces)
 
-    def choice(self, states: Any) -> Any:
+    def choice(self, states: Any) -> tuple[Any, Any]:
+        """(to the task, to everyday texts: infinite where the region does not know them)."""
         import numpy
 
-        return self.in_choice.far(states, numpy.triu(self.halves, 1))
+        far = self.in_choice.far(states, numpy.triu(self.halves, 1))
+        return far[:, : self.own_centers].min(1), far[:, self.own_centers :].min(1, initial=numpy.inf)
 
     def own(self, states: Any) -> Any:
         import numpy
 
-        return self.in_own.far(states, numpy.tril(self.halves, -1))
+        return self.in_own.far(states, numpy.tril(self.halves, -1)).min(1)
 
 
 def _charts(regions: Mapping[str, TaskRegion]) -> dict[str, _Chart]:
@@ -127,10 +142,11 @@ def _charts(regions: Mapping[str, TaskRegion]) -> dict[str, _Chart]:
     middle = numpy.mean([of for one in regions.values() for of in (one.centers.mean(0), one.origin)], axis=0)
     found = {}
     for name, region in regions.items():
-        choice, above = _space(region.centers, middle, whitening((1 - SHARED) * region.spread + SHARED * shared))
+        centers = numpy.concatenate([region.centers, region.everyday])
+        choice, above = _space(centers, middle, whitening((1 - SHARED) * region.spread + SHARED * shared))
         own, below = _space(region.centers, region.origin, whitening(region.spread, OWN_SHRINK))
         halves = numpy.triu(above, 1) + numpy.tril(below, -1)
-        found[name] = _Chart(choice, own, halves, region.shortest, region.longest, region.limit)
+        found[name] = _Chart(choice, own, len(region.centers), halves, region.shortest, region.longest, region.limit)
     return found
 
 

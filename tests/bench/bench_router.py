@@ -19,6 +19,7 @@ import gzip
 import json
 import random
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -27,7 +28,7 @@ from lora_hub import regions  # noqa: E402
 from lora_hub.answering import loading  # noqa: E402
 from lora_hub.answering.stack import AdapterStack  # noqa: E402
 from lora_hub.catalogue import bases  # noqa: E402
-from lora_hub.regions.fitting import fit_region, generic_texts  # noqa: E402
+from lora_hub.regions.fitting import fit_region, generic_texts, read_everyday  # noqa: E402
 
 OWN = ("sentiment", "intent", "maths", "sql", "sentiment-fa", "dialogues")
 ANY = ("sms",)
@@ -83,6 +84,7 @@ def measure(
     base = bases.get_base(name)
     stack, tokenizer = AdapterStack(loading.load_base(base), base), loading.load_tokenizer(base)
     origin = regions.read_states(stack, tokenizer, generic_texts())[0].mean(axis=0)
+    everyday = read_everyday(stack, tokenizer, origin)
     fitted, asked = {}, {}
     for task, texts in read_tasks(data, rows, fresh).items():
         states, tokens = regions.read_states(stack, tokenizer, texts)
@@ -90,9 +92,8 @@ def measure(
         trained, validated = slice(0, first), slice(first, second)
         if few:
             trained, validated = slice(0, few - few // 8), slice(few - few // 8, few)
-        fitted[task] = fit_region(
-            states[trained], tokens[trained], states[validated], tokens[validated], origin, base.id
-        )
+        region = fit_region(states[trained], tokens[trained], states[validated], tokens[validated], origin, base.id)
+        fitted[task] = replace(region, everyday=everyday)
         asked[task] = states[second:], tokens[second:]
     found: dict[str, dict[str, tuple[float, float, float]]] = {}
     groups = {"own": OWN, "any": OWN + ANY} | ({"new": OWN + NEW} if fresh else {})

@@ -103,6 +103,24 @@ def test_a_region_holds_no_single_question_and_travels_as_vectors_alone(
     again = read_region(tmp_path)
     assert again is not None and numpy.allclose(again.centers, region.centers, atol=1e-5)
     assert (again.limit, again.rows, again.base) == (region.limit, 100, BASE.fingerprint)
+    assert numpy.allclose(again.everyday, region.everyday, atol=1e-5) and 1 <= len(region.everyday) <= 32
+    # what people ask of all kinds is the base's, even where no other task is there to compete for it
+    asked = ["My uncle wants to sell his boat; what should he ask for it?", "Name two rivers that flow into the sea."]
+    asked += [
+        "How do I keep mice out of the cellar?",
+        "Write a few lines for a card to my aunt.",
+        "I am so tired today.",
+    ]
+    placed = regions.Atlas({"spam": region}).place_all(*regions.read_states(*read, asked))
+    assert sum(one[0].fits for one in placed) <= 1
+    held = regions.Atlas({"spam": region}).place_all(*regions.read_states(*read, texts[110:140]))
+    assert sum(one[0].fits for one in held) >= 27
+    # a file that was written before this was known is read, and says nothing of it
+    write_region(tmp_path, replace(region, everyday=()))
+    older = read_region(tmp_path)
+    assert older is not None and older.everyday.shape == (0, len(region.origin))
+    (found,) = regions.Atlas({"spam": older}).place_all(*regions.read_states(*read, texts[110:111]))
+    assert found[0].everyday == numpy.inf
     said = path.read_bytes()
     assert not any(text.encode() in said for text in texts_of("spam.csv"))
     assert read_region(tmp_path / "elsewhere") is None
@@ -114,12 +132,13 @@ def test_a_strangers_region_is_bounded_and_checked(
     region = tasks["spam.csv"][0]
     width = len(region.origin)
     bad = [
-        replace(region, origin=region.origin[:-1]),
         replace(region, spread=region.spread[:, :-1]),
         replace(region, spread=-region.spread),
         replace(region, centers=numpy.full((2, width), numpy.nan)),
         replace(region, centers=numpy.zeros((65, width))),
         replace(region, centers=numpy.zeros(width)),
+        replace(region, everyday=numpy.zeros((65, width))),
+        replace(region, everyday=numpy.full((1, width), numpy.nan)),
         replace(region, limit=float("nan")),
         replace(region, limit=0.0),
         replace(region, longest=region.shortest - 1),

@@ -6,6 +6,7 @@ base's own hidden states; none, where it lies in no task's region, and the base 
 Only means of training questions are compared, which each adapter brings in its repo (`hub.fetch_region`).
 """
 
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import PurePath
@@ -29,7 +30,8 @@ MOST_TOLD = 5
 class Candidate(Noun):
     """An adapter that the question could be for. distance: to the nearest mean of its training questions (0: the same
     direction, 2: nothing in common). share: of the distance within which nearly all of its validation questions lie;
-    more than 1 is outside."""
+    more than 1 is outside. everyday: the distance to what people write of all kinds; 0: its region does not know
+    that."""
 
     adapter: str
     revision: str = ""
@@ -38,6 +40,7 @@ class Candidate(Noun):
     distance: float
     share: float
     fits: bool = False
+    everyday: float = 0.0
 
 
 class Routed(Noun):
@@ -87,6 +90,7 @@ def route(
             distance=one.distance,
             share=one.share,
             fits=one.fits,
+            everyday=one.everyday if math.isfinite(one.everyday) else 0.0,
         )
         for one in placed
     )
@@ -169,6 +173,14 @@ def said(found: Routed) -> Message:
             "far from its task as nearly all of its own questions.",
             adapter=first.adapter,
             share=first.share,
+        )
+    if first.everyday and first.everyday < first.distance:
+        return _(
+            "No adapter fits, and the base answers: the question lies nearer to what people write of all kinds "
+            "(distance {everyday:.2f}) than to {adapter} ({distance:.2f}).",
+            adapter=first.adapter,
+            distance=first.distance,
+            everyday=first.everyday,
         )
     return _(
         "No adapter fits, and the base answers: the question lies about as near to {adapter} (distance {distance:.2f}) "

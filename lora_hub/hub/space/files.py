@@ -30,6 +30,7 @@ OURS = (
     "/lora_hub/catalogue/*.yaml",
     "/lora_hub/catalogue/tasks/*.yaml",
     "/lora_hub/evaluation/*.yaml",
+    "/lora_hub/regions/*.yaml",
     "/lora_hub/locale/*/LC_MESSAGES/lora_hub.po",
     "/lora_hub/ui/assets/*.css",
     "/lora_hub/ui/assets/*.js",
