@@ -34,7 +34,7 @@ def score_at_once(
     one of those whose labels can be packed."""
     if shared is None or not can_pack(stack.model, shared.cache) or max(map(len, choices)) > FIRST_WAVE:
         return None
-    planted = {id(of): plant(of) for of in choices}
+    planted = {key: plant(of) for key, of in {id(of): of for of in choices}.items()}  # rows share their choices
     trees = [planted[id(of)] for of in choices]
     most = max(len(tree.tokens) for tree in trees)
     if (
