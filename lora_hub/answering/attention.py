@@ -5,7 +5,8 @@ transformers repeats keys and values for each head before it asks PyTorch, as ot
 mask. PyTorch's kernel for the CPU reads them as they are: a sixth of attention's time less, and no copy.
 
 One token a row, as every step of an answer has it: PyTorch's kernel works row by row and head by head, and begins anew
-for each. Two batched products over all of them take 0.6 to 0.75 of its time, where keys lie as `kv_cache` lays them.
+for each. Two batched products over all of them take 0.8 of its time (128 rows, 68 keys of 8 heads), where keys lie as
+`kv_cache` lays them; a quarter of a step at 30M parameters is attention.
 
     with cpu_attention():
         model(input_ids=ids, attention_mask=mask)
