@@ -11,6 +11,7 @@ from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core.schema import BaseModel
 from lora_hub.hub import TaskRegion
 from lora_hub.regions.everyday import everyday_texts
+from lora_hub.regions.kept import recall
 from lora_hub.regions.placing import OWN_SHRINK, nearest, own_distance, unit, whitening
 from lora_hub.regions.states import base_name, read_states
 
@@ -47,13 +48,25 @@ def make_region(
     pick = random.Random(seed)
     trained = pick.sample(trained, min(MOST_TRAINED, len(trained)))
     validated = pick.sample(validated, min(MOST_VALIDATED, len(validated)))
-    origin = read_states(stack, tokenizer, generic_texts())[0].mean(axis=0)
+    of_all = _read_of_all(stack, tokenizer, base)
+    origin = of_all["origin"]
     states, tokens = read_states(stack, tokenizer, trained)
     checked, checked_tokens = read_states(stack, tokenizer, validated) if validated else (states[:0], tokens[:0])
     region = fit_region(states, tokens, checked, checked_tokens, origin, base_name(base), seed)
-    if region is None:
-        return None
-    return replace(region, everyday=read_everyday(stack, tokenizer, origin))
+    return None if region is None else replace(region, everyday=of_all["everyday"])
+
+
+def _read_of_all(stack: "AdapterStack", tokenizer: Any, base: BaseModel) -> dict[str, Any]:
+    """What of a region is the base's alone: origin [dimensions], everyday [centers, dimensions]. Kept where the base's
+    weights are known by their hash."""
+
+    def read() -> dict[str, Any]:
+        origin = read_states(stack, tokenizer, generic_texts())[0].mean(axis=0)
+        return {"origin": origin, "everyday": read_everyday(stack, tokenizer, origin)}
+
+    if not base.fingerprint:
+        return read()
+    return recall((base.fingerprint, str(stack.model.dtype), repr((generic_texts(), everyday_texts()))), read)
 
 
 def read_everyday(stack: "AdapterStack", tokenizer: Any, origin: Any) -> Any:

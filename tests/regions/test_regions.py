@@ -21,6 +21,7 @@ from lora_hub.compare import Comparer, Pane, routing
 from lora_hub.core.errors import AdapterError, DataError
 from lora_hub.core.schema import BASE as BASE_PANE
 from lora_hub.hub.task_region import REGION_FILE, TaskRegion, read_region, write_region
+from lora_hub.regions import fitting
 from lora_hub.regions.fitting import fit_region, generic_texts, upper_bound
 from lora_hub.regions.placing import own_distance
 
@@ -88,6 +89,23 @@ def test_questions_go_to_their_own_task_and_those_of_an_absent_one_to_the_base(
         refused += sum(not one[0].fits for one in regions.Atlas(others).place_all(states, tokens))
     assert right / rows >= 0.9, right / rows
     assert refused / rows >= 0.8, refused / rows
+
+
+def test_what_is_the_bases_alone_is_read_once(
+    tmp_path: Path, read: tuple[AdapterStack, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LORA_HUB_HOME", str(tmp_path))
+    texts = texts_of("spam.csv")[:30]
+    first = regions.make_region(*read, BASE, texts, [])
+    (kept,) = (tmp_path / "cache" / "regions").iterdir()
+    asked: list[int] = []
+    read_everyday = fitting.read_everyday
+    monkeypatch.setattr(fitting, "read_everyday", lambda *given: asked.append(1) or read_everyday(*given))
+    second = regions.make_region(*read, BASE, texts, [])
+    assert not asked and numpy.array_equal(first.everyday, second.everyday) and first.limit == second.limit
+    kept.write_bytes(kept.read_bytes()[:1000])  # cut off: it is read again
+    third = regions.make_region(*read, BASE, texts, [])
+    assert asked and numpy.array_equal(first.everyday, third.everyday) and kept.stat().st_size > 1000
 
 
 def test_a_region_holds_no_single_question_and_travels_as_vectors_alone(
