@@ -5,7 +5,15 @@ import json
 import pytest
 
 from lora_hub.compare.test_sets import TestRow, judge_rows
-from lora_hub.compare.test_sets.figures import by_column, by_label, by_length, calibration, columns_of, confusion
+from lora_hub.compare.test_sets.figures import (
+    Confusion,
+    by_column,
+    by_label,
+    by_length,
+    calibration,
+    columns_of,
+    confusion,
+)
 from lora_hub.core.schema import Answer, Task, Text2
 from lora_hub.ui.render.test_sets import test_plots
 
@@ -73,3 +81,11 @@ def test_plots_are_read_from_where_the_language_begins_and_say_files_words_as_te
     assert heat["data"][0]["z"] == [[20, 0], [10, 10]]
     assert (curve["data"][1]["x"], curve["data"][1]["y"]) == ([pytest.approx(0.6)], [0.5])
     assert "&lt;b&gt;good" in heat["layout"]["yaxis"]["ticktext"][1]
+    # Names of any length, with what is wide, hidden, or in no SVG, leave room for the plot, on a phone, too.
+    for strange in ("x" * 9000, "<'&\">" * 9, "字" * 30, "\u202e\x0b\x1b" * 9):
+        found = Confusion([strange, ""], [[1, 2], [0, 0]])
+        figure = test_plots.heat(found, language)
+        told = json.loads(test_plots.picture(figure).plot)
+        said = json.dumps(told, ensure_ascii=False) + test_plots.in_words(figure, language)
+        assert len(said) < 4000 and not any(hidden in said for hidden in ("\u202e", "\\u000b", "\\u001b"))
+        assert figure.layout.margin.l + figure.layout.margin.r < 260

@@ -70,7 +70,14 @@ def test_the_list_says_what_all_of_it_takes_on_this_machine() -> None:
     moved = [entry.to_json() for entry in entries]
     moved[1]["asked"]["base"] = "another"
     assert [entry.estimate for entry in read_entries(moved)] == [told, None]
-    for evil in (None, 5, {"seconds": 1}, {**asdict(told), "seconds": -1}, {**asdict(told), "steps": "1"}):
+    for evil in (
+        None,
+        5,
+        {"seconds": 1},
+        {**asdict(told), "seconds": -1},
+        {**asdict(told), "steps": "1"},
+        {**asdict(told), "seconds": 1e-320},
+    ):
         assert read_entries([{**entries[0].to_json(), "estimate": evil}])[0].estimate is None
 
 

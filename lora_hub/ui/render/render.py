@@ -25,18 +25,18 @@ _RIGHT_RUN = re.compile(f"([{RIGHT_TO_LEFT}](?:[{RIGHT_TO_LEFT}\u200c ]*[{RIGHT_
 _LATIN_RUN = re.compile(rf"((?<!\w)(?a:{_LATIN_WORD}(?: (?:{_LATIN_WORD}|\d[\w.]*))*)(?<![.:?]))", re.UNICODE)
 # A number keeps its sign on its left, where Persian has it, too; between right-to-left words it would go to the right.
 _SIGNED = re.compile(r"(?<![\w\u200c.,\u066b\u066c&#;])([+\u2212-][\u06f0-\u06f9][\u06f0-\u06f9\u066b\u066c]*\u066a?)")
-# Characters that would reorder or hide the text after them.
-_HIDING = re.compile("[\u202a\u202b\u202d\u202e\u2066-\u2068\x00-\x08\x0b\x0c\x0e-\x1f]")
+# Characters that would reorder or hide the text after them, or that no XML may have.
+_HIDING = re.compile("[\u202a\u202b\u202d\u202e\u2066-\u2068\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 # A cell longer than this is cut on the page; the file itself is read whole.
 LONGEST_CELL = 600
 
 
 def escape(text: object) -> str:
     """Text as HTML, quotes included, with nothing hidden in it."""
-    return html.escape(_seen(str(text)), quote=True)
+    return html.escape(unhidden(str(text)), quote=True)
 
 
-def _seen(text: str) -> str:
+def unhidden(text: str) -> str:
     """Control characters that would reorder or hide the following text are made visible. Paired isolates (FSI and PDI)
     do neither and stay."""
     if not _HIDING.search(text):
@@ -84,7 +84,7 @@ def as_hint(text: str) -> str:
     """The same for the hint below a field's label, in which Gradio escapes HTML and then looks for a little Markdown:
     links, code and emphasis. It has no way to quote a mark, so a mark that would count becomes a sign that looks like
     it. Words from a file stay plain words there and lead nowhere."""
-    shown = isolated(_seen(text)).replace("](", "]\u2060(").replace("`", "ˋ").replace("*", "∗")
+    shown = isolated(unhidden(text)).replace("](", "]\u2060(").replace("`", "ˋ").replace("*", "∗")
     return re.sub(r"(?<!\w)_|_(?!\w)|_(?=_)|(?<=_)_", "ˍ", shown)
 
 

@@ -8,7 +8,7 @@ from lora_hub.compare.test_sets import TestRow, TestState
 from lora_hub.core.errors import LoraHubError
 from lora_hub.core.messages import Message, _, _n, read_message, text_in
 from lora_hub.core.schema import BASE, BASE_EXAMPLES, RunState, Score
-from lora_hub.ui.render.drawing import plot_head
+from lora_hub.ui.render.drawing import cut, plot_head
 from lora_hub.ui.render.render import badge, card, cell, empty, error_card, escape, note, pager, sentence, table
 from lora_hub.ui.render.render_data import WHO, metric_title
 from lora_hub.ui.render.render_table import direction_of
@@ -18,6 +18,8 @@ from lora_hub.ui.render.test_sets import render_judged
 from lora_hub.ui.render.text import age, between, digits, duration, number, percent, t
 
 SHOWN_ROWS = 25
+# Characters of a column in the title of its plot.
+MOST_COLUMN = 80
 FILTERS = {"disagree": _("where they disagree"), "wrong": _("where one is wrong"), "all": _("all")}
 ORDERS = {
     "file": _("as in the file"),
@@ -256,5 +258,5 @@ def plot_titles(metric: str, columns: Sequence[str], has_labels: bool) -> dict[s
         found["confusion"] = _("Confusion matrix")
         found["calibration"] = _("How sure, and how often right")
     for name in columns:
-        found[f"column {name}"] = _("{metric} by {column}").filled({**title, "column": name})
+        found[f"column {name}"] = _("{metric} by {column}").filled({**title, "column": cut(name, MOST_COLUMN)})
     return found

@@ -13,7 +13,7 @@ FSI and PDI): it is ordered by its own first letter, in the picture that is save
 
 import json
 from collections.abc import Sequence
-from html import escape
+from html import escape, unescape
 from typing import TYPE_CHECKING, Any
 from unicodedata import east_asian_width
 
@@ -23,6 +23,7 @@ from lora_hub.core.languages import direction
 from lora_hub.core.messages import _, _n
 from lora_hub.core.schema import Score
 from lora_hub.ui.render.drawing import COLOURS, FONT, cut, ticks
+from lora_hub.ui.render.render import unhidden
 from lora_hub.ui.render.text import number, percent, t
 
 if TYPE_CHECKING:
@@ -33,7 +34,9 @@ Marks = Sequence[tuple[str, Score]]
 SHAPES = {"circle": "●", "square": "■", "diamond": "◆", "triangle-up": "▲"}
 # Pixels: of a line of a plot, of a cell of a matrix.
 LINE, CELL = 26, 46
-MOST_NAME = 22
+LETTER, WIDE = 7.3, 14
+# Characters of a name beside a plot, and where a mark is pointed at.
+MOST_NAME, MOST_TOLD = 22, 80
 # Read on a light page and on a dark one. The page draws its own colour over INK; a saved picture keeps it.
 GRID, INK = "rgba(128, 128, 128, 0.25)", "#1e293b"
 # Of a matrix: INK is read on each of its colours.
@@ -59,7 +62,7 @@ def dots(groups: Sequence[tuple[str, Marks]], language: str, *, names: Sequence[
             drawn.setdefault(which, []).append((line, score, words))
             line += 1
         line += 0.5 if names else 0.0
-    named = [_text(cut(name, MOST_NAME)) for name, _marks in groups]
+    named = [_short(name) for name, _marks in groups]
     figure = _figure(language, LINE * line, named, below=30)
     for which, marks_of in sorted(drawn.items()):
         lines, of, words = zip(*marks_of, strict=True)
@@ -91,7 +94,7 @@ def dots(groups: Sequence[tuple[str, Marks]], language: str, *, names: Sequence[
 def heat(found: Any, language: str) -> "Figure":
     """A `figures.Confusion`: a line for each right label, a column for each answer."""
     size = len(found.labels)
-    names = [label or t(_("another answer"), language) for label in found.labels]
+    names = [word(label) or t(_("another answer"), language) for label in found.labels]
     told = [
         [
             t(
@@ -105,7 +108,7 @@ def heat(found: Any, language: str) -> "Figure":
         ]
         for right, counts in zip(names, found.counts, strict=True)
     ]
-    ticked = [_text(cut(name, MOST_NAME)) for name in names]
+    ticked = [_short(name) for name in names]
     is_aslant = size > MOST_UPRIGHT
     above = 32 + (0.7 * _width(ticked) if is_aslant else 30)
     figure = _figure(language, CELL * max(2, 0.7 * size if is_aslant else size), ticked, above=above, has_title=True)
@@ -220,8 +223,9 @@ def _figure(
 
 
 def _width(said: Sequence[str]) -> float:
-    """Of the longest, in pixels, about: a letter of Chinese is as wide as two of others."""
-    return max((sum(14 if east_asian_width(one) in "WF" else 7.3 for one in text) for text in said), default=0.0)
+    """Of the longest, in pixels, about: a letter of Chinese is as wide as two of others. said: HTML."""
+    widths = (sum(WIDE if east_asian_width(one) in "WF" else LETTER for one in unescape(text)) for text in said)
+    return max(widths, default=0.0)
 
 
 def _across(language: str, first: float, last: float, at: Sequence[float], said: Sequence[str]) -> dict[str, Any]:
@@ -251,6 +255,20 @@ def _title(said: str) -> dict[str, Any]:
     return {"text": _text(said), "font": {"size": 12}, "standoff": 10}
 
 
+def word(said: str) -> str:
+    """Words of a file as a sentence on a plot has them: not longer than it can show, nothing hidden in them, and
+    nothing that the picture's file may not hold."""
+    return unhidden(cut(said, MOST_TOLD))
+
+
+def _short(name: str) -> str:
+    """A name beside a plot: on a phone there is room for so many narrow letters."""
+    kept = cut(name, MOST_NAME)
+    while len(kept) > 1 and _width([escape(kept)]) > (MOST_NAME + 1) * LETTER:
+        kept = cut(kept, len(kept) - 1)
+    return _text(kept)
+
+
 def _text(said: str) -> str:
     return f"\u2068{escape(said)}\u2069"
 
@@ -259,7 +277,7 @@ def _add_legend(figure: "Figure", names: Sequence[str], language: str) -> None:
     """Plotly's own legend reads from the left in every language; a line of text is ordered by the browser."""
     items = [
         f'<span style="color:{COLOURS[which % len(COLOURS)]}">{[*SHAPES.values()][which % len(SHAPES)]}</span> '
-        f"{_text(cut(name, MOST_NAME))}"
+        f"{_short(name)}"
         for which, name in enumerate(names)
     ]
     lines = [GAP.join(items[first : first + IN_LEGEND_LINE]) for first in range(0, len(items), IN_LEGEND_LINE)]

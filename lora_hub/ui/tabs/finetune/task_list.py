@@ -37,8 +37,8 @@ from lora_hub.ui.tabs.finetune.view import View
 MOST = 16
 # Of what a browser says a job would cost.
 MOST_FIGURE = 1e9
-# And of what a run takes: bytes, too.
-MOST_TOLD = 1e15
+# And of what a run takes: bytes, too; and seconds, less than which not even its start takes.
+MOST_TOLD, LEAST_SECONDS = 1e15, 1.0
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def _read_estimate(one: dict[str, Any]) -> Estimate | None:
     if not isinstance(told, dict) or set(told) != set(names):
         return None
     known = all(type(told[name]) in (int, float) and 0 <= told[name] < MOST_TOLD for name in names)
-    return Estimate(**told) if known and told["seconds"] else None
+    return Estimate(**told) if known and told["seconds"] >= LEAST_SECONDS else None
 
 
 def on_base_of(entries: list[Entry], asked: Asked) -> Asked:

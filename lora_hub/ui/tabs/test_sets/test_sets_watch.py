@@ -4,6 +4,7 @@ Nothing of a test is kept here: it is read at every look.
 """
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ from lora_hub.ui.tabs.test_sets import test_sets_judge
 
 # What a choice of rows begins with: a stored file, or a run whose held-out rows are asked; else a dataset of the Hub.
 FILE, RUN = "file ", "run "
+# Characters of the name of a picture that is saved, which may have a column's name in it.
+MOST_FILE_NAME = 120
 
 
 class Testing:
@@ -221,13 +224,13 @@ class Testing:
             figure = test_plots.dots(marks, language, names=list(panes.values()))
         if plot in ("confusion", "calibration"):
             title = f"{title}: {panes[pane]}"
-        name = f"{report.state.id}-{plot}".replace(" ", "-")
+        name = re.sub(r"[^\w.-]+", "-", f"{report.state.id}-{plot}")[:MOST_FILE_NAME]
         words = test_plots.in_words(figure, language)
         return [render_tests.above_plot(title, name, words, language), test_plots.picture(figure)]
 
     def _group_name(self, group: Any, plot: str, language: str) -> str:
         """With how many rows it has. Lengths are ours to write; other names are the file's."""
-        name = digits(group.name, language) if plot == "length" else group.name or "-"
+        name = digits(group.name, language) if plot == "length" else test_plots.word(group.name) or "-"
         return t(_("{name} ({rows})"), language, name=name, rows=digits(str(group.rows), language))
 
     def _nothing(self) -> list[Any]:
