@@ -23,7 +23,7 @@ from lora_hub.compare import Comparer, Pane, kept, routing
 from lora_hub.compare.routing import atlases
 from lora_hub.core.errors import DataError, SpecError
 from lora_hub.core.recent import Recent
-from lora_hub.core.schema import AUTO, BASE, AdapterRef, PaneAnswer, Turn, ask_question
+from lora_hub.core.schema import AUTO, BASE, AdapterRef, BaseModel, PaneAnswer, Turn, ask_question
 from lora_hub.hub.task_region import write_region
 from lora_hub.models import LocalEngine, OpenShelf, OwnShelf, Put, Wanted
 from lora_hub.people import LOCAL
@@ -148,6 +148,15 @@ def test_served_it_asks_the_hub_nothing_once_its_adapters_are_known(
     assert who_answers(TEXTS[NEWS][2]) == NEWS and hub_calls
     hub_calls.clear()
     assert who_answers(TEXTS[NEWS][3]) == NEWS and hub_calls == []
+
+
+def test_what_is_known_of_adapters_without_regions_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each new version makes another list of adapters."""
+    monkeypatch.setattr(atlases, "_read", lambda refs, base: (regions.Atlas({}), True))
+    for name in range(900):
+        atlases.atlas_of([AdapterRef(repo_id=f"org/{name}", revision="1")], BaseModel(id="tiny"))
+    assert len(atlases._atlases) < 800
+    atlases._atlases.clear()
 
 
 def test_where_none_fits_the_base_alone_answers(ask, none_fits: None) -> None:

@@ -63,21 +63,25 @@ def leave_out(rows: HeldOutSet, trained: dict[Side, Known]) -> FairRows:
 def trained_by(run_id: str, sees: Callable[[str], bool], *, itself: bool = True) -> Known:
     """What a run of this machine, and those that it goes on from, were trained with. sees: whether this person may see
     a run. itself: False for the adapters before it alone."""
-    known, done = Known(), set()
+    known, done, drawn = Known(), set(), set()
     while run_id not in done and len(done) < MOST_RUNS:
         spec = store.read_spec(run_id)
         if itself or done:
+            files = {spec.dataset.fingerprint, *(part.fingerprint for part in spec.dataset.parts)}
             try:
                 known.inputs |= trained_inputs(spec)
+                drawn |= files
             except DataError:  # its file is gone
-                known.files |= {spec.dataset.fingerprint, *(part.fingerprint for part in spec.dataset.parts)}
+                known.files |= files
         done.add(run_id)
         if spec.parent is None:
             break
+        # Also where its run is here: whose record names another's run says more files than that one was trained on.
+        known.files |= set(spec.parent.files)
         if not _is_here(spec, sees):
-            known.files |= set(spec.parent.files)
             break
         run_id = spec.parent.run
+    known.files -= drawn
     return known
 
 

@@ -16,11 +16,13 @@ from lora_hub.core.schema import AdapterRef, BaseModel
 
 # Bytes of all that are kept, besides the last one; and adapters that are known to say nothing.
 MOST_BYTES, MOST_SILENT = 48 << 20, 4096
+# Bytes of names and commits, also where no adapter brings a region.
+_NAMED = 64 << 10
 
 _Key = tuple[str, frozenset[tuple[str, str]]]
 
 _lock, _making = threading.Lock(), threading.Lock()
-_atlases: Recent[_Key, regions.Atlas] = Recent(MOST_BYTES, lambda atlas: atlas.bytes)
+_atlases: Recent[_Key, regions.Atlas] = Recent(MOST_BYTES, lambda atlas: _NAMED + atlas.bytes)
 _silent: Recent[tuple[str, str], None] = Recent(MOST_SILENT)
 
 
