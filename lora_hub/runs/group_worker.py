@@ -162,6 +162,7 @@ def _train(members: Sequence[Member]) -> None:
             )
             for one in alone
         ]
+        write_log("training")
         outcome = together.train_tasks(tasks, model, tokenizer)
         write_log(str(outcome.why))
         trained = dict(zip([one.run_id for one in alone], outcome.results, strict=True))

@@ -175,6 +175,7 @@ class Worker(Owner):
             from lora_hub.training import sweep, together
             from lora_hub.training.task_training import TaskTraining
 
+        write_log("training")
         # Not on a GPU, whose speed was not measured.
         report = WithScoring(self.report, self.spec, prepared) if model.device.type == "cpu" else self.report
         if self.spec.sweep:
