@@ -124,6 +124,8 @@ def test_a_test_set_from_a_dropped_file_to_a_question(
         assert json.loads(saved(page, page.locator("#lh-test-json")))["pairs"]
         # In Persian, on a phone: the same test, read from the right, nothing wider than the screen.
         page.set_viewport_size({"width": 390, "height": 844})
+        # The tabs are not squeezed into one row: those that do not fit stand behind a button.
+        expect(page.locator(".overflow-menu > button").first).to_be_visible()
         link = page.locator("#lh-test-head [data-link]").get_attribute("data-link")
         assert page.url.endswith(link[1:].partition("&")[2]), "the address names the test"
         page.goto(f"{app.url}/{link}&lang=fa", wait_until="domcontentloaded")
@@ -131,6 +133,14 @@ def test_a_test_set_from_a_dropped_file_to_a_question(
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         name, mark = (page.locator(f"#lh-test-picture {one}").first for one in (".ytick text", ".scatterlayer .point"))
         assert 360 > name.bounding_box()["x"] > mark.bounding_box()["x"], "read from the right"
+        told = page.locator("#lh-test-picture .ytick text").all_text_contents()
+        assert len(set(told)) == 3, "names that are cut still differ"
+        page.locator("#lh-test-plot input").click()
+        page.get_by_role("option", name="ماتریس درهم‌ریختگی").click()
+        title, label = (page.locator(f"#lh-test-picture {one}").first for one in (".ytitle", ".ytick text"))
+        expect(title).to_be_attached()
+        label = label.bounding_box()
+        assert title.bounding_box()["x"] >= label["x"] + label["width"], "an axis' title stands beyond its words"
         page.locator("#lh-test-show input[value=all]").check()
         page.locator("[data-put=lh-test-ask]").first.click()
         expect(page.locator("#lh-prompt textarea, #lh-input-0 textarea").locator("visible=true").first).to_have_value(

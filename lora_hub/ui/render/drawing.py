@@ -102,5 +102,6 @@ def plot_head(title: str, name: str, language: str, plot: str = "") -> str:
 
 
 def cut(name: str, most: int = MOST_NAME) -> str:
-    """A name that is not longer than so many characters."""
-    return name if len(name) <= most else f"{name[: max(1, most - 1)]}…"
+    """A name that is not longer than so many characters. It keeps both ends: versions differ in the last letter."""
+    kept = max(2, most - 1)
+    return name if len(name) <= most else f"{name[: kept // 2].rstrip()}…{name[kept // 2 - kept :].lstrip()}"

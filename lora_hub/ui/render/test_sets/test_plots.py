@@ -126,9 +126,9 @@ def heat(found: Any, language: str) -> "Figure":
         hoverinfo="text",
     )
     figure.update_xaxes(**_across(language, -0.5, size - 0.5, range(size), ticked), showgrid=False, side="top")
-    figure.update_yaxes(**_upright(language, size - 0.5, -0.5, range(size), ticked), showgrid=False)
+    upright = _upright(language, size - 0.5, -0.5, range(size), ticked, t(_("right"), language))
+    figure.update_yaxes(**upright, showgrid=False)
     figure.update_xaxes(title=_title(t(_("answered"), language)))
-    figure.update_yaxes(title=_title(t(_("right"), language)))
     if is_aslant:
         figure.update_xaxes(tickangle=40 if direction(language) == "rtl" else -40)
     return figure
@@ -171,8 +171,7 @@ def curve(bins: Sequence[Any], language: str) -> "Figure":
     figure.update_xaxes(
         **_across(language, -0.03, 1.03, at, said), title=_title(t(_("how sure the model is"), language))
     )
-    figure.update_yaxes(**_upright(language, -0.03, 1.03, at, said))
-    figure.update_yaxes(title=_title(t(_("how often it is right"), language)))
+    figure.update_yaxes(**_upright(language, -0.03, 1.03, at, said, t(_("how often it is right"), language)))
     return figure
 
 
@@ -234,10 +233,15 @@ def _across(language: str, first: float, last: float, at: Sequence[float], said:
     return {"range": ends, "ticklabelstandoff": 4, **_ticks(at, said)}
 
 
-def _upright(language: str, low: float, high: float, at: Sequence[float], said: Sequence[str]) -> dict[str, Any]:
+def _upright(
+    language: str, low: float, high: float, at: Sequence[float], said: Sequence[str], title: str = ""
+) -> dict[str, Any]:
     """The axis from below to above, which stands where the language begins to read."""
     side = "right" if direction(language) == "rtl" else "left"
-    return {"range": [low, high], "side": side, "ticklabelstandoff": 8, **_ticks(at, said)}
+    # Plotly puts a title beyond the words at an axis on the left, but on the right into them.
+    over = _width(said) if side == "right" else 0
+    titled = {"title": _title(title, over)} if title else {}
+    return {"range": [low, high], "side": side, "ticklabelstandoff": 8, **_ticks(at, said), **titled}
 
 
 def _ticks(at: Sequence[float], said: Sequence[str]) -> dict[str, Any]:
@@ -251,8 +255,9 @@ def _told(words: Sequence[str]) -> dict[str, Any]:
     return {"hovertext": [_text(one) for one in words], "hoverinfo": "text", "cliponaxis": False}
 
 
-def _title(said: str) -> dict[str, Any]:
-    return {"text": _text(said), "font": {"size": 12}, "standoff": 10}
+def _title(said: str, over: float = 0) -> dict[str, Any]:
+    """over: what the title has to stand beyond, in pixels, besides what Plotly knows of."""
+    return {"text": _text(said), "font": {"size": 12}, "standoff": 10 + over}
 
 
 def word(said: str) -> str:
