@@ -23,6 +23,8 @@ _ROOM = {"cpu": 16_384, "cuda": 131_072}
 _MOST_ROWS = {"cpu": 128, "cuda": 1024}
 # Others join when rows are so few of those that fit: each time the whole cache is copied.
 _REFILL = 0.7
+# Rows that are a batch of their own: those of one adapter are multiplied by its merged weights alone, in one product.
+_ENOUGH_ROWS = 64
 
 
 def running_budget(stack: AdapterStack) -> int:
@@ -77,7 +79,8 @@ class Bulk:
             longest, left, reads = max(longest, _length(row)), max(left, row.left), max(reads, _length(row))
             rows = len(joining) + 1
             too_many = len(live) + rows > self._most or (len(live) + rows) * (longest + left) > self._room
-            if too_many or rows * reads > self._reads:
+            whole = len(live) + rows > _ENOUGH_ROWS and row.adapter is not (live or joining)[-1].adapter
+            if too_many or whole or rows * reads > self._reads:
                 if live or joining:
                     break
             joining.append(row)
