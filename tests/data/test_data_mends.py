@@ -14,7 +14,7 @@ from lora_hub.core.errors import DataError
 from lora_hub.core.schema import Mend
 from lora_hub.data.inspection import Inspection
 from lora_hub.data.inspector import Inspector, inspect_file
-from lora_hub.data.mending.mend_arguments import parse_mend
+from lora_hub.data.mending.mend_arguments import parse_mend, parse_mends
 from lora_hub.data.mending.mends import button, describe, for_test
 from lora_hub.runs import run_data
 
@@ -230,11 +230,19 @@ def test_mends_of_the_shell() -> None:
 
 
 def test_a_mend_of_a_pipeline_that_finds_nothing_today_is_told_and_no_error(tmp_path: Path) -> None:
-    """The file is another one each night; the task would not have been trained at all."""
-    mend = parse_mend("duplicates", {})
-    assert mend == Mend(kind="drop", values={"code": "duplicates"})
-    seen = look(write_csv(tmp_path / "x.csv", [*GOOD, *BAD]), mend)
+    """The file is another one each night; the task would not have been trained at all. It is the mend of other days."""
+    drop, task, file = Mend(kind="drop", values={"code": "duplicates"}), get_task("spam"), tmp_path / "x.csv"
+    write_csv(file, [*GOOD, *BAD])
+    mends = parse_mends(["duplicates", "personal-data", "secrets.mask", "html"], Inspector(), file, task, None)
+    assert mends == (drop, Mend(kind="mask"), Mend(kind="mask"), Mend(kind="plain-text"))
+    seen = look(file, *mends)
     assert "idle-mends" in codes(seen) and seen.table.rows == len(GOOD) + len(BAD)
+    # a text may be answered in several ways: what the page offers no mend for, the shell does not leave out
+    for found in ({}, {"conflicting-answers": ()}):
+        with pytest.raises(DataError):
+            parse_mend("conflicting-answers", found, get_task("translation"))
+    with pytest.raises(DataError):
+        parse_mend("swapped-pairs", {"swapped-pairs": ()}, task)
 
 
 def test_a_mend_that_is_not_known_is_refused(tmp_path: Path) -> None:

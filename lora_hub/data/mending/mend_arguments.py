@@ -10,13 +10,15 @@ from lora_hub.core.errors import DataError
 from lora_hub.core.messages import _, several
 from lora_hub.core.schema import BaseModel, Mend, Problem, Task
 from lora_hub.data.checks import checks
-from lora_hub.data.mending.mends import DROPPED, for_test, kind_of
+from lora_hub.data.mending.mends import for_test, kind_of
+from lora_hub.data.mending.offers import usual_mends
 
 
-def parse_mend(text: str, offered: dict[str, tuple[Mend, ...]]) -> Mend:
+def parse_mend(text: str, offered: dict[str, tuple[Mend, ...]], task: Task | None = None) -> Mend:
     """A mend from its text: CODE (the first one offered for it), CODE.KIND, relabel:OLD=NEW,OLD=NEW, or JSON
-    (`mend_argument`). offered: code -> mends. Where such rows are to be left out and there are none, that is no error:
-    the mend is reported as one that fits nothing. Raises DataError naming what is offered."""
+    (`mend_argument`). offered: finding's code -> mends. task: of the rows. Where the data has no such finding today,
+    that is no error, so long as the mend is the same on other days: it is reported as one that fits nothing. Raises
+    DataError naming what is offered."""
     if text.startswith("{"):
         return _parse_whole(text)
     if text.startswith("relabel:"):
@@ -29,9 +31,8 @@ def parse_mend(text: str, offered: dict[str, tuple[Mend, ...]]) -> Mend:
             )
         return Mend(kind="relabel", values={old.strip(): new.strip() for old, _equals, new in pairs})
     code, _rest, kind = text.partition(".")
-    found = [mend for mend in offered.get(code, ()) if not kind or mend.kind == kind]
-    if not found and code in DROPPED and kind in ("", "drop"):
-        return Mend(kind="drop", values={"code": code})
+    known = offered[code] if code in offered else usual_mends(code, task) if task is not None else ()
+    found = [mend for mend in known if not kind or mend.kind == kind]
     if not found:
         names = [
             name if index == 0 else f"{name}.{mend.kind}"
@@ -88,7 +89,7 @@ def parse_mends(
     for text in texts:
         seen = inspector.inspect(file, task, mapping, mends=chosen, base=base, **reading)
         problems = [*seen.problems, *(_of_test(inspector, seen, Path(test), chosen) if test else [])]
-        chosen.append(parse_mend(text, {problem.code: problem.mends for problem in problems if problem.mends}))
+        chosen.append(parse_mend(text, {problem.code: problem.mends for problem in problems}, seen.task))
     return tuple(chosen)
 
 

@@ -18,7 +18,20 @@ def offer_mends(finding: Finding, table: Table, task: Task, mapping: dict[str, s
     if code in _OF_LABELS:
         if mapping.get("answer") in table.columns:
             offered += _offer_renaming(code, table, task, mapping["answer"])
-    elif code == "conflicting-answers" and task.output == "labels":
+    elif code in ("refused-chats", "unlearnt-rows"):
+        offered.append(Mend(kind="leave-out", values={"rows": ",".join(map(str, finding.rows.to_list()))}))
+    elif code == "overflow":
+        named, _pieces = overflow_columns(table)
+        offered.append(Mend(kind="join-overflow", values={"into": named}))
+    return (*offered, *usual_mends(code, task))
+
+
+def usual_mends(code: str, task: Task) -> tuple[Mend, ...]:
+    """Of the mends for a finding those that are the same whatever the data holds."""
+    offered = []
+    if code == "conflicting-answers" and task.output != "labels":  # a text may be answered in several ways
+        return ()
+    if code == "conflicting-answers":
         offered.append(Mend(kind="keep-commonest"))
     elif code in ("secrets", "personal-data"):
         offered.append(Mend(kind="mask"))
@@ -30,12 +43,7 @@ def offer_mends(finding: Finding, table: Table, task: Task, mapping: dict[str, s
         offered.append(Mend(kind="swap"))
     elif code == "long-texts" and not task.is_chat:
         offered.append(Mend(kind="shorten", values={"characters": str(LONG)}))
-    elif code in ("refused-chats", "unlearnt-rows"):
-        offered.append(Mend(kind="leave-out", values={"rows": ",".join(map(str, finding.rows.to_list()))}))
-    elif code == "overflow":
-        named, _pieces = overflow_columns(table)
-        offered.append(Mend(kind="join-overflow", values={"into": named}))
-    if code in DROPPED and (code != "conflicting-answers" or task.output == "labels"):
+    if code in DROPPED:
         offered.append(Mend(kind="drop", values={"code": code}))
     return tuple(offered)
 
