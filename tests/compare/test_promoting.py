@@ -212,6 +212,12 @@ def test_rows_in_the_training_of_either_are_left_out_or_told(hub, tmp_path: Path
     found = use_cases.promote(LOCAL, comparer, name, "v2")
     assert found.trial.task.rows == len(held - trained) and found.trial.fair.left_by == ("against",)
     assert f"{len(held & trained)} other rows were left out, because they were in the training of v1." in found.said.en
+    # somebody who may not see that run leaves none out; their figures come out again for somebody who may
+    given = {"reason": "because", "limit": 5.0, "sees": lambda run: run == second}
+    assert moving.promote(comparer.bases, name, "v2", **given).trial.task.rows == len(held)
+    assert use_cases.check_promotion(LOCAL, comparer, name).different == []
+    use_cases.roll_back(LOCAL, name)
+    place = look_at_production(name)
     # what the parent's record names beside is not this run's: whoever writes there may name any run
     named = (store.fingerprint(file), "of-another")
     after = store.read_spec(second).model_copy(update={"parent": Parent(run=first, files=named)})

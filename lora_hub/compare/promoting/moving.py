@@ -237,10 +237,12 @@ def _check_version(place: Production, version: str) -> None:
         )
 
 
-def rows_of(place: Production, version: str, test: Path | None, sees: Callable[[str], bool]) -> FairRows | None:
+def rows_of(
+    place: Production, version: str, test: Path | None, sees: Callable[[str], bool], *, every: bool = False
+) -> FairRows | None:
     """The rows that a version is measured on: a test file's, or those held out by its run, without those in its own
     training or that of what is in production; None where they are not on this machine, or not its own. sees: whether
-    this person may see a run."""
+    this person may see a run. every: none is left out."""
     run_id = _run_of(place, place.versions[version])
     pane = resolve_adapter(f"{place.repo_id}@{place.versions[version]}")
     is_its = sees(run_id) and _published_to(run_id, place) and _has_weights(run_id, pane)
@@ -248,6 +250,8 @@ def rows_of(place: Production, version: str, test: Path | None, sees: Callable[[
     if test is None and kept is None:
         return None
     rows = kept if test is None else file_set(test, pane, shown=kept.shown if kept else ())
+    if every:
+        return FairRows(rows)
     if is_its:
         new = trained_by(run_id, sees, itself=test is not None)
     else:
