@@ -47,7 +47,8 @@
   const savePlot = (plot, title, kind, filename) => {
     const above = 44, height = plot.clientHeight + above, width = Math.max(720, plot.clientWidth);
     const white = { paper_bgcolor: "#fff", plot_bgcolor: "#fff", autosize: false, height, width };
-    const head = { text: title, font: { size: 16 }, yref: "container", y: 1 - above / 2 / height, yanchor: "middle" };
+    // Isolated (FSI and PDI): read from the right where it begins so.
+    const head = { text: `\u2068${title}\u2069`, font: { size: 16 }, yref: "container", y: 1 - above / 2 / height, yanchor: "middle" };
     const layout = { ...plot.layout, ...white, title: head, margin: { ...plot.layout.margin, t: plot.layout.margin.t + above } };
     window.Plotly.downloadImage({ data: plot.data, layout }, { format: kind, filename, width, height, scale: kind === "png" ? 2 : 1 });
   };

@@ -223,7 +223,7 @@ class Testing:
             ]
             figure = test_plots.dots(marks, language, names=list(panes.values()))
         if plot in ("confusion", "calibration"):
-            title = f"{title}: {panes[pane]}"
+            title = f"{title}: \u2068{panes[pane]}\u2069"  # isolated: a path begins with its slash in Persian, too
         name = re.sub(r"[^\w.-]+", "-", f"{report.state.id}-{plot}")[:MOST_FILE_NAME]
         words = test_plots.in_words(figure, language)
         return [render_tests.above_plot(title, name, words, language), test_plots.picture(figure)]
