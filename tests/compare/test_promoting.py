@@ -240,12 +240,12 @@ def test_rows_in_the_training_of_either_are_left_out_or_told(hub, tmp_path: Path
     assert (len(rows.rows.examples), rows.left_out, rows.maybe) == (len(held), 0, ("against",))
     told = Measured(metric="accuracy", against="v1", rows=30, score=9, other=9, difference=0, low=0, high=0, p=1)
     sentence = tell_task(told.model_copy(update={"maybe": rows.maybe}), "v2").en
-    assert "v1 was trained on the file of these rows, too" in sentence and "the difference too low" in sentence
+    assert "v1 was trained on the file of these rows, or on most" in sentence and "the difference too low" in sentence
     # rows that the new one learned prove nothing, whatever it scores on them
     planted.forget_runs()
     found = use_cases.promote(LOCAL, comparer, name, "v2", test=file)
     assert not found.moved and found.trial.fair.maybe == ("version", "against")
-    assert "was trained on the file of these rows and may have learned some of them" in found.said.en
+    assert "or on most of the rows themselves, and may have learned some of them" in found.said.en
     assert found.trial.refusal(5.0) is not None
     # production cannot be read
     broken = [CommitOperationAdd("adapter_model.safetensors", b"nothing")]

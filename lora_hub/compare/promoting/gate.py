@@ -104,17 +104,17 @@ def _trained_with(found: Measured, version: str) -> list[Message]:
     if "against" in found.maybe:
         said.append(
             _(
-                "{against} was trained on the file of these rows, too, and may have learned some of them: its score "
-                "may be too high, and the difference too low.",
+                "{against} was trained on the file of these rows, or on most of the rows themselves, and may have "
+                "learned some of them: its score may be too high, and the difference too low.",
                 against=found.against,
             )
         )
     if "version" in found.maybe:
         said.append(
             _(
-                "{version}, or an adapter that it goes on from, was trained on the file of these rows and may have "
-                "learned some of them: its score may be too high, so this is no proof that it is better. Compare on "
-                "rows that it does not know.",
+                "{version}, or an adapter that it goes on from, was trained on the file of these rows, or on most of "
+                "the rows themselves, and may have learned some of them: its score may be too high, so this is no "
+                "proof that it is better. Compare on rows that it does not know.",
                 version=version,
             )
         )
