@@ -705,6 +705,7 @@ def test_what_a_job_installs_is_what_runs_here() -> None:
         "cma",
         "scipy",
         "gguf",
+        "plotly",
     }
     assert {*job_parcel.LIBRARIES} - names == {"pydantic", "PyYAML"}
 
