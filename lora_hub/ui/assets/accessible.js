@@ -61,7 +61,7 @@
       set(field, "aria-describedby", info.id);
     }
     // What scrolls sideways can be reached and scrolled by the keyboard.
-    for (const wide of document.querySelectorAll("#lh-card :is(pre, table), #lh-test-picture")) {
+    for (const wide of document.querySelectorAll("#lh-card :is(pre, table), #lh-test-picture:has(.js-plotly-plot)")) {
       if (wide.scrollWidth > wide.clientWidth) set(wide, "tabindex", "0"); else wide.removeAttribute("tabindex");
     }
     labels();
