@@ -21,8 +21,9 @@ from lora_hub.catalogue.tasks.catalogue import task_from_dict
 from lora_hub.cli import shell
 from lora_hub.cli.parser import make_parser
 from lora_hub.compare import test_sets
-from lora_hub.compare.composing import composed, judging, searching, splitting
+from lora_hub.compare.composing import composed, searching, splitting
 from lora_hub.compare.test_sets import judge
+from lora_hub.core import verdicts
 from lora_hub.data.prompts import split
 from lora_hub.data.tables.limits import MAX_CELL, MAX_COLUMNS, MAX_ROWS
 from lora_hub.people import Policy
@@ -223,7 +224,7 @@ NUMBERS = (
     ("from {} to {} examples without training", (splitting.LEAST_EXAMPLES, splitting.MOST_EXAMPLES)),
     ("of 2 to {} named by `--adapter`", (composed.MOST_ADAPTERS,)),
     ("at most {} evaluations", (searching.MOST_EVALUATIONS,)),
-    ("fewer than {} judged rows", (judging.LEAST_JUDGED,)),
+    ("fewer than {} judged rows", (verdicts.LEAST_ROWS,)),
     ("more than {:g} points of a [general set]", (Policy().forgotten_points,)),
     ("Prompts are cut to {:,} characters and answers to {:,}", (judge.MOST_REQUEST, judge.MOST_ANSWER)),
     ("At most {:,} questions are asked about the rows", (judge.MOST_QUESTIONS,)),

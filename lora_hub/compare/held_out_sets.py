@@ -86,8 +86,7 @@ def held_out_set(run_id: str, most: int = 0) -> HeldOutSet | None:
 def _files_of(spec: TrainSpec) -> tuple[str, ...]:
     if spec.test_dataset is not None:
         return (spec.test_dataset.fingerprint,)
-    data = spec.dataset
-    return () if data.test_rows else (data.fingerprint, *(part.fingerprint for part in data.parts))
+    return () if spec.dataset.test_rows else spec.dataset.fingerprints
 
 
 def file_set(file: Path, pane: Pane, shown: tuple[tuple[dict[str, Any], str], ...] = ()) -> HeldOutSet:

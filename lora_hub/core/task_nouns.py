@@ -170,6 +170,11 @@ class DatasetInfo(Noun):
         return min(bisect.bisect_left(ends, row), max(0, len(ends) - 1))
 
     @property
+    def fingerprints(self) -> tuple[str, ...]:
+        """Its own, and those of the files that it was put together from."""
+        return (self.fingerprint, *(part.fingerprint for part in self.parts))
+
+    @property
     def weight(self) -> float:
         """How often a row comes in a pass, on average."""
         rows = sum(part.rows for part in self.parts)

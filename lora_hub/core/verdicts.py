@@ -11,6 +11,8 @@ from lora_hub.core.schema import ADAPTER, BASE, BASE_EXAMPLES, PARENT, PairedCom
 # How the base is prompted, by the keys of a run's metrics.
 BASE_WAYS = (BASE, BASE_EXAMPLES)
 SMALLEST_P = 0.0001
+# On fewer rows no difference is sure, even if all of them changed for the better: 2 / 2^5 > 5 %.
+LEAST_ROWS = 6
 # Who answered, as the card and the shell name them, in column order.
 WHO = {
     BASE: "base",

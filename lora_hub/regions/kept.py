@@ -3,34 +3,30 @@ for them.
 
     found = recall((base.fingerprint, "float32", texts), read)        read() is called where nothing is kept
 
-    $LORA_HUB_HOME/cache/regions/<hash>.safetensors
+    $LORA_HUB_HOME/cache/regions/<hash>.json
 """
 
 import contextlib
 import hashlib
-import os
+import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from lora_hub.core import settings
+from lora_hub.core import settings, store
+from lora_hub.core.errors import LoraHubError
 
 
 def recall(named: Sequence[str], read: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """Arrays by name, as `read` gave them, rounded to float32: the first time, too, so that it makes no difference.
     named: all that they depend on."""
     import numpy
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file, save_file
 
     name = hashlib.sha256("\0".join(named).encode()).hexdigest()[:32]
-    path = settings.home() / "cache" / "regions" / f"{name}.safetensors"
+    path = settings.home() / "cache" / "regions" / f"{name}.json"
     try:
-        found = load_file(path)
-    except (OSError, SafetensorError):  # nothing was kept yet, or it was cut off
-        found = {key: value.astype(numpy.float32) for key, value in read().items()}
-        with contextlib.suppress(OSError):  # a full disk: they are read again, then
-            path.parent.mkdir(parents=True, exist_ok=True)
-            draft = path.with_name(f"{path.name}.{os.getpid()}")
-            save_file(found, draft)
-            draft.replace(path)
-    return {key: value.astype(numpy.float64) for key, value in found.items()}
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError):  # nothing was kept yet, or it was cut off
+        found = {key: value.astype(numpy.float32).tolist() for key, value in read().items()}
+        with contextlib.suppress(OSError, LoraHubError):  # a full disk: they are read again, then
+            store.write_json(path, found)
+    return {key: numpy.array(value) for key, value in found.items()}

@@ -19,9 +19,6 @@ from lora_hub.core.errors import RunError
 from lora_hub.core.messages import Message, _, _n, joined
 from lora_hub.core.schema import ADAPTER, BASE, BASE_EXAMPLES, Answer, Calibration, PairedComparison, Scores, Task
 
-# With fewer judged examples no difference is sure, even if all of them changed for the better: 2 / 2^5 > 5 %.
-LEAST_JUDGED = 6
-
 
 @dataclass(frozen=True)
 class Composed:
@@ -68,7 +65,7 @@ class Composed:
             _against(self.single, self.best),
             _against(self.base, BASES[self.base.against]),
         ]
-        if self.judged < LEAST_JUDGED:
+        if self.judged < verdicts.LEAST_ROWS:
             parts.append(
                 _n(
                     "{count:,} example to judge on is too few for any difference to be sure.",

@@ -1,7 +1,7 @@
 """Which rows of a trial one of the two versions was trained with: those are left out, as far as it can be known here.
 
-    known = leave_out(rows, {"version": Origin(...), "against": Origin(...)})
-    known.rows, known.left_out, known.maybe
+    fair = leave_out(rows, {"version": trained_by(run_id, sees), "against": Known(files={...})})
+    fair.rows, fair.left_out, fair.maybe
 
 A run on this machine says exactly which rows it was trained with: its split is drawn again from its kept file, and so
 are those of the runs that it goes on from. Of a version whose run is elsewhere only the files are known.
@@ -11,14 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from lora_hub.compare.held_out_sets import HeldOutSet
-from lora_hub.core import store
+from lora_hub.core import store, verdicts
 from lora_hub.core.errors import DataError, RunError
 from lora_hub.core.schema import TrainSpec
 from lora_hub.hub import Side
 from lora_hub.runs import refresh_run, trained_inputs
 
-# Fewer rows than this are too few for any difference to be sure.
-FEWEST_ROWS = 6
 # Runs that go on from one another, looked at in turn.
 MOST_RUNS = 16
 
@@ -52,7 +50,7 @@ def leave_out(rows: HeldOutSet, trained: dict[Side, Known]) -> FairRows:
     maybe = {side for side, known in trained.items() if not known.files.isdisjoint(rows.files)}
     seen = set().union(*(known.inputs for known in trained.values()))
     kept = [one for one, key in zip(rows.examples, keys, strict=True) if key not in seen]
-    if len(kept) < min(FEWEST_ROWS, len(rows.examples)):
+    if len(kept) < min(verdicts.LEAST_ROWS, len(rows.examples)):
         maybe |= set(left_by)
         return FairRows(rows, maybe=tuple(side for side in trained if side in maybe))
     left_out = len(rows.examples) - len(kept)
@@ -67,12 +65,11 @@ def trained_by(run_id: str, sees: Callable[[str], bool], *, itself: bool = True)
     while run_id not in done and len(done) < MOST_RUNS:
         spec = store.read_spec(run_id)
         if itself or done:
-            files = {spec.dataset.fingerprint, *(part.fingerprint for part in spec.dataset.parts)}
             try:
                 known.inputs |= trained_inputs(spec)
-                drawn |= files
+                drawn.update(spec.dataset.fingerprints)
             except DataError:  # its file is gone
-                known.files |= files
+                known.files.update(spec.dataset.fingerprints)
         done.add(run_id)
         if spec.parent is None:
             break

@@ -10,14 +10,12 @@ read without colours. The browser turns the SVG into a PNG.
 
 import math
 
-from lora_hub.core.languages import direction
 from lora_hub.core.messages import _
 from lora_hub.ui.render.render import escape
 from lora_hub.ui.render.text import t
 
-# Units of the drawing. Names are cut where they would leave no room.
-WIDTH, LINE, NAMES, EDGE = 720, 24, 190, 24
-MOST_NAME = 26
+# Units of the drawing.
+WIDTH, LINE, EDGE = 720, 24, 24
 # One for each model, in turn; each is at least 3:1 against white and against the dark page.
 COLOURS = ("#0d9488", "#b45309", "#7c3aed", "#db2777", "#2563eb", "#65a30d", "#dc2626", "#64748b")
 SHAPES = ("circle", "square", "diamond", "triangle")
@@ -35,32 +33,28 @@ def ticks(low: float, high: float, count: int = 4) -> list[float]:
 
 
 class Drawing:
-    """An SVG in the making. Everything is placed from where the language begins to read."""
+    """An SVG in the making. Time runs from left to right in every language; each text is ordered by its own letters."""
 
     def __init__(self, language: str, height: float) -> None:
         self.language, self.height = language, height
-        self.mirrored = direction(language) == "rtl"
         self.parts: list[str] = []
-
-    def x(self, value: float) -> float:
-        return round(WIDTH - value if self.mirrored else value, 1)
 
     def text(
         self, x: float, y: float, said: str, *, end: bool = False, middle: bool = False, small: bool = False
     ) -> None:
         """end: the text ends there instead of beginning."""
-        anchor = "middle" if middle else "end" if end != self.mirrored else "start"
+        anchor = "middle" if middle else "end" if end else "start"
         size = 11 if small else 13
         self.parts.append(
-            f'<text x="{self.x(x)}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size}" '
+            f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size}" '
             f'style="unicode-bidi:plaintext">{escape(said)}</text>'
         )
 
     def line(self, x1: float, y1: float, x2: float, y2: float, style: str) -> None:
-        self.parts.append(f'<path d="M{self.x(x1)} {y1:.1f}L{self.x(x2)} {y2:.1f}" fill="none" {style}/>')
+        self.parts.append(f'<path d="M{x1:.1f} {y1:.1f}L{x2:.1f} {y2:.1f}" fill="none" {style}/>')
 
     def mark(self, x: float, y: float, which: int, said: str) -> None:
-        x, r = self.x(x), 5
+        x, r = round(x, 1), 5
         shape = {
             "circle": f"M{x - r} {y}a{r} {r} 0 1 0 {2 * r} 0a{r} {r} 0 1 0 {-2 * r} 0Z",
             "square": f"M{x - r} {y - r}h{2 * r}v{2 * r}h{-2 * r}Z",
@@ -101,7 +95,7 @@ def plot_head(title: str, name: str, language: str, plot: str = "") -> str:
     return f'<b>{escape(title)}</b><span class="lh-saves" role="group" aria-label="{saving}">{buttons}</span>'
 
 
-def cut(name: str, most: int = MOST_NAME) -> str:
+def cut(name: str, most: int) -> str:
     """A name that is not longer than so many characters. It keeps both ends: versions differ in the last letter."""
     kept = max(2, most - 1)
     return name if len(name) <= most else f"{name[: kept // 2].rstrip()}…{name[kept // 2 - kept :].lstrip()}"

@@ -96,10 +96,6 @@ def run_svg(run: Run, title: str, language: str) -> str:
 
 
 class _Plot(Drawing):
-    def __init__(self, language: str, height: float) -> None:
-        super().__init__(language, height)
-        self.mirrored = False
-
     def legend(self, curves: Sequence[Curve], top: float) -> None:
         for place, one in enumerate(curves):
             x, y = LEFT + (place % 2) * (WIDTH - LEFT) / 2, top + LINE * (place // 2)

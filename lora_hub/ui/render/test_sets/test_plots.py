@@ -125,10 +125,10 @@ def heat(found: Any, language: str) -> "Figure":
         hovertext=[[_text(one) for one in line] for line in told],
         hoverinfo="text",
     )
-    figure.update_xaxes(**_across(language, -0.5, size - 0.5, range(size), ticked), showgrid=False, side="top")
+    across = _across(language, -0.5, size - 0.5, range(size), ticked, t(_("answered"), language))
+    figure.update_xaxes(**across, showgrid=False, side="top")
     upright = _upright(language, size - 0.5, -0.5, range(size), ticked, t(_("right"), language))
     figure.update_yaxes(**upright, showgrid=False)
-    figure.update_xaxes(title=_title(t(_("answered"), language)))
     if is_aslant:
         figure.update_xaxes(tickangle=40 if direction(language) == "rtl" else -40)
     return figure
@@ -168,9 +168,7 @@ def curve(bins: Sequence[Any], language: str) -> "Figure":
         line={"color": COLOURS[0], "width": 2},
         **_told(words),
     )
-    figure.update_xaxes(
-        **_across(language, -0.03, 1.03, at, said), title=_title(t(_("how sure the model is"), language))
-    )
+    figure.update_xaxes(**_across(language, -0.03, 1.03, at, said, t(_("how sure the model is"), language)))
     figure.update_yaxes(**_upright(language, -0.03, 1.03, at, said, t(_("how often it is right"), language)))
     return figure
 
@@ -227,10 +225,13 @@ def _width(said: Sequence[str]) -> float:
     return max(widths, default=0.0)
 
 
-def _across(language: str, first: float, last: float, at: Sequence[float], said: Sequence[str]) -> dict[str, Any]:
+def _across(
+    language: str, first: float, last: float, at: Sequence[float], said: Sequence[str], title: str = ""
+) -> dict[str, Any]:
     """The axis along which a plot is read: from `first`, where the language begins to read, to `last`."""
     ends = [last, first] if direction(language) == "rtl" else [first, last]
-    return {"range": ends, "ticklabelstandoff": 4, **_ticks(at, said)}
+    titled = {"title": _title(title)} if title else {}
+    return {"range": ends, "ticklabelstandoff": 4, **_ticks(at, said), **titled}
 
 
 def _upright(
