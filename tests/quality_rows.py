@@ -158,7 +158,7 @@ def read_examples(about: BenchTask, file: str, task: Task) -> list[prepare.Examp
 
 
 def key_of(example: prepare.Example) -> str:
-    return split._same_key(example.inputs)
+    return split.same_key(example.inputs)
 
 
 def in_order(examples: list[prepare.Example]) -> list[prepare.Example]:
