@@ -1,5 +1,7 @@
 """The benchmarks report what they measured and nothing else."""
 
+import ast
+import importlib
 import importlib.util
 import json
 import os
@@ -40,6 +42,26 @@ def test_each_benchmark_starts(name, monkeypatch) -> None:
     assert callable(load(name).main)
     text = (BENCH / f"{name}.py").read_text(encoding="utf-8")
     assert "sys.path" in text or not re.search(r"^from lora_hub", text, re.M), "run by its name it finds no package"
+
+
+@pytest.mark.parametrize("file", sorted([*BENCH.glob("*.py"), *BENCH.parent.glob("*.py")]), ids=lambda file: file.stem)
+def test_what_is_read_of_a_module_is_there(file) -> None:
+    """A function that got another name is missed only where it is called: in a benchmark, hours later."""
+    tree, modules = ast.parse(file.read_text(encoding="utf-8")), {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("lora_hub"):
+            for one in node.names:
+                found = getattr(importlib.import_module(node.module), one.name, None)
+                # Of a package its module, where the package does not name it itself.
+                found = found or importlib.import_module(f"{node.module}.{one.name}")
+                modules |= {one.asname or one.name: found} if isinstance(found, ModuleType) else {}
+    gone = {
+        f"{file.name}:{node.lineno}: {node.value.id}.{node.attr}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in modules
+        if not hasattr(modules[node.value.id], node.attr)
+    }
+    assert not gone
 
 
 @pytest.mark.parametrize("missing", ["file", "test"])
