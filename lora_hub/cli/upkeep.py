@@ -34,13 +34,21 @@ def open_page(options: argparse.Namespace) -> None:
 
 
 def list_datasets(options: argparse.Namespace) -> Result:
-    """The files that this machine's person brought. kept: when each was last opened, UTC seconds."""
+    """The files that this machine's person brought. kept: when each was last opened, UTC seconds. combined: it was put
+    together from others for these runs."""
     from lora_hub import use_cases
 
     found = use_cases.list_datasets(LOCAL)
     return {
         "datasets": [
-            {"dataset": one.id, "bytes": one.size, "kept": one.kept, "runs": list(one.runs), "name": one.name}
+            {
+                "dataset": one.id,
+                "bytes": one.size,
+                "kept": one.kept,
+                "runs": list(one.runs),
+                "name": one.name,
+                "combined": one.combined,
+            }
             for one in found
         ]
     }

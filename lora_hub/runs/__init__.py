@@ -2,6 +2,7 @@
 
 from lora_hub.runs.again import Again, plan_again, recorded_spec, settings_of
 from lora_hub.runs.beside import LEAST_BESIDE, MOST_BESIDE, find_differing
+from lora_hub.runs.combined_files import COMBINED_MARK, is_combined, keep_combined, mark_brought, still_needed
 from lora_hub.runs.control import (
     RESUMABLE,
     cancel_run,
@@ -37,6 +38,7 @@ from lora_hub.runs.waiting import WaitingRoom
 
 __all__ = [
     "Again",
+    "COMBINED_MARK",
     "Difference",
     "FILES",
     "HERE",
@@ -57,16 +59,19 @@ __all__ = [
     "clean_tags",
     "delete_run",
     "find_differing",
-    "find_runs",
     "find_parent",
+    "find_runs",
     "get_runner",
     "gpu_flops",
     "gpu_name",
     "held_out_of",
     "hire",
+    "is_combined",
     "is_measuring",
+    "keep_combined",
     "list_runs",
     "machine_memory",
+    "mark_brought",
     "measured_speed",
     "metrics_csv",
     "metrics_rows",
@@ -79,16 +84,17 @@ __all__ = [
     "publishing_trouble",
     "read_held_out",
     "read_log",
-    "recorded_spec",
     "reading_of",
+    "recorded_spec",
     "refresh_run",
-    "settings_of",
     "resume_run",
     "run_json",
     "run_phases",
     "run_rows",
     "run_states",
+    "settings_of",
     "start_runs",
+    "still_needed",
     "take_up_hired",
     "take_up_waiting",
     "tell_price",

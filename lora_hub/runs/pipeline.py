@@ -14,6 +14,7 @@ from lora_hub.core import store
 from lora_hub.core.errors import LoraHubError
 from lora_hub.core.run_reader import RunReader
 from lora_hub.core.schema import Hired, Problem, Run, TrainSpec
+from lora_hub.runs.combined_files import keep_combined
 from lora_hub.runs.control import start_runs
 from lora_hub.runs.looking import refresh_run, wait_for_run
 from lora_hub.runs.machine import check_base
@@ -108,7 +109,7 @@ def _plan(
         if entry.files:
             kept = [OneFile(store.add_dataset(find(one.name)), one.weight, one.map, one.reading) for one in entry.files]
             combined = combine_files(inspector.read, kept, task, mapping, **reading)
-            given, parts = store.add_text(combined.text, combined.name), combined.parts
+            given, parts = keep_combined(combined.text, combined.name), combined.parts
             mapping, reading = roles_of(parts), {}
         else:
             given = find(entry.data)

@@ -4,7 +4,9 @@ keep_clean()      collects soon and every hour, in a thread of its own
 collect_all(now)  everything at once
 """
 
+import contextlib
 import logging
+import math
 import shutil
 import threading
 import time
@@ -22,6 +24,8 @@ logger = logging.getLogger("lora_hub.use_cases")
 SOON_SECONDS, EVERY_SECONDS = 30.0, 3600.0
 # What is untouched for so long is no longer being written.
 LEFT_SECONDS = 3600.0
+# Between the look at a form and its run, what its files were put together to stays; looking at it again counts anew.
+SUPERSEDED_SECONDS = 600.0
 
 
 def collect_unused(now: float) -> int:
@@ -32,13 +36,33 @@ def collect_unused(now: float) -> int:
 
 
 def _used_by_runs() -> set[Path]:
-    """The folders of all files that runs were made of."""
+    """The folders of all files that runs were made of, those that were put together for one among them."""
     return {
-        settings.datasets_dir(info.owner) / info.fingerprint
+        settings.datasets_dir(info.owner) / fingerprint
         for run in runs.list_runs()
         for info in (run.spec.dataset, run.spec.test_dataset)
         if info is not None
+        for fingerprint in info.fingerprints
     }
+
+
+def collect_combined(before: float, *folders: Path) -> int:
+    """Removes what several files were put together to if no run was made of it and nobody has looked at it since then
+    (UTC seconds). folders: of datasets. Returns how many. Of what a run was made that cannot be read is not known: none
+    goes then."""
+    marks = [mark for folder in folders for mark in folder.glob(f"*/{runs.COMBINED_MARK}")]
+    marked = [file for mark in marks for file in mark.parent.glob("[!.]*") if runs.is_combined(file)]
+    old = [file for file in marked if _last_touched(file) < before]
+    if not old or any(run.state is RunState.DAMAGED for run in runs.list_runs()):
+        return 0
+    used = _used_by_runs()
+    gone = [file for file in old if file.parent not in used]
+    for file in gone:
+        file.unlink(missing_ok=True)
+        runs.mark_brought(file)
+        with contextlib.suppress(OSError):  # not empty: the same bytes came under another name, too
+            file.parent.rmdir()
+    return len(gone)
 
 
 def collect_adapters(now: float) -> int:
@@ -65,8 +89,8 @@ def collect_checkpoints() -> int:
 
 def collect_leftovers(before: float) -> int:
     """Removes what nobody has touched since then (UTC seconds): uploads of the page that became no dataset, datasets
-    that could not be read and that no run uses, and what killed processes left half written or half removed. Returns
-    how many."""
+    that could not be read or were put together and that no run uses, and what killed processes left half written or
+    half removed. Returns how many."""
     datasets, used = [settings.datasets_dir(), *settings.people_dir().glob("*/datasets")], _used_by_runs()
     refused = [mark.parent for folder in datasets for mark in folder.glob(f"*/{store.REFUSED}")]
     found = [
@@ -79,21 +103,25 @@ def collect_leftovers(before: float) -> int:
         *(path for folder in datasets for name in (".*.*", "*/.*.*") for path in folder.glob(name)),
         *(folder for folder in refused if folder not in used),
     ]
-    return _remove(found, before)
+    return _remove(found, before) + collect_combined(before, *datasets)
 
 
 def _remove(paths: list[Path], before: float) -> int:
     """Removes those that were last touched before then (UTC seconds); returns how many."""
     count = 0
     for path in paths:
-        try:
-            last = max(one.lstat().st_mtime for one in (path, *path.rglob("*")))
-        except FileNotFoundError:  # it is being removed right now
-            continue
-        if last < before:
+        if _last_touched(path) < before:
             shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
             count += 1
     return count
+
+
+def _last_touched(path: Path) -> float:
+    """UTC seconds at which it, or anything in it, was last changed; infinity where it is being removed right now."""
+    try:
+        return max(one.lstat().st_mtime for one in (path, *path.rglob("*")))
+    except FileNotFoundError:
+        return math.inf
 
 
 def collect_all(now: float) -> dict[str, int]:

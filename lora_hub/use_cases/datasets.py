@@ -1,6 +1,7 @@
 """A person's files: uploaded, pasted, downloaded from the Hub, inspected. Each is only opened under its owner's
 name."""
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
@@ -16,6 +17,7 @@ from lora_hub.core.messages import Message, _
 from lora_hub.core.schema import DataPart, DatasetInfo, Task
 from lora_hub.people import Person, limits, policy
 from lora_hub.people.rules import Action
+from lora_hub.use_cases import collecting
 from lora_hub.use_cases.case import use_case
 
 
@@ -30,14 +32,18 @@ def add_dataset(person: Person, path: Path, name: str = "") -> Path:
     room)."""
     path = Path(path)
     with _room(person, name or path.name, path.stat().st_size if path.is_file() else 0):
-        return store.add_dataset(path, name, owner_of(person))
+        kept = store.add_dataset(path, name, owner_of(person))
+    runs.mark_brought(kept)
+    return kept
 
 
 @use_case(Action.TRAIN, counted=True)
 def add_text(person: Person, text: str, name: str) -> Path:
     """Stores a text that this person pasted. Raises DataError, AccessError (no room)."""
     with _room(person, name, len(text.encode(errors="replace"))):
-        return store.add_text(text, name, owner_of(person))
+        kept = store.add_text(text, name, owner_of(person))
+    runs.mark_brought(kept)
+    return kept
 
 
 @use_case(Action.TRAIN, counted=True)
@@ -140,17 +146,19 @@ def combine_datasets(
     mapping: dict[str, str] | None = None,
     **reading: Any,
 ) -> tuple[Path, tuple[DataPart, ...]]:
-    """Several of this person's files as one dataset: the file that is kept of it, and its parts. files: each a
-    `data.combining.OneFile`. mapping: roles whose column the person chose, in the files that have it. reading: as for
-    `read_dataset`, for all. Raises DataError where one of them does not fit the task, AccessError (no room)."""
+    """Several of this person's files as one dataset: the file that is kept of it, and its parts. What they were put
+    together to before goes, unless a run was made of it. files: each a `data.combining.OneFile`. mapping: roles whose
+    column the person chose, in the files that have it. reading: as for `read_dataset`, for all. Raises DataError where
+    one of them does not fit the task, AccessError (no room)."""
     from lora_hub.data.combining import combine_files
 
     kept = [replace(one, file=store.add_dataset(one.file, one.file.name)) if person.is_local else one for one in files]
     for one in kept:
         check_own(person, one.file)
     combined = combine_files(partial(read_dataset, person, inspector), kept, task, mapping, **reading)
+    collecting.collect_combined(time.time() - collecting.SUPERSEDED_SECONDS, settings.datasets_dir(owner_of(person)))
     with _room(person, combined.name, len(combined.text.encode())):
-        return store.add_text(combined.text, combined.name, owner_of(person)), combined.parts
+        return runs.keep_combined(combined.text, combined.name, owner_of(person)), combined.parts
 
 
 @contextmanager

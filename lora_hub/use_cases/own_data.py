@@ -23,7 +23,7 @@ from lora_hub.use_cases.datasets import owner_of, parse_dataset_id
 class StoredFile:
     """A file that somebody brought. id: "fingerprint/name", as `open_dataset` takes it. size: bytes. kept: when it was
     last opened, UTC seconds. runs: ids of the runs that were made of it, newest first; together: of those, the ones
-    whose data was put together from it and others."""
+    whose data was put together from it and others. combined: nobody brought it, it was put together for these runs."""
 
     id: str
     name: str
@@ -31,6 +31,7 @@ class StoredFile:
     kept: float
     runs: tuple[str, ...]
     together: tuple[str, ...] = ()
+    combined: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,8 @@ class OwnData:
 
 @use_case(Action.TRAIN)
 def list_datasets(person: Person) -> list[StoredFile]:
-    """This person's files, the last opened first."""
+    """This person's files, the last opened first; what was put together from several of them, if a run was made of
+    it."""
     return _files_of(owner_of(person), runs.list_runs())
 
 
@@ -58,14 +60,15 @@ def delete_dataset(person: Person, name: str) -> None:
     """Deletes one of this person's files. Runs that were made of it keep their results, and cannot be resumed. Raises
     DataError if there is no such file, RunError if a run that has not ended needs it."""
     folder = settings.datasets_dir(owner_of(person)) / parse_dataset_id(name)[0]
-    mine = [one.id for one in _files_of(owner_of(person), []) if one.id.startswith(f"{folder.name}/")]
+    known = runs.list_runs()
+    mine = [one.id for one in _files_of(owner_of(person), known) if one.id.startswith(f"{folder.name}/")]
     if name not in mine:
         raise DataError(
             _("There is no file {name!r} of yours here."),
             _("`python -m lora_hub datasets` lists those there are."),
             name=name[:200],
         )
-    _check_ended([run for run in runs.list_runs() if folder in _folders_of(run)])
+    _check_ended([run for run in known if folder in _folders_of(run)])
     with store.disk_errors(folder):
         if mine == [name]:
             shutil.rmtree(folder)
@@ -148,7 +151,9 @@ def _files_of(owner: str, known: list[Run]) -> list[StoredFile]:
         together = tuple(run.id for run in known if folder in _parts_of(run))
         for file in folder.glob("[!.]*"):
             status, name = file.stat(), f"{folder.name}/{file.name}"
-            found.append(StoredFile(name, file.name, status.st_size, status.st_mtime, used, together))
+            combined = runs.is_combined(file)
+            if used or not combined:
+                found.append(StoredFile(name, file.name, status.st_size, status.st_mtime, used, together, combined))
     return sorted(found, key=lambda one: one.kept, reverse=True)
 
 

@@ -13,6 +13,7 @@ import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from lora_hub import runs
 from lora_hub.core import settings, store
 from lora_hub.core.errors import DataError
 from lora_hub.core.messages import _
@@ -44,7 +45,13 @@ def files_of(place: str) -> list[Path]:
         found = [*(whole / name for name in TEST_FILES), *sorted((whole / "answers").glob("*.jsonl"))]
     else:
         found = sorted(whole.glob("*"))
-    return [file for file in found if file.is_file() and not file.is_symlink() and not file.name.startswith(".")]
+    return [
+        file
+        for file in found
+        if file.is_file()
+        and not file.is_symlink()
+        and (not file.name.startswith(".") or file.name == runs.COMBINED_MARK)
+    ]
 
 
 def print_of(place: str) -> Print:

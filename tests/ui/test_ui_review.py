@@ -524,6 +524,8 @@ def test_files_that_come_and_go_leave_the_others_their_weights(tmp_path, home):
     assert more == [*left, {"dataset": fourth, "weight": 1.0}] and not lost_test
     dataset, alone, uploads, _is_lost = listed(["c.csv"], dataset, more, uploads)
     assert (dataset, alone) == (third, [])
+    _dataset, again, *_ = listed(["c.csv", "d.csv"], dataset, alone, uploads)
+    assert [part["weight"] for part in again] == [3, 1], "it was there all the time"
     assert listed([], dataset, alone, uploads)[:2] == ("", [])
 
 

@@ -1,5 +1,8 @@
 """A person's data: seen and deleted by themselves, file by file or all of it, and by admins; by nobody else."""
 
+import os
+import shutil
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -8,10 +11,14 @@ from persian import refused
 from test_run_folders import make_run, make_spec
 
 from lora_hub import use_cases
+from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core import settings, store
 from lora_hub.core.errors import AccessError, DataError, HubError, RunError
 from lora_hub.core.schema import DataPart
+from lora_hub.data.combining import OneFile
+from lora_hub.data.inspector import Inspector
 from lora_hub.people import LOCAL, Person
+from lora_hub.use_cases import collecting
 
 
 def person(name: str, role: str = "write") -> Person:
@@ -71,6 +78,49 @@ def test_files_that_became_one_dataset_name_the_runs_made_of_them(tmp_path: Path
     run_id = make_run(("app-1", "submitted", {"owner": WILL.id}), dataset=info)
     (listed,) = use_cases.list_datasets(WILL)
     assert listed.id == first and listed.runs == listed.together == (run_id,)
+
+
+@pytest.mark.parametrize("who", [WILL, LOCAL], ids=["will", "local"])
+def test_what_files_were_put_together_to_belongs_to_its_runs(who: Person, tmp_path: Path) -> None:
+    """Not to what the person brought; without a run it goes once it is superseded, and before long anyway."""
+    owner, inspector = "" if who is LOCAL else who.id, Inspector()
+    first, second, third = (add(who, tmp_path, f"{name}.csv", name) for name in ("one", "two", "three"))
+
+    def combine(*names: str) -> Path:
+        files = [OneFile(use_cases.open_dataset(who, name)) for name in names]
+        return use_cases.combine_datasets(who, inspector, files, catalogue.get_task("spam"))[0]
+
+    def listed() -> dict[str, bool]:
+        return {one.name: one.combined for one in use_cases.list_datasets(who)}
+
+    brought = dict.fromkeys(("one.csv", "two.csv", "three.csv"), False)
+    tried, trained = combine(first, second), combine(first, second, third)
+    assert tried.is_file() and trained.is_file() and listed() == brought
+    info = make_spec().dataset
+    parts = [DataPart(name=name, fingerprint=name.partition("/")[0], rows=1) for name in (first, second, third)]
+    run_id = make_run(
+        dataset=info.model_copy(update={"owner": owner, "fingerprint": trained.parent.name, "parts": tuple(parts)})
+    )
+    assert listed() == brought | {trained.name: True}
+    then = time.time() - 3601
+    for file in [tried, trained, *(use_cases.open_dataset(who, name) for name in (first, second, third))]:
+        os.utime(file, (then, then))
+        os.utime(file.parent, (then, then))
+    combine(second, third)
+    assert not tried.parent.exists() and trained.is_file()
+    assert collecting.collect_unused(time.time() + 99 * 86400) == (0 if who is LOCAL else 1), "only that without a run"
+    assert listed() == brought | {trained.name: True}
+    damaged = make_run()
+    (store.run_folder(damaged) / "spec.json").write_text("{")
+    (store.run_folder(run_id) / "spec.json").rename(tmp_path / "spec.json")
+    assert collecting.collect_leftovers(time.time() + 9) == 0, "what a damaged run was made of is not known"
+    (tmp_path / "spec.json").rename(store.run_folder(run_id) / "spec.json")
+    shutil.rmtree(store.run_folder(damaged))
+    tried = combine(first, second)
+    again = use_cases.add_dataset(who, tried)  # downloaded, say, and brought back
+    shutil.rmtree(store.run_folder(run_id))
+    collecting.collect_leftovers(time.time() + 9)
+    assert not trained.exists() and again == tried and listed() == brought | {tried.name: False}
 
 
 def test_all_of_it_goes_and_nothing_of_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ import threading
 import time
 from typing import Any
 
-from lora_hub import use_cases
+from lora_hub import runs, use_cases
 from lora_hub.catalogue import bases
 from lora_hub.core import settings
 from lora_hub.core.errors import BaseError, LoraHubError
@@ -65,7 +65,7 @@ class Looker:
         key = (person.id, repr(ways), task.model_dump_json())
         with self._lock:
             known = self._combined.get(key)
-        if known is None or not known[0].is_file():
+        if known is None or not runs.still_needed(known[0]):
             kept = [
                 OneFile(use_cases.open_dataset(person, one["dataset"]), 1.0, one.get("map", {}), one.get("reading", {}))
                 for one in files

@@ -16,7 +16,7 @@ def files_table(files: Sequence[Any], language: str) -> str:
         return empty(t(_("No files here yet: those that you bring in Fine-tune are listed here."), language))
     rows = [
         [
-            f"<bdi>{escape(one.name)}</bdi>",
+            _named(one, language),
             escape(size_of(one.size, language)),
             f"<bdi>{escape(iso_moment(datetime.fromtimestamp(one.kept, UTC).isoformat()[:16], language))}</bdi>",
             escape(number(len(one.runs), language)),
@@ -25,6 +25,12 @@ def files_table(files: Sequence[Any], language: str) -> str:
     ]
     heads = [t(said, language) for said in (_("File"), _("Size"), _("Last opened"), _("Runs made of it"))]
     return table(heads, rows, "lh-owned", stacked=True)
+
+
+def _named(file: Any, language: str) -> str:
+    name = f"<bdi>{escape(file.name)}</bdi>"
+    said = t(_("put together from several files for a run"), language)
+    return f'{name}<br><span class="lh-quiet">{escape(said)}</span>' if file.combined else name
 
 
 def everything(data: Any, language: str) -> str:

@@ -101,15 +101,18 @@ def read_mends(data: Any) -> list[dict]:
 
 
 def read_parts(data: Any) -> list[dict]:
-    """The files of a dataset from what the page sent or the browser stored; none where it is not of several. A weight
-    that is none is 1."""
-    found = []
-    for one in data if isinstance(data, list) else []:
-        if isinstance(one, dict) and isinstance(one.get("dataset"), str):
-            weight = one.get("weight")
-            is_weight = type(weight) in (int, float) and 0 < weight <= MOST_WEIGHT
-            found.append({"dataset": one["dataset"], "weight": float(weight) if is_weight else 1.0, **_way(one)})
+    """The files of a dataset from what the page sent or the browser stored; none where it is not of several."""
+    found = [part for one in (data if isinstance(data, list) else []) if (part := read_part(one)) is not None]
     return found if 1 < len(found) <= MAX_FILES else []
+
+
+def read_part(one: Any) -> dict | None:
+    """One of these files; None for what is none. A weight that is none is 1."""
+    if not isinstance(one, dict) or not isinstance(one.get("dataset"), str):
+        return None
+    weight = one.get("weight")
+    is_weight = type(weight) in (int, float) and 0 < weight <= MOST_WEIGHT
+    return {"dataset": one["dataset"], "weight": float(weight) if is_weight else 1.0, **_way(one)}
 
 
 def _way(part: dict) -> dict[str, dict]:

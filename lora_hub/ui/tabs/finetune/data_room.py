@@ -67,7 +67,7 @@ class Room:
             shared.html(f'<p class="lh-quiet">{words.both(said)}</p>')
         # What the browser stores: the open way to add a file, the ids of the stored files (`asked.dataset_id`), the
         # corrections, the problem whose rows are shown, the task that the columns suggested, and which stored file each
-        # upload is.
+        # upload is, with its weight.
         self.way = _hidden("way")
         self.dataset = _hidden("dataset")
         self.test = _hidden("test")

@@ -19,7 +19,7 @@ from lora_hub.ui.frame.asking import has_sent
 from lora_hub.ui.frame.page import LIGHT, Page, told, told_stream
 from lora_hub.ui.render import render
 from lora_hub.ui.render.text import t
-from lora_hub.ui.tabs.finetune.asked import MAX_FILES, OWN, dataset_id, read_parts
+from lora_hub.ui.tabs.finetune.asked import MAX_FILES, OWN, dataset_id, read_part, read_parts
 from lora_hub.ui.tabs.finetune.data_arrival import fetched, proposed_task
 from lora_hub.ui.tabs.finetune.data_room import Room, renewed
 from lora_hub.ui.tabs.finetune.form import read_json
@@ -98,7 +98,7 @@ class Ways:
         uploads: str,
     ) -> dict[Any, Any]:
         """All files that the page lists: one, or several that become one dataset. Those that were there before keep
-        their weights. before, parts, uploads: the hidden fields, as they are."""
+        their weights, also while they were alone. before, parts, uploads: the hidden fields, as they are."""
         room = self.room
         if not paths:  # the last one was taken away
             return dict(zip(room.renewed(), renewed(""), strict=True)) | {room.test: "", room.test_file: None}
@@ -107,13 +107,14 @@ class Ways:
                 _("{count} files are too many for one dataset.", count=len(paths)),
                 _("Put them into {most} files at most.", most=MAX_FILES),
             )
-        known = _read_uploads(uploads)
+        known, weights = _read_uploads(uploads)
         names = {path: _stored(person, known.get(path, "")) or dataset_id(_take(person, path)) for path in paths}
         kept = list(dict.fromkeys(names.values()))
-        weights = {part["dataset"]: part["weight"] for part in read_parts(read_json(parts, []))}
+        weights |= {part["dataset"]: part["weight"] for part in read_parts(read_json(parts, []))}
+        told = {path: {"dataset": name, "weight": weights.get(name, 1.0)} for path, name in names.items()}
         together = [{"dataset": name, "weight": weights.get(name, 1.0)} for name in kept] if len(kept) > 1 else []
         new = self._new_file(kept[0], "" if before in kept else before)
-        new |= {room.parts: json.dumps(together), room.uploads: json.dumps(names)}
+        new |= {room.parts: json.dumps(together), room.uploads: json.dumps(told)}
         return new | self._guess(person, use_cases.open_dataset(person, kept[0]), task_id, proposed, language)
 
     def take_sample(self, person: Person, language: str, task_id: str, before: str) -> dict[Any, Any]:
@@ -177,10 +178,13 @@ class Ways:
         return dict(zip([self.task, self.room.proposed], found, strict=False))
 
 
-def _read_uploads(told: str) -> dict[str, str]:
-    """The ids of stored files by the paths that they were uploaded to, as the browser has them."""
-    found = read_json(told, {})
-    return {path: name for path, name in found.items() if isinstance(name, str)}
+def _read_uploads(told: str) -> tuple[dict[str, str], dict[str, float]]:
+    """The ids of stored files by the paths that they were uploaded to, and their weights, as the browser has them."""
+    found = {path: read_part(one) for path, one in read_json(told, {}).items()}
+    there = {path: one for path, one in found.items() if one is not None}
+    return {path: one["dataset"] for path, one in there.items()}, {
+        one["dataset"]: one["weight"] for one in there.values()
+    }
 
 
 def _stored(person: Person, name: str) -> str:
