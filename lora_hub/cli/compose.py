@@ -1,4 +1,5 @@
-"""The shell's `compose`: a few examples -> the sum of adapters that was found, which --json prints."""
+"""The shell's `compose`: a few examples -> the sum of adapters that was found, which --json prints; with --check, what
+of a published one comes out again."""
 
 import argparse
 import functools
@@ -9,7 +10,8 @@ from typing import Any
 
 from lora_hub.cli.options import Partly, Unfinished, connected_hub, read_mapping, read_org, read_task
 from lora_hub.cli.screen import Indented, Part, Screen, Table
-from lora_hub.core.messages import Message, _
+from lora_hub.core.errors import SpecError
+from lora_hub.core.messages import Message, _, _n, several
 from lora_hub.people import LOCAL
 
 Result = dict[str, Any]
@@ -21,8 +23,25 @@ class NothingBetter(Unfinished):
     status = 4
 
 
+class OtherFigures(Unfinished):
+    """A composition's figures come out otherwise than they are recorded."""
+
+    status = 4
+
+
+# What --check takes from the record, by the name of the option.
+_RECORDED = ("task", "adapter", "map", "name", "org", "publish", "private", "seed")
+
+
 def compose(options: argparse.Namespace) -> Result:
-    """Raises NothingBetter with what was found, Partly where it was saved and not published."""
+    """Raises NothingBetter with what was found, Partly where it was saved and not published; with --check,
+    OtherFigures."""
+    if options.check:
+        return _check(options)
+    if not options.task:
+        raise SpecError(
+            _("compose needs a task, or --check."), _("For example: {command}"), command="compose FILE --task spam"
+        )
     org, task = read_org(options.org), read_task(options.task)
     with connected_hub(options.screen):
         from lora_hub import use_cases
@@ -41,7 +60,7 @@ def compose(options: argparse.Namespace) -> Result:
             org=org,
             publish=options.publish,
             private=options.private,
-            seed=options.seed,
+            seed=options.seed or 0,
             progress=functools.partial(show_steps, options.screen),
         )
     for one in found.left:
@@ -77,6 +96,44 @@ def compose(options: argparse.Namespace) -> Result:
     return result
 
 
+def _check(options: argparse.Namespace) -> Result:
+    values = {name: getattr(options, name) for name in _RECORDED}
+    given = [f"--{name}" for name, value in values.items() if value not in ("", [], None) and value is not False]
+    if given:
+        raise SpecError(
+            _("--check takes no {options}: the record of {repo} says it.", options=several(given), repo=options.check),
+            _("Leave it out."),
+        )
+    with connected_hub(options.screen):
+        from lora_hub import use_cases
+        from lora_hub.compare import Comparer
+
+        found = use_cases.check_composition(
+            LOCAL,
+            Comparer(options.base),
+            options.check,
+            options.file,
+            test=options.test,
+            base=options.base,
+            progress=functools.partial(show_steps, options.screen),
+        )
+    repo, pane = found.published.name, found.published.pane
+    told = [{"figure": figure, "recorded": kept, "computed": new} for figure, kept, new in found.different]
+    result = {"repo": repo, "checked": pane.revision, "different": told}
+    if told:
+        raise OtherFigures(
+            _n(
+                "{count:,} figure of {repo} comes out otherwise than it is recorded: {figures}.",
+                "{count:,} figures of {repo} come out otherwise than they are recorded: {figures}.",
+                count=len(told),
+                repo=repo,
+                figures=[one["figure"] for one in told],
+            ),
+            also=result,
+        )
+    return result
+
+
 def show_steps(screen: Screen, done: int, total: int) -> None:
     if sys.stderr.isatty():
         line = screen.tell(_("Search and judgement: {done:,} of {total:,} steps", done=done, total=total))
@@ -88,6 +145,8 @@ def _scores(scores: dict[str, Any]) -> Result:
 
 
 def show_composed(result: Result) -> list[Part]:
+    if "checked" in result:
+        return [_("All figures of {repo} come out as they are recorded.", repo=result["repo"])]
     parts: list[Part] = [_("Saved in {folder}:", folder=result["folder"])]
     rows = [
         (part["adapter"], part["revision"][:8], f"{part['weight']:+.3f}") for part in result["composition"]["parts"]
@@ -103,7 +162,7 @@ def show_composed(result: Result) -> list[Part]:
 
 def add_composing(command: argparse.ArgumentParser, say: Callable[[Message], str]) -> None:
     command.add_argument("file", type=Path, metavar="FILE", help=say(_("5 to 50 examples")))
-    command.add_argument("--task", required=True, help=say(_("task id, or a YAML file of your own")))
+    command.add_argument("--task", default="", help=say(_("task id, or a YAML file of your own")))
     command.add_argument("--base", default="", help=say(_("base model: id or folder (default: built-in)")))
     command.add_argument(
         "--adapter",
@@ -120,4 +179,15 @@ def add_composing(command: argparse.ArgumentParser, say: Callable[[Message], str
     command.add_argument("--org", default="")
     command.add_argument("--publish", action="store_true", help=say(_("publish the adapter to the organization")))
     command.add_argument("--private", action="store_true")
-    command.add_argument("--seed", type=int, default=0, metavar="S")
+    command.add_argument("--seed", type=int, metavar="S")
+    command.add_argument(
+        "--check",
+        default="",
+        metavar="REPO",
+        help=say(
+            _(
+                "compute the figures of a published composition again, from the file that it was composed from; exits "
+                "with 4 where one comes out otherwise"
+            )
+        ),
+    )

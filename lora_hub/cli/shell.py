@@ -9,8 +9,8 @@ printed there; progress and messages go to standard error. The exit status says 
 | 1 | none of it; the error says why |
 | 2 | the command is wrong: an unknown command, option, task or setting, a value out of range, also in a variable |
 | 3 | a part of it: trained but not published, some tasks of a pipeline, or a Space that does not run |
-| 4 | all of it, but a score is below --min, a number does not agree (`tests check`, `matrix --check`), nothing is
-better (promote, compose), or another adapter came out (reproduce) |
+| 4 | all of it, but a score is below --min, a number does not agree (`tests check`; `matrix`, `promote`, `compose`
+with --check), nothing is better (promote, compose), or another adapter came out (reproduce) |
 | 124 | `runs wait` gave up waiting: the run goes on |
 | 130, 143, 129 | interrupted, told to end, its terminal was closed |
 | 141 | the reader of the output has closed it |

@@ -1,6 +1,6 @@
 """The use cases around a run: plan, start, list, refresh, cancel, resume, publish. What the page and the shell call."""
 
-from lora_hub.runs.again import Again, plan_again, recorded_spec, settings_of
+from lora_hub.runs.again import Again, data_differences, plan_again, recorded_spec, settings_of
 from lora_hub.runs.beside import LEAST_BESIDE, MOST_BESIDE, find_differing
 from lora_hub.runs.combined_files import COMBINED_MARK, is_combined, keep_combined, mark_brought, still_needed
 from lora_hub.runs.control import (
@@ -57,6 +57,7 @@ __all__ = [
     "check_base",
     "clean_name",
     "clean_tags",
+    "data_differences",
     "delete_run",
     "find_differing",
     "find_parent",

@@ -84,18 +84,7 @@ def plan_again(
     check_same_base(recorded.base, base, name)
     info = recorded.dataset
     kept = store.add_dataset(file)
-    differences = [*_differences(info, kept)]
-    if recorded.test_dataset is not None:
-        if test_file is None:
-            raise DataError(
-                _("{name} was scored on a test file, {file!r}."),
-                _("Give it with --test."),
-                name=name,
-                file=recorded.test_dataset.name[:200],
-            )
-        differences += _differences(recorded.test_dataset, store.add_dataset(test_file))
-    elif test_file is not None:
-        raise DataError(_("{name} was scored on a part of its own file."), _("Leave --test out."), name=name)
+    differences = data_differences(recorded, kept, test_file, name)
     if differences and not other_data:
         raise DataError(
             _("It is not the data that {name} was trained on: {differences}."),
@@ -137,6 +126,24 @@ def check_same_base(recorded: BaseModel, base: BaseModel, name: str) -> None:
             here=base.fingerprint[:16],
             there=recorded.fingerprint[:16],
         )
+
+
+def data_differences(recorded: TrainSpec, file: Path, test_file: Path | None, name: str) -> list[Message]:
+    """In what the files are others than those of a record, by the hashes of their bytes; [] where they are the same.
+    name: of the adapter. Raises DataError where a test file is missing, or there was none."""
+    found = [*_differences(recorded.dataset, store.add_dataset(file))]
+    if recorded.test_dataset is not None:
+        if test_file is None:
+            raise DataError(
+                _("{name} was scored on a test file, {file!r}."),
+                _("Give it with --test."),
+                name=name,
+                file=recorded.test_dataset.name[:200],
+            )
+        found += _differences(recorded.test_dataset, store.add_dataset(test_file))
+    elif test_file is not None:
+        raise DataError(_("{name} was scored on a part of its own file."), _("Leave --test out."), name=name)
+    return found
 
 
 def _differences(info: DatasetInfo, file: Path) -> Iterator[Message]:

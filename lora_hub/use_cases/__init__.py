@@ -30,7 +30,7 @@ from lora_hub.use_cases.base_marks import BaseMark
 from lora_hub.use_cases.bringing import add_base, list_packages
 from lora_hub.use_cases.collecting import collect_unused, keep_clean
 from lora_hub.use_cases.comparing import Chosen, ask, choose_adapter, resolve, score_file
-from lora_hub.use_cases.composing import Composition, compose
+from lora_hub.use_cases.composing import Composition, check_composition, compose
 from lora_hub.use_cases.datasets import (
     add_dataset,
     add_text,
@@ -132,6 +132,7 @@ __all__ = [
     "cast_vote",
     "change_policy",
     "check_base",
+    "check_composition",
     "check_matrix",
     "check_promotion",
     "check_owner",

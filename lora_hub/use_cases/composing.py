@@ -1,6 +1,7 @@
 """Composing an adapter from others by a few examples. It works in the thread that asks, one search after another, and
 ends when the person stops it."""
 
+import functools
 import shutil
 import threading
 import time
@@ -21,7 +22,8 @@ from lora_hub.use_cases import datasets
 from lora_hub.use_cases.case import use_case
 from lora_hub.use_cases.comparing import resolved
 from lora_hub.use_cases.publishing import asked_as
-from lora_hub.use_cases.training import everybodys, find_base
+from lora_hub.use_cases.training import check_allowed, everybodys, find_base
+from lora_hub.use_cases.watching import may_see
 
 _TURN = threading.Lock()
 
@@ -61,14 +63,7 @@ def compose(
     of the organization; empty: the built-in one. publish: to the organization, then; that it may be is asked before the
     search. On this machine it stays only for whoever sits at it. Raises AdapterError, BaseError, DataError, HubError,
     RunError (stopped), AccessError where it exceeds a limit."""
-    for one in (file, test):
-        if one is not None:
-            datasets.check_own(person, one)
-    owner, ends = datasets.owner_of(person), _ends_at(person)
-
-    def is_over() -> bool:
-        return cancelled() or (ends > 0 and time.monotonic() > ends)
-
+    owner, is_over = _begin(person, file, test, cancelled)
     read = composing.read_examples(file, task, mapping, owner=owner)
     judging = composing.read_examples(test, read.task, is_test=True, owner=owner) if test else None
     org = org if org and person.is_local else settings.organization()
@@ -104,6 +99,52 @@ def compose(
         if not person.is_local:  # nobody but whoever sits here may use a folder of this machine
             shutil.rmtree(made.folder, ignore_errors=True)
     return Composition(made, tuple(left), published)
+
+
+@use_case(Action.TRAIN, counted=True)
+def check_composition(
+    person: Person,
+    comparer: Comparer,
+    name: str,
+    file: Path,
+    *,
+    test: Path | None = None,
+    base: str = "",
+    progress: Callable[[int, int], None] | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> composing.Checked:
+    """As `composing.check_composition`, of the published adapter of this name and files of this person's. base: where
+    its base lies, if elsewhere than the record says. Raises AccessError, too, where it exceeds a limit."""
+    owner, is_over = _begin(person, file, test, cancelled)
+    if base:
+        find_base(person, base)
+    published = composing.read_published(hub.owned(name), base)
+    check_allowed(person, published.pane.base)
+    if not person.is_local:
+        runs.check_base(published.pane.base)
+    with _turn(is_over):
+        return composing.check_composition(
+            comparer.bases,
+            published,
+            file,
+            test=test,
+            owner=owner,
+            sees=functools.partial(may_see, person),
+            progress=progress,
+            cancelled=is_over,
+        )
+
+
+def _begin(
+    person: Person, file: Path, test: Path | None, cancelled: Callable[[], bool]
+) -> tuple[str, Callable[[], bool]]:
+    """Whose the files are, and what tells that the time is over or the person stops it. Raises DataError for files of
+    somebody else, AccessError."""
+    for one in (file, test):
+        if one is not None:
+            datasets.check_own(person, one)
+    ends = _ends_at(person)
+    return datasets.owner_of(person), lambda: cancelled() or (ends > 0 and time.monotonic() > ends)
 
 
 def _ends_at(person: Person) -> float:

@@ -1,17 +1,18 @@
 """Which version of an adapter is in production: looking, promoting another one, rolling back. The Hub is asked with the
 person's own token and decides whether they may write to the repo."""
 
+import functools
 from pathlib import Path
 from typing import Any
 
 from lora_hub import hub
 from lora_hub.compare import Comparer, promoting
-from lora_hub.core.errors import LoraHubError, RunError
+from lora_hub.core.errors import LoraHubError
 from lora_hub.core.messages import _
 from lora_hub.people import Person, policy
 from lora_hub.people.rules import Action
 from lora_hub.use_cases.case import use_case
-from lora_hub.use_cases.watching import seen
+from lora_hub.use_cases.watching import may_see
 
 
 @use_case(Action.BROWSE)
@@ -60,12 +61,4 @@ def _check_local(person: Person, test: Path | None) -> None:
 
 def _of(person: Person) -> dict[str, Any]:
     """For whom answers are kept, and which runs' rows they may be measured on."""
-
-    def sees(run_id: str) -> bool:
-        try:
-            seen(person, run_id)
-        except RunError:
-            return False
-        return True
-
-    return {"owner": "" if person.is_local else person.id, "sees": sees}
+    return {"owner": "" if person.is_local else person.id, "sees": functools.partial(may_see, person)}

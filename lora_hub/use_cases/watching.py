@@ -112,6 +112,15 @@ def check_sees(person: Person, run_id: str, reader: RunReader | None = None) -> 
         seen(person, run_id, reader)
 
 
+def may_see(person: Person, run_id: str) -> bool:
+    """Whether this person sees a run of this id."""
+    try:
+        seen(person, run_id)
+    except RunError:
+        return False
+    return True
+
+
 def check_changes(person: Person, run_id: str) -> None:
     """Raises RunError if this person sees no such run, AccessError if it is another's. Admins change every run, so
     nothing is read for them."""

@@ -25,7 +25,7 @@ from lora_hub.compare import Comparer, composing
 from lora_hub.compare.composing.losses import make_loss
 from lora_hub.compare.composing.searching import NEAR_ZERO, find_weights
 from lora_hub.compare.composing.splitting import halves_of, split_few
-from lora_hub.compare.composing.summing import lay_out, save_sum
+from lora_hub.compare.composing.summing import lay_out, save_sum, share_apart
 from lora_hub.compare.panes import Pane
 from lora_hub.compare.test_sets import answer_panes
 from lora_hub.core.errors import AdapterError, DataError, HubError
@@ -72,6 +72,10 @@ def test_the_sum_is_exact_and_peft_loads_it(kind: str, tmp_path: Path) -> None:
     weights = WEIGHTS[: len(folders)]
     rank = save_sum(dict(zip(folders, weights, strict=True)), tmp_path / "sum")
     assert rank == (4 + 3 if kind == "gpt2" else 4 + 6)
+    for sign, apart in ((1, pytest.approx(0, abs=1e-6)), (-1, pytest.approx(2))):  # in another order
+        other = {folder: sign * weight for folder, weight in reversed([*zip(folders, weights, strict=True)])}
+        save_sum(other, tmp_path / "other")
+        assert share_apart(tmp_path / "sum", tmp_path / "other") == apart
     ids = torch.randint(3, 259, (3, 12), generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         wanted = with_sum(model, folders, weights)(ids).logits
@@ -196,6 +200,7 @@ def test_a_sum_is_offered_only_where_it_is_better(hub, tmp_path: Path, home: Pat
     assert "## What it is made of" in card and recipe["parts"][0]["revision"] in card
     assert "| Weights found on | 30 rows |" in card and "Hyperparameters" not in card
     assert "lora_hub compose few.csv --task spam --base built-in --adapter" in card
+    assert f"lora_hub compose few.csv --check {ORG}/the-sum --test more.csv" in card
     # the router finds it by its examples, as it finds others by their rows
     assert recipe["region_rows"] == 30 and "find it by where 30 of its examples' questions lie" in card
     region = fetch_region(f"{ORG}/the-sum", "v1")
@@ -206,6 +211,53 @@ def test_a_sum_is_offered_only_where_it_is_better(hub, tmp_path: Path, home: Pat
     ):
         text = Screen(language).tell_all(show_composed(said))
         assert published in text and recipe["parts"][0]["revision"][:8] in text
+    # every figure comes out again from the file and the parts, at their commits and with their weights
+    check = ["compose", str(few_file), "--check", "the-sum", "--test", str(test_file), "--json"]
+    assert cli.main(check) == 0
+    told = json.loads(capsys.readouterr().out)
+    commit = HfApi().model_info(f"{ORG}/the-sum").sha
+    assert told == {"repo": f"{ORG}/the-sum", "checked": commit, "different": []}
+    record = json.loads(Path(HfApi().hf_hub_download(f"{ORG}/the-sum", "lora_hub.json")).read_text())
+
+    def recorded(**changed) -> None:
+        made = json.dumps({**record, "composition": {**record["composition"], **changed.pop("recipe", {})}, **changed})
+        HfApi().upload_file(path_or_fileobj=made.encode(), path_in_repo="lora_hub.json", repo_id=f"{ORG}/the-sum")
+
+    def with_part(**changed) -> dict:
+        return {"parts": [{**record["composition"]["parts"][0], **changed}, record["composition"]["parts"][1]]}
+
+    flattered = {**record["composition"]["single"], "adapter": 99.5}
+    better = {**record["metrics"]["base"]["accuracy"], "value": float("nan")}
+    scores = {**record["metrics"], "base": {**record["metrics"]["base"], "accuracy": better}}
+    recorded(recipe={"single": flattered, **with_part(rank=9)}, metrics=scores)
+    assert cli.main(check) == 4
+    figures = [one["figure"] for one in json.loads(capsys.readouterr().out)["different"]]
+    first = recipe["parts"][0]["adapter"]
+    assert figures == ["scores.base.accuracy.value", "against_single.adapter", f"rank.{first}"]
+    # what a stranger's record says is never a place of this machine, and a file that is another one is told
+    for changed, why in (
+        ({"recipe": with_part(adapter=str(folders[0]), revision="")}, "was on the machine where the sum was composed"),
+        ({"recipe": with_part(adapter="../../etc")}, "no name of a repo"),
+        ({"recipe": with_part(revision="main")}, "damaged: parts.0.revision"),
+        ({"recipe": with_part(revision="0" * 40)}, f"{first}@{'0' * 40}, a part of"),
+        ({"recipe": with_part(weight=1e9)}, "a weight of its sum is 0 or larger than 1.5"),
+        ({"recipe": {"parts": record["composition"]["parts"] * 8, "tried": 16}}, "of 16 adapters, and one is of 2 to"),
+        ({"recipe": {"tried": 3}}, "names 2 of the 3 adapters"),
+        ({"comparison": None}, "is damaged"),
+        ({"composition": None}, "is no composition"),
+        ({"dataset": {**record["dataset"], "fingerprint": "1" * 16}}, "It is not the data that"),
+    ):
+        recorded(**changed)
+        assert cli.main(check) == 1
+        assert why in json.loads(capsys.readouterr().out)["error"]["message"]
+    recorded()
+    assert cli.main([one for one in check if one not in ("--test", str(test_file))]) == 1
+    assert "was scored on a test file, 'more.csv'" in json.loads(capsys.readouterr().out)["error"]["message"]
+    for wrong, why in (
+        ([*check, "--publish", "--seed", "0"], "--check takes no --publish, --seed"),
+        (check[:2], "needs a task"),
+    ):
+        assert cli.main([*wrong]) == 2 and why in "".join(capsys.readouterr())
     # saved, though the Hub went away meanwhile
     with monkeypatch.context() as patched:
         patched.setattr(composing, "compose_adapter", lambda *a, **b: made[0])
@@ -227,8 +279,9 @@ def test_a_sum_is_offered_only_where_it_is_better(hub, tmp_path: Path, home: Pat
     mine = [use_cases.add_dataset(will, path) for path in (few_file, test_file)]
     with refused(DataError, match="no file of yours"):
         use_cases.compose(replace(will, id="eve"), comparer, mine[0], planted.task_of())
-    parts = [f"{ORG}/part-{n}" for n in range(2)]
+    parts = [f"{ORG}/part-{n}" for n in (1, 0)]  # in whatever order: the search is the same
     found = use_cases.compose(will, comparer, mine[0], planted.task_of(), adapters=parts, test=mine[1])
+    assert found.made.recipe.model_dump(mode="json") == recipe
     assert found.made.composed.is_offered and found.made.folder is None and found.published is None
     shown = render_composed.composed(found, "en")
     assert "A composed adapter is offered." in shown and "nothing of it is kept" in shown and "part-1" in shown

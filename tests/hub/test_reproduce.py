@@ -133,10 +133,10 @@ def test_a_sheet_an_own_task_and_names_with_signs(home: Path, tmp_path: Path, mo
 
 def test_a_catalogue_task_that_was_changed_is_not_called_by_its_name_alone() -> None:
     task = get_task("sentiment")
-    assert reproduce._is_catalogue_task(_spec(task)) and reproduce._is_catalogue_task(
+    assert reproduce.is_catalogue_task(_spec(task)) and reproduce.is_catalogue_task(
         _spec(task.model_copy(update={"labels": ("bad", "good")}))
     )
-    assert not reproduce._is_catalogue_task(_spec(task.model_copy(update={"max_new_tokens": 3})))
+    assert not reproduce.is_catalogue_task(_spec(task.model_copy(update={"max_new_tokens": 3})))
 
 
 def _spec(task):

@@ -15,7 +15,7 @@ from typing import Any
 
 from lora_hub.compare.composing.judging import Composed, judge, stopped
 from lora_hub.compare.composing.losses import make_loss
-from lora_hub.compare.composing.searching import MOST_EVALUATIONS, find_weights
+from lora_hub.compare.composing.searching import MOST_EVALUATIONS, find_weights, weigh
 from lora_hub.compare.composing.splitting import Halves
 from lora_hub.compare.composing.summing import lay_out, save_sum
 from lora_hub.compare.loaded_bases import Loaded, LoadedBases
@@ -39,13 +39,14 @@ def compose(
     made: Path,
     *,
     evaluations: int = MOST_EVALUATIONS,
+    weights: Sequence[float] = (),
     seed: int = 0,
     progress: Progress | None = None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Composed:
     """panes: adapters of one base, 2 to MOST_ADAPTERS. task: of the examples, in whose words all are asked. made: where
-    the sum's PEFT folder is written; what is judged is this very folder. Raises AdapterError, BaseError, DataError,
-    RunError (cancelled)."""
+    the sum's PEFT folder is written; what is judged is this very folder. weights: of the panes, in their order, where
+    they are known and none are searched for. Raises AdapterError, BaseError, DataError, RunError (cancelled)."""
     from lora_hub.data.prompts import prepare
 
     names = [slot_name(pane) for pane in panes]
@@ -56,7 +57,7 @@ def compose(
             most=MOST_ADAPTERS,
             count=len(set(names)),
         )
-    steps = evaluations + len(panes) + 2 + len(halves.judged) * (len(panes) + 3)
+    steps = (0 if weights else evaluations) + len(panes) + 2 + len(halves.judged) * (len(panes) + 3)
     done = 0
 
     def told(more: int = 1) -> None:
@@ -82,8 +83,12 @@ def compose(
                 with put(weights) as name:
                     return loss(name)
 
-            found = find_weights(
-                loss_of, len(panes), most=evaluations, seed=seed, told=lambda _done: told(), cancelled=cancelled
+            found = (
+                weigh(loss_of, weights)
+                if weights
+                else find_weights(
+                    loss_of, len(panes), most=evaluations, seed=seed, told=lambda _done: told(), cancelled=cancelled
+                )
             )
         if found is None:
             raise stopped()

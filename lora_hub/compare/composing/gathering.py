@@ -75,17 +75,21 @@ def _because(one: Left) -> Message:
 
 def name_publicly(panes: Sequence[Pane]) -> list[Pane]:
     """The panes under names that may be published: of a folder its own name and not the path to it, of a repo without
-    the revision, which a pane has apart. Raises AdapterError where they do not share one base."""
+    the revision, which a pane has apart; in an order that does not depend on who was named first. Raises AdapterError
+    where they do not share one base."""
     check_one_base(panes)
     names: Counter[str] = Counter()
     named = []
-    for pane in panes:
-        is_folder = (expand(pane.name) / CONFIG_FILE).is_file()
-        name = _folder_name(Path(pane.name)) if is_folder else pane.name.partition("@")[0]
+    for name, pane in sorted(((_public_name(pane), pane) for pane in panes), key=lambda of: (of[0], of[1].revision)):
         names[name] += 1
         unique = name if names[name] == 1 else f"{name} ({names[name]})"
         named.append(replace(pane, name=unique, revision=pane.revision if "/" in name else ""))
     return named
+
+
+def _public_name(pane: Pane) -> str:
+    is_folder = (expand(pane.name) / CONFIG_FILE).is_file()
+    return _folder_name(Path(pane.name)) if is_folder else pane.name.partition("@")[0]
 
 
 def _folder_name(folder: Path) -> str:

@@ -18,7 +18,7 @@ from lora_hub.compare.composing.composed import Progress, compose
 from lora_hub.compare.composing.judging import Composed
 from lora_hub.compare.composing.reading import FewExamples
 from lora_hub.compare.composing.searching import MOST_EVALUATIONS
-from lora_hub.compare.composing.splitting import halves_of, split_few
+from lora_hub.compare.composing.splitting import Halves, halves_of, split_few
 from lora_hub.compare.loaded_bases import LoadedBases
 from lora_hub.compare.panes import Pane
 from lora_hub.core import settings, store
@@ -67,7 +67,8 @@ def compose_adapter(
 ) -> Made:
     """Finds the weights, judges the sum and, where it is better than both opponents, saves it. test: judges in the
     place of a half of the examples. evaluations: 0 for what is usual. Raises as `composed.compose`."""
-    halves = halves_of(read.examples, test.examples) if test else split_few(read.examples, read.task, seed=spec.seed)
+    panes = in_order(panes)
+    halves = divide(read, test, spec.seed)
     made_id = f"{read.task.id}-composed-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(2)}"
     home = settings.home() / FOLDER
     trial = home / f".{made_id}"
@@ -86,7 +87,7 @@ def compose_adapter(
             )
         rank = max(1, min(found.rank, 1024))
         spec = spec.model_copy(update={"lora": LoraSpec(r=rank, alpha=rank)})
-        made = Made(made_id, found, spec, _recipe(found, panes, len(halves.fitted), spec.seed))
+        made = Made(made_id, found, spec, make_recipe(found, panes, len(halves.fitted), spec.seed))
         if not found.is_offered:
             return made
         counts = {"train_rows": len(halves.fitted), "eval_rows": len(halves.judged)}
@@ -110,16 +111,29 @@ def compose_adapter(
         shutil.rmtree(trial, ignore_errors=True)
 
 
-def _recipe(found: Composed, panes: Sequence[Pane], fitted: int, seed: int) -> hub.Composition | None:
+def in_order(panes: Sequence[Pane]) -> list[Pane]:
+    """The adapters in an order that does not depend on who named them: a search in another one finds other weights."""
+    return sorted(panes, key=lambda pane: (pane.name, pane.revision))
+
+
+def divide(read: FewExamples, test: FewExamples | None, seed: int) -> Halves:
+    """Which examples weights are found on, and which judge. Raises DataError."""
+    return halves_of(read.examples, test.examples) if test else split_few(read.examples, read.task, seed=seed)
+
+
+def make_recipe(found: Composed, panes: Sequence[Pane], fitted: int, seed: int) -> hub.Composition | None:
+    """What an adapter's record tells of a composition; None where there is no sum. panes: those that were tried.
+    fitted: examples that weights were found on."""
     if found.single is None:
         return None
-    parts = [
-        hub.Ingredient(adapter=pane.name, revision=pane.revision, weight=round(weight, 6), rank=rank)
+    tried = [
+        hub.Ingredient(adapter=pane.name, revision=pane.revision, weight=weight, rank=rank)
         for pane, weight, rank in zip(panes, found.found.weights, found.ranks, strict=True)
-        if weight
     ]
+    parts = sorted((part for part in tried if part.weight), key=lambda part: -abs(part.weight))
     return hub.Composition(
-        parts=tuple(sorted(parts, key=lambda part: -abs(part.weight))),
+        parts=tuple(parts),
+        unused=tuple(part for part in tried if not part.weight),
         fitted=fitted,
         judged=found.judged,
         evaluations=found.found.evaluations,

@@ -18,6 +18,8 @@ MOST_WEIGHT, PENALTY = 1.5, 0.05
 SPREAD = 0.3  # the first steps' standard deviation
 # A weight nearer to 0 is left out of the sum.
 NEAR_ZERO = 0.02
+# What is tried is what a recipe tells, so that the same sum comes out of it again.
+DIGITS = 6
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ def find_weights(
     tried: list[tuple[float, float, tuple[float, ...]]] = []  # penalized, as it is, weights
 
     def value(weights: Sequence[float]) -> float:
-        sparse = tuple(0.0 if abs(one) < NEAR_ZERO else float(one) for one in weights)
+        sparse = tuple(0.0 if abs(one) < NEAR_ZERO else round(float(one), DIGITS) for one in weights)
         plain = loss(sparse)
         plain = plain if math.isfinite(plain) else 1e9
         tried.append((plain + PENALTY * sum(map(abs, sparse)) / count, plain, sparse))
@@ -83,3 +85,10 @@ def find_weights(
         search.tell(asked, [value(one) for one in asked])
     _penalized, plain, weights = min(tried)
     return FoundWeights(weights, plain, tuple(singles), base, len(tried))
+
+
+def weigh(loss: Callable[[Sequence[float]], float], weights: Sequence[float]) -> FoundWeights:
+    """As `find_weights`, of weights that were found before."""
+    count = len(weights)
+    singles = tuple(loss([float(i == j) for j in range(count)]) for i in range(count))
+    return FoundWeights(tuple(weights), loss(weights), singles, loss([0.0] * count), 0)

@@ -105,6 +105,32 @@ def save_sum(weights: Mapping[Path, float], made: Path) -> int:
     return max(w.a.shape[0] for w in summed.values())
 
 
+def share_apart(made: Path, other: Path) -> float:
+    """How far what two PEFT folders change is apart, as a share of the first one's size (Frobenius norm of all layers):
+    0 where both change the same, in whatever order and at whatever rank. Raises AdapterError where one cannot be
+    read."""
+    from lora_hub.answering.stack import read_adapter
+
+    ours, theirs = read_adapter(made).layers, read_adapter(other).layers
+    apart = size = 0.0
+    for name in ours.keys() | theirs.keys():
+        there = [(sign, of[name]) for sign, of in ((1.0, ours), (-1.0, theirs)) if name in of]
+        if len({(w.a.shape[1], w.b.shape[0]) for _sign, w in there}) > 1:
+            return 1.0  # no layer of one base
+        apart += _square_of(there)
+        size += _square_of(there[:1]) if name in ours else 0.0
+    return (apart / size) ** 0.5 if size else float(apart > 0)
+
+
+def _square_of(summed: Sequence[tuple[float, Any]]) -> float:
+    """The squared Frobenius norm of sum_i f_i s_i B_i A_i, by its factors alone: the trace of (B^T B) (A A^T)."""
+    import torch
+
+    a = torch.cat([w.a.double() for _factor, w in summed])
+    b = torch.cat([w.b.double() * (w.scale * factor) for factor, w in summed], dim=1)
+    return max(0.0, float(((b.T @ b) * (a @ a.T)).sum()))
+
+
 def _patterns(ranks: Mapping[str, int]) -> tuple[int, dict[str, int]]:
     """The commonest rank of the layers, and PEFT's patterns for the others: as few as will do, because every reader
     tries each of them on each layer. A name's last part stands for all layers that it ends, where their rank is one."""

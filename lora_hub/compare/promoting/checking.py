@@ -13,12 +13,11 @@ from lora_hub import hub
 from lora_hub.compare.loaded_bases import LoadedBases
 from lora_hub.compare.promoting.gate import Progress, hold_trial, measured_of, not_read, tell_general, tell_task
 from lora_hub.compare.promoting.moving import rows_of
+from lora_hub.compare.recorded import differing
 from lora_hub.core.errors import AdapterError, RunError
 from lora_hub.core.messages import Message, _, joined
 from lora_hub.hub import Promotion
 
-# Of percents that are kept with four digits; a p-value's and an interval's digits are as many.
-_SAME = 0.001
 # What of a comparison is no figure of it, and was known where it was made.
 _NOTES = {"left_out", "left_by", "maybe"}
 
@@ -74,13 +73,9 @@ def check_promotion(
             repo=place.repo_id,
         )
     trial = hold_trial(bases, then, found.version, fair, owner=owner, progress=progress, cancelled=cancelled)
-    different = []
-    for part, kept, new in zip(("task", "general"), (found.task, found.general), measured_of(trial), strict=True):
-        if part == "general" and kept.source != new.source:  # the questions were changed since
-            continue
-        for figure, value in kept.model_dump(exclude=_NOTES).items():
-            now = getattr(new, figure)
-            same = abs(value - now) <= _SAME if isinstance(value, float) else value == now
-            if not same:
-                different.append((f"{part}.{figure}", value, now))
-    return Checked(found, different)
+    task, general = measured_of(trial)
+    kept, new = {"task": found.task}, {"task": task}
+    if found.general.source == general.source:  # else the questions were changed since
+        kept["general"], new["general"] = found.general, general
+    told = ({part: one.model_dump(exclude=_NOTES) for part, one in of.items()} for of in (kept, new))
+    return Checked(found, differing(*told))

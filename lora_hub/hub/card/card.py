@@ -86,10 +86,11 @@ def _making(facts: Facts, tell: Words) -> Iterator[tuple[str, str]]:
         yield "Hyperparameters", origin_part.hyperparameters(facts.spec)
         yield "How to reproduce it", origin_part.again(facts)
         return
-    again = fence(composed_part.command(facts, composition), "sh")
+    again, check = (fence(line, "sh") for line in composed_part.commands(facts, composition))
     yield "What it is made of", composed_part.recipe(composition)
     yield "The examples", origin_part.data(facts, tell, composed=True)
-    yield "How to reproduce it", f"{again}\n\nThe whole recipe is in `lora_hub.json`."
+    checked = f"Its figures are computed again from the same file and the parts at their commits by\n\n{check}"
+    yield "How to reproduce it", f"{again}\n\nThe whole recipe is in `lora_hub.json`. {checked}"
 
 
 def _second(facts: Facts) -> list[str]:

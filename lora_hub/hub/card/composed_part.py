@@ -1,5 +1,5 @@
 """What the card of a weighted sum of adapters tells instead of a training: its parts, how their weights were found, and
-the command that finds them again.
+the commands that find them and the figures again.
 
     composition = composition_of(record)        None where the adapter was trained
 """
@@ -9,9 +9,13 @@ from typing import Any
 
 from lora_hub.core import verdicts
 from lora_hub.evaluation import metrics
+from lora_hub.hub.adapter_config import RECORD_FILE
+from lora_hub.hub.card import reproduce
 from lora_hub.hub.card.card_metadata import Facts, is_hub_id, short_name
 from lora_hub.hub.card.markdown import escape, plain
 from lora_hub.hub.composition import Composition
+
+LONGEST_MAP = 2_000  # characters of the columns' names in a command
 
 
 def composition_of(record: dict[str, Any]) -> Composition | None:
@@ -39,10 +43,18 @@ def recipe(composition: Composition) -> str:
             f"It was judged on {composition.judged} other examples. {escape(metrics.title_of(found.metric).en)} there, "
             f"against the best single adapter ({escape(found.against)}): {found.adapter:.1f} against {found.base:.1f}. "
             f"{verdicts.describe(found).en}",
+            *_unused(composition),
             "",
             _found_by(composition.region_rows),
         ]
     )
+
+
+def _unused(composition: Composition) -> list[str]:
+    if not composition.unused:
+        return []
+    names = ", ".join(f"{escape(part.adapter)} ({escape(part.revision[:8] or '–')})" for part in composition.unused)
+    return ["", f"The search gave the weight 0 to {names}."]
 
 
 def _found_by(rows: int) -> str:
@@ -51,13 +63,18 @@ def _found_by(rows: int) -> str:
     return f"`route` and *Auto* find it by where {rows} of its examples' questions lie (`router.safetensors`)."
 
 
-def command(facts: Facts, composition: Composition) -> str:
-    """A line for a shell, to be run where the examples lie."""
-    spec = facts.spec
+def commands(facts: Facts, composition: Composition) -> tuple[str, str]:
+    """Lines for a shell, to be run where the examples lie: that find the weights again, and that computes the figures
+    again."""
+    spec, own_task = facts.spec, not reproduce.is_catalogue_task(facts.spec)
     base = spec.base.id if is_hub_id(spec.base) or spec.base.id == "built-in" else f"FOLDER_OF_{short_name(spec.base)}"
-    words = ["python", "-m", "lora_hub", "compose", plain(spec.dataset.name), "--task", spec.task.id, "--base", base]
-    for part in composition.parts:
-        words += ["--adapter", f"{plain(part.adapter)}@{part.revision}" if part.revision else plain(part.adapter)]
-    if spec.test_dataset:
-        words += ["--test", plain(spec.test_dataset.name)]
-    return " ".join(map(shlex.quote, [*words, "--seed", str(composition.seed)]))
+    words = ["--task", RECORD_FILE if own_task else spec.task.id, "--base", base]
+    for part in (*composition.parts, *composition.unused):
+        words += ["--adapter", plain(part.place)]
+    words += ["--map", plain(reproduce.named_columns(spec), LONGEST_MAP)]
+    told = ["python", "-m", "lora_hub", "compose", plain(spec.dataset.name)]
+    test = ["--test", plain(spec.test_dataset.name)] if spec.test_dataset else []
+    found = " ".join(map(shlex.quote, [*told, *words, *test, "--seed", str(composition.seed)]))
+    if own_task:
+        found = f"hf download {shlex.quote(facts.repo_id)} {RECORD_FILE} --local-dir .\n{found}"
+    return found, " ".join(map(shlex.quote, [*told, "--check", facts.repo_id, *test]))

@@ -24,7 +24,7 @@ def command(spec: TrainSpec, repo_id: str) -> str:
     # not above: whoever asks the Hub for something does not wait for polars
     from lora_hub.data.mending.mend_arguments import mend_argument
 
-    own_task = not _is_catalogue_task(spec)
+    own_task = not is_catalogue_task(spec)
     known_base = is_hub_id(spec.base) or spec.base.id == "built-in"
     base = spec.base.id if known_base else _folder_of(spec)
     words = ["python", "-m", "lora_hub", "train", *_files(spec.dataset)]
@@ -38,7 +38,7 @@ def command(spec: TrainSpec, repo_id: str) -> str:
         words += _option("--from", f"{before.repo_id}@{before.revision}" if before.repo_id else before.run)
     mappings = [part.mapping for part in spec.dataset.parts] or [spec.mapping]
     if all(one == mappings[0] for one in mappings):  # others were mapped each by itself, and are so again
-        words += _option("--map", _mapping(spec.model_copy(update={"mapping": mappings[0]})))
+        words += _option("--map", named_columns(spec.model_copy(update={"mapping": mappings[0]})))
     words += [] if spec.dataset.parts else _reading(spec.dataset)
     for mend in spec.dataset.mends:
         words += _option("--mend", mend_argument(mend))
@@ -73,7 +73,7 @@ def _folder_of(spec: TrainSpec) -> str:
     return f"FOLDER_OF_{re.sub(r'[^A-Za-z0-9]+', '_', short_name(spec.base))}"
 
 
-def _is_catalogue_task(spec: TrainSpec) -> bool:
+def is_catalogue_task(spec: TrainSpec) -> bool:
     """Whether the catalogue's task of this id is this one; labels that come from the data come from it again."""
     try:
         known = catalogue.get_task(spec.task.id)
@@ -85,7 +85,7 @@ def _is_catalogue_task(spec: TrainSpec) -> bool:
     )
 
 
-def _mapping(spec: TrainSpec) -> str:
+def named_columns(spec: TrainSpec) -> str:
     """Every role with its column; an optional one that was left without is said, too, or it would be proposed again."""
     roles = {**dict.fromkeys(spec.task.optional_inputs, ""), **spec.mapping}
     return ",".join(f"{role}={column}".replace(",", "\\,") for role, column in roles.items())
