@@ -28,11 +28,12 @@ _local = threading.local()
 def cpu_attention() -> Iterator[None]:
     """Within it, this thread's "sdpa" attention goes these ways, where it can; all else is as ever."""
     AttentionInterface.register("sdpa", _attend)
+    before = getattr(_local, "inside", False)
     _local.inside = True
     try:
         yield
     finally:
-        _local.inside = False
+        _local.inside = before
 
 
 def _attend(

@@ -28,6 +28,8 @@ def test_keys_that_heads_share_are_read_as_they_are(kind, monkeypatch):
     ids = torch.randint(3, 60, MASK.shape)
     with torch.no_grad():
         with cpu_attention():
+            with cpu_attention():
+                pass  # which another part of an answer may be within
             found = model(input_ids=ids, attention_mask=MASK).logits
         assert not repeated
         whole = model(input_ids=ids, attention_mask=MASK).logits

@@ -1,17 +1,19 @@
 """Composing from few examples: how often a sum is offered where there is a better one, and where there is none.
 
     python tests/bench/bench_compose.py [REPEATS] [BASE]
-    python tests/bench/bench_compose.py --trained DATA [REPEATS]
+    python tests/bench/bench_compose.py --trained DATA [REPEATS] [--only CASE...]
 
 Four adapters with random weights on the base (default: built-in). Right answers are those of a planted sum of two of
 them ("a sum"), of one of them ("one adapter": no sum is better), or drawn ("noise"). Weights are found from 10, 20 and
 50 examples and judged on 300 other rows. An offer in the last two cases is a false one.
 
 --trained: three adapters of the built-in base, trained here (--effort quick): English film reviews and Persian reviews
-as positive or negative, and spam. "mixed": reviews in both languages; "unrelated": the topic of news. No row that finds
-weights or judges was trained on. DATA: the folder of the real data sets.
+as positive or negative, and spam. "mixed": reviews in both languages; of tasks that none of them knows, "news": the
+topic of news (AG News, 4 labels), and "intents": what bank customers ask about (Banking77, 6 of its intents). No row
+that finds weights or judges was trained on. DATA: the folder of the real data sets.
 """
 
+import argparse
 import csv
 import gzip
 import json
@@ -21,6 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[2]), str(Path(__file__).resolve().parents[1])]
@@ -37,6 +40,7 @@ from lora_hub.data.prompts.prepare import Example  # noqa: E402
 from lora_hub.evaluation import exam  # noqa: E402
 
 ADAPTERS, JUDGED, COUNTS = 4, 300, (10, 20, 50)
+INTENTS = "card_arrival change_pin exchange_rate getting_spare_card lost_or_stolen_card transfer_timing".split()
 HEAD = f"{'case':12} {'examples':>8} {'offered':>9} {'sum':>6} {'single':>6} {'base':>6} {'seconds':>8}"
 
 
@@ -62,6 +66,9 @@ def trained_rows(data: Path) -> dict[str, list[tuple[str, str]]]:
         "fa": [(text, positive[label]) for text, label in table(samples / "sentiment-fa.csv")],
         "spam": [(text, label) for text, label in table(samples / "spam.csv")],
         "news": [(row[2], row[0]) for row in table(data / "difficult/agnews.csv.gz")],
+        "intents": [
+            (text, label) for text, label in table(data / "classification/banking77/train.csv") if label in INTENTS
+        ],
     }
     for rows in found.values():
         random.Random(0).shuffle(rows)
@@ -84,18 +91,20 @@ def train(rows: list[tuple[str, str]], task: str, place: Path) -> Path:
     return place.parent / "home" / "runs" / json.loads(made.stdout)["run"] / "adapter"
 
 
-def measure_trained(data: Path, repeats: int) -> None:
+def measure_trained(data: Path, repeats: int, only: Sequence[str] = ()) -> None:
     rows, base, loaded = trained_rows(data), bases.get_base(bases.BUILT_IN), LoadedBases()
-    reviews = catalogue.get_task("sentiment").model_copy(update={"labels": ("negative", "positive")})
-    topics = sorted({label for _, label in rows["news"]})
-    news = catalogue.get_task("topic").model_copy(update={"labels": tuple(topics)})
+    asked = {"mixed": ("sentiment", ("en", "fa")), "news": ("topic", ("news",)), "intents": ("intent", ("intents",))}
     with tempfile.TemporaryDirectory() as kept:
         panes = []
         for name, task in (("en", "sentiment"), ("fa", "sentiment"), ("spam", "spam")):
             folder = train(rows[name][:280], task, Path(kept) / name)
             panes.append(Pane(name, base, task=catalogue.get_task(task), folder=folder))
         print(HEAD)
-        for case, task, names in (("mixed", reviews, ("en", "fa")), ("unrelated", news, ("news",))):
+        for case, (task_id, names) in asked.items():
+            if only and case not in only:
+                continue
+            labels = sorted({label for name in names for _, label in rows[name]})
+            task = catalogue.get_task(task_id).model_copy(update={"labels": tuple(labels)})
             for count in COUNTS:
                 told = []
                 for seed in range(repeats):
@@ -137,7 +146,12 @@ def show(case: str, count: int, told: list[tuple[bool, float, float, float, floa
 
 def main() -> None:
     if sys.argv[1:2] == ["--trained"]:
-        measure_trained(Path(sys.argv[2]), int(sys.argv[3]) if len(sys.argv) > 3 else 4)
+        more = argparse.ArgumentParser()
+        more.add_argument("data", type=Path)
+        more.add_argument("repeats", type=int, nargs="?", default=4)
+        more.add_argument("--only", nargs="+", choices=("mixed", "news", "intents"), default=())
+        given = more.parse_args(sys.argv[2:])
+        measure_trained(given.data, given.repeats, given.only)
         return
     import planted
 

@@ -105,29 +105,27 @@ def find_seen(asked: AskedPanes, fingerprint: str, problems: Sequence[Problem]) 
     before = [pane.name for pane in asked.panes if fingerprint in pane.trained_before and pane.name not in names]
     if not (names or before) or any(problem.code == "test-part" for problem in problems):
         return []
-    said = []
-    if names:
-        said.append(
+    told = (
+        (
+            names,
             _n(
                 "{names} was trained on this very file: it has seen most of these rows with their answers, and its "
                 "scores say little about new ones.",
                 "{names} were trained on this very file: they have seen most of these rows with their answers, and "
                 "their scores say little about new ones.",
-                count=len(names),
-                names=several(names, most=5),
-            )
-        )
-    if before:
-        said.append(
+            ),
+        ),
+        (
+            before,
             _n(
                 "{names} goes on from an adapter that was trained on this very file: its scores say little about new "
                 "rows.",
                 "{names} go on from adapters that were trained on this very file: their scores say little about new "
                 "rows.",
-                count=len(before),
-                names=several(before, most=5),
-            )
-        )
+            ),
+        ),
+    )
+    said = [sentence.filled({"count": len(of), "names": several(of, most=5)}) for of, sentence in told if of]
     hint = _("Test on a file that none of them knows, or on the rows that its run held out.")
     return [Problem(code="trained-on", severity="warning", said=joined(*said, hint))]
 
