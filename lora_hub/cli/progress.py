@@ -22,6 +22,14 @@ def phase_line(run: Run) -> Message:
     return _("{phase}: {late}", phase=phase, late=late) if late else phase
 
 
+def is_new(run: Run, before: Run | None) -> bool:
+    """Whether a log needs another line for a run. Of one that waits it tells the place in the queue once: its start is
+    the next thing that matters."""
+    if before is None or not (run.waits and before.waits) or run.cancelling != before.cancelling:
+        return before is None or phase_line(run).en != phase_line(before).en
+    return False
+
+
 class ProgressBar:
     """Shows a run on standard error: a bar on a terminal, else a line per new phase."""
 
@@ -29,6 +37,7 @@ class ProgressBar:
         self._screen = screen
         self._terminal = sys.stderr.isatty()
         self._last = ""
+        self._shown: Run | None = None
 
     def __enter__(self) -> "ProgressBar":
         return self
@@ -40,9 +49,9 @@ class ProgressBar:
     def show(self, run: Run) -> None:
         phase = self._screen.tell(phase_line(run))
         if not self._terminal:
-            if phase != self._last:
-                self._last = phase
+            if is_new(run, self._shown):
                 print(phase, file=sys.stderr, flush=True)
+            self._shown = run
             return
         width = 28
         share = run.step / run.total_steps if run.total_steps else 0.0
@@ -62,14 +71,14 @@ class GroupProgress:
 
     def __init__(self, screen: Screen) -> None:
         self._screen = screen
-        self._last: dict[str, str] = {}
+        self._shown: dict[str, Run] = {}
 
     def show(self, runs: list[Run]) -> None:
         for run in runs:
-            phase = self._screen.tell(_("{task}: {said}", task=run.spec.task.id, said=phase_line(run)))
-            if self._last.get(run.id) != phase:
-                self._last[run.id] = phase
-                print(phase, file=sys.stderr, flush=True)
+            if is_new(run, self._shown.get(run.id)):
+                said = _("{task}: {said}", task=run.spec.task.id, said=phase_line(run))
+                print(self._screen.tell(said), file=sys.stderr, flush=True)
+            self._shown[run.id] = run
 
 
 def show_scoring(screen: Screen, done: int, total: int) -> None:

@@ -53,6 +53,7 @@ class Owner:
         self._counted, self._spent = 0.0, None  # when its owner's minutes were counted last, and that none are left
         self._reader = RunReader()
         self._told = 0.0
+        self._has_waited = False
         self._tracker = Tracker(run_id, self.spec)
 
     @property
@@ -119,8 +120,10 @@ class Owner:
             self.report("progress", phase=f"{name} ({done} of {total})", step=step, total=steps, eta=None)
 
     def wait(self, place: Wait) -> None:
-        """Says which place in the line the run has."""
-        write_log(f"place {place.place} in the queue, behind {', '.join(place.before)}")
+        """Says which place in the line the run has: to the log once, since what is read there is how it came to be."""
+        if not self._has_waited:
+            write_log(f"place {place.place} in the queue, behind {', '.join(place.before)}")
+        self._has_waited = True
         step, total = self.folding.steps
         self.report(
             "progress", phase="waiting for its turn", step=step, total=total, eta=None, **place.model_dump(mode="json")

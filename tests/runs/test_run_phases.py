@@ -17,6 +17,7 @@ from lora_hub.cli.screen import Screen
 from lora_hub.core import run_lock, store
 from lora_hub.core.schema import BaseModel, Run, RunState, Wait
 from lora_hub.runs import run_json, run_phases, run_states
+from lora_hub.runs.owner import Owner
 from lora_hub.ui.render.runs import render_runs
 
 ROOT = Path(__file__).parents[2] / "lora_hub"
@@ -145,3 +146,24 @@ def test_a_late_run_is_told_on_the_page_and_in_the_shell(monkeypatch: pytest.Mon
     told = runs.refresh_run(run_id)
     assert told.cancelling and "Cancel it again" in run_states.describe(told).en
     lock.close()
+
+
+def test_a_run_that_waits_tells_its_place_once(capsys: pytest.CaptureFixture) -> None:
+    """What is read where lines stay: the shell's, without a terminal, and the run's own log."""
+    run_id = make_run(("app-1", "state", {"state": "queued"}))
+    bar, group, owner = progress.ProgressBar(Screen()), progress.GroupProgress(Screen()), Owner(run_id)
+    for place in (3, 2, 1):
+        owner.wait(Wait(place=place, before=tuple(f"run-{n}" for n in range(place)), slots=1))
+        run = store.read_run(run_id)
+        assert run.waits.place == place
+        bar.show(run), group.show([run])
+    owner.report("state", state="running")
+    owner.phase("loading the base")
+    bar.show(store.read_run(run_id)), group.show([store.read_run(run_id)])
+    owner.lock.close()
+    told = capsys.readouterr()
+    assert [line.count("Place 3 in the queue") for line in told.err.splitlines()] == [1, 1, 0, 0]
+    assert (
+        told.err.count("loading the base") == 2
+        and told.out.count("behind run-0, run-1, run-2") == told.out.count("behind") == 1
+    )
