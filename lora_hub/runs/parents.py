@@ -9,6 +9,7 @@ the same rank, alpha and layers: anything else would be another adapter that beg
 """
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -199,12 +200,12 @@ def check_labels(parent: ParentAdapter, task: Task, seen: set[str]) -> None:
         )
 
 
-def find_same_rows(parent: ParentAdapter, data: DatasetInfo) -> list[Problem]:
-    """A warning where all files of a run's data are among those that the parent, or one before it, was trained on;
-    problems, as the checks of the data tell them."""
-    files = {part.fingerprint for part in data.parts} or {data.fingerprint}
-    if data.fingerprint not in parent.noun.files and not files <= set(parent.noun.files):
-        return []
+def find_same_rows(parent: ParentAdapter, data: DatasetInfo, has_test: bool = False) -> list[Problem]:
+    """A warning where all files of a run's data are among those that the parent, or one before it, was trained on, and
+    a note where some of them are; problems, as the checks of the data tell them. has_test: another file is scored."""
+    known = [part.name for part in data.parts if part.fingerprint in parent.noun.files]
+    if data.fingerprint not in parent.noun.files and len(known) < max(1, len(data.parts)):
+        return [_some_known(parent, known)] if known and not has_test else []
     said = _(
         "{name} was trained on these very rows: going on with them teaches little that is new, and rows that are held "
         "out now may be among those it was trained on, so that scores come out too high.",
@@ -212,6 +213,17 @@ def find_same_rows(parent: ParentAdapter, data: DatasetInfo) -> list[Problem]:
     )
     hint = _("Go on with rows that it has not seen, or train from the beginning with more effort.")
     return [Problem(code="same-rows", severity="warning", said=said, advice=hint)]
+
+
+def _some_known(parent: ParentAdapter, files: Sequence[str]) -> Problem:
+    said = _(
+        "{name} was trained on {files} before: of these rows, some that are held out now may be among those it knows, "
+        "so that their scores come out too high.",
+        name=parent.noun.name,
+        files=several(files, most=5),
+    )
+    hint = _("Go by the scores of the other files; the run tells them file by file.")
+    return Problem(code="same-rows", severity="info", said=said, advice=hint)
 
 
 def _difference(before: Task, now: Task) -> Message | None:

@@ -179,7 +179,7 @@ def plan_inspected(
     estimate = recipe.estimate(spec, tokens_row=tokens_row, **what_is_known(base))
     told_first = find_few_steps(spec, estimate.steps)
     if parent is not None:
-        told_first += find_same_rows(parent, spec.dataset)
+        told_first += find_same_rows(parent, spec.dataset, spec.test_dataset is not None)
     costs = tuple(recipe.estimate_costs([(spec, tokens_row)]))
     return Plan(
         spec=spec,

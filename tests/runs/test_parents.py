@@ -88,8 +88,11 @@ def test_going_on_with_the_very_rows_it_was_trained_on_is_told_before(home: Path
     new = DataPart(fingerprint="f" * 16, name="new.csv", rows=60)
     old = DataPart(fingerprint=data.fingerprint, name="old.csv", rows=60)
     mixed = data.model_copy(update={"fingerprint": "e" * 16, "parts": (old, new)})
-    assert not parents.find_same_rows(same, mixed), "new rows are among them"
-    assert parents.find_same_rows(same, mixed.model_copy(update={"parts": (old, old)}))
+    (some,) = parents.find_same_rows(same, mixed)
+    assert some.severity == "info" and "old.csv" in some.said.en and "new.csv" not in some.said.en
+    (every,) = parents.find_same_rows(same, mixed.model_copy(update={"parts": (old, old)}))
+    assert every.severity == "warning"
+    assert not parents.find_same_rows(same, mixed.model_copy(update={"parts": (new, new)}))
 
 
 def test_settings_as_yaml_keep_the_adapter_before_and_the_files_weights(home: Path, tmp_path: Path) -> None:
