@@ -16,6 +16,7 @@ from sample_adapters import make_spec
 from test_page import PATIENCE_MS, App, Visit, browser, free_port, visiting, wait_for_text
 
 from lora_hub.core import events, store
+from lora_hub.ui.tabs.finetune.finetune import OUTDATED
 
 expect = playwright.expect
 __all__ = ["browser"]
@@ -162,6 +163,12 @@ def test_an_old_answer_that_comes_last_does_not_stay(app: App, browser: object, 
         settles(page, "#lh-task-card", "Is this message spam?")
         everything_follows(page)
         assert len(looks(held)) == 3, "the late answer was not looked at again"
+        # An answer that never fits asks once; the same old one, after another that fitted, asks again.
+        once, never, fits, late = page.evaluate(
+            f"""() => {{ const outdated = {OUTDATED};
+            return ['["a"]', '["a"]', '["b"]', '["a"]'].map((seen) => outdated(seen, 'b')); }}"""
+        )
+        assert once == never == fits != late
         page.locator("#lh-sample").click()
         wait_for_text(page, "#lh-data", "spam.csv")
 

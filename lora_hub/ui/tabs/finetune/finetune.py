@@ -26,8 +26,11 @@ OUTDATED = """(seen, ...now) => {
   const then = JSON.parse(seen || '[]');
   const same = now.length === then.length && now.every((value, place) => plain(value) === plain(then[place]));
   const told = JSON.stringify([seen, now]);
+  // An answer that never fits must not ask for ever. One that fitted shows that this one does not belong to those: the
+  // same old answer may come after it once more, of another inspection that took longer.
+  if (same) window.loraHub.lookedAgain = '';
   if (same || !seen || told === window.loraHub.lookedAgain) return window.loraHub.again || '';
-  window.loraHub.lookedAgain = told;  // an answer that never fits must not ask for ever
+  window.loraHub.lookedAgain = told;
   return window.loraHub.again = String(Date.now()) + Math.random();
 }"""
 # While a response that clears the form is on its way, nothing new can be entered.
