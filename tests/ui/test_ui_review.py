@@ -460,6 +460,11 @@ def test_the_form_goes_on_from_an_adapter_and_says_what_stands_against_it(tmp_pa
     assert view.ready and view.spec.parent.run == run_id and view.spec.lora.r == 4, view.reason
     assert run_id in view.parent and "rank 4" in view.parent
     assert "رتبهٔ ۴" in review(LOCAL, asked, "fa", Looker()).parent
+    assert "data-base" not in view.bases and "lh-marks" in view.bases, "the base is the adapter's"
+    away = replace(asked, base="SmolLM2-135M-Instruct")
+    assert re.findall('data-base="([^"]+)', review(LOCAL, away, "en", Looker()).bases) == ["built-in"], "back to it"
+    listed = review(LOCAL, replace(asked, parent=""), "en", Looker(), is_listed=True)
+    assert "data-base" not in listed.bases
     gone = review(LOCAL, asked_about(spam_file(tmp_path), task="spam", parent="no-such/<b>"), "en", Looker())
     assert not gone.ready and "lh-bad" in gone.parent and "<b>" not in gone.parent and gone.reason
     other = review(LOCAL, asked_about(spam_file(tmp_path), task="sentiment", parent=run_id), "en", Looker())

@@ -11,9 +11,10 @@ KINDS = {"fits": "good", "slow": "warn", "large": "bad", "unknown": "plain"}
 PLACES = {"here": _("here"), "package": _("from the package index"), "hub": _("from the Hub")}
 
 
-def suited(found: BaseChoice, chosen: str, language: str) -> str:
-    """Which base suits, with a button unless it is chosen, and what the list below it says of all."""
-    return _proposal(found, chosen, language) + _list(found, chosen, language)
+def suited(found: BaseChoice, chosen: str, language: str, *, only: str = "") -> str:
+    """Which base suits, with a button unless it is chosen, and what the list below it says of all. only: the one that
+    can be chosen, since the adapter to go on from, or the tasks on the list, have it."""
+    return ("" if only else _proposal(found, chosen, language)) + _list(found, chosen, language, only)
 
 
 def _proposal(found: BaseChoice, chosen: str, language: str) -> str:
@@ -44,8 +45,8 @@ def _button(mark: BaseMark, shown: str, language: str) -> str:
     )
 
 
-def _list(found: BaseChoice, chosen: str, language: str) -> str:
-    rows = [_row(one, found, chosen, language) for one in found.marks]
+def _list(found: BaseChoice, chosen: str, language: str, only: str) -> str:
+    rows = [_row(one, found, chosen, language, only) for one in found.marks]
     heads = [_("Base"), _("Size"), _("Languages"), _("Training"), _("Memory"), _("An answer")]
     told = t(
         _("Estimates for {rows:,} rows; an answer is 40 tokens, from base and adapter."), language, rows=found.rows
@@ -58,11 +59,11 @@ def _list(found: BaseChoice, chosen: str, language: str) -> str:
     )
 
 
-def _row(one: BaseMark, found: BaseChoice, chosen: str, language: str) -> list[str]:
+def _row(one: BaseMark, found: BaseChoice, chosen: str, language: str, only: str) -> list[str]:
     name = f"<bdi>{escape(one.title)}</bdi>"
     if one.id == chosen:
         name = f'<strong aria-current="true">{name}</strong>'
-    else:
+    elif only in ("", one.id):
         name = _button(one, name, language)
     spoken = between(language).join(languages.name_of(code, language) for code in one.languages) or "–"
     answer = t(_("about {time}"), language, time=t(tell_about(one.answer_seconds), language))

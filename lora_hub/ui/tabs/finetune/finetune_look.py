@@ -50,7 +50,7 @@ class Look:
     def look(self, language: str, opened: str, listed: Any, *values: Any, person: Person) -> dict[Any, Any]:
         entries = read_entries(listed)
         asked = task_list.on_base_of(entries, self.form.read(values))
-        view = review(person, asked, language, self.page.looker, opened or "")
+        view = review(person, asked, language, self.page.looker, opened or "", is_listed=bool(entries))
         return (
             self._data(asked, view, self._columns(values), language)
             | self._rest(person, view, entries, asked, language)
@@ -75,7 +75,7 @@ class Look:
             if self.room.file in new:  # the field is cleared if the data was added in another way
                 shown[self.room.file] = gr.File(value=None, label=data_reading.file_label(asked, language))
             yield new | shown | {self.steps.kept: asked.to_json()}
-            view = review(person, asked, language, self.page.looker, first=first)
+            view = review(person, asked, language, self.page.looker, first=first, is_listed=bool(entries))
             # Everything is sent again: the response of an older inspection may have arrived in between, and `seen`
             # stands for the whole page.
             columns = [column for _, column, _ in view.roles]

@@ -14,10 +14,9 @@ from typing import Any
 
 from lora_hub import runs, use_cases
 from lora_hub.catalogue import bases, hardware
-from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core import spec_fields
 from lora_hub.core.errors import AdapterError, DataError, LoraHubError, SpecError
-from lora_hub.core.messages import Message, _, text_in
+from lora_hub.core.messages import Message, _
 from lora_hub.core.schema import BaseModel, DatasetInfo, Task, TrainSpec
 from lora_hub.people import Person
 from lora_hub.training import recipe
@@ -34,7 +33,7 @@ from lora_hub.ui.render.text import own_digits, t
 from lora_hub.ui.tabs.finetune.asked import Asked, own_wanting, read_task, roles_of, setting_field
 from lora_hub.ui.tabs.finetune.review_bases import base_card, mark_bases
 from lora_hub.ui.tabs.finetune.review_parent import chosen_file, look_at_parent
-from lora_hub.ui.tabs.finetune.review_report import report
+from lora_hub.ui.tabs.finetune.review_report import doubt_of, report
 from lora_hub.ui.tabs.finetune.view import View
 from lora_hub.works_in import marks_of_spec
 
@@ -43,10 +42,17 @@ TRIED_ROWS = 200
 
 
 def review(
-    person: Person, asked: Asked, language: str, inspector: Any, opened: str = "", first: View | None = None
+    person: Person,
+    asked: Asked,
+    language: str,
+    inspector: Any,
+    opened: str = "",
+    first: View | None = None,
+    *,
+    is_listed: bool = False,
 ) -> View:
     """Reviews the form with this person's rights. opened: the code of the problem whose rows are shown. first: a
-    `glance` at this same form."""
+    `glance` at this same form. is_listed: there are tasks on the list, whose base it has."""
     view = replace(first) if first is not None else _look(person, asked, language, inspector)
     task, inspection = view.taken, view.seen
     if inspection is not None:
@@ -63,7 +69,8 @@ def review(
             view.base, _fits = base_card(base, plan.estimate.memory_bytes, doubt, language)
     elif task is not None and base is not None:
         _explain_without_data(asked, task, inspection, base, view, language)
-    view.bases = mark_bases(person, asked, task, inspection, plan, language)
+    only = view.begins_from.base.id if view.begins_from is not None else asked.base if is_listed else ""
+    view.bases = mark_bases(person, asked, task, inspection, plan, language, only)
     view.measuring = runs.is_measuring()
     if trouble and not view.reason:
         view.reason, view.ready, view.spec = trouble, False, None
@@ -73,21 +80,8 @@ def review(
         seen = plan.inspection if plan else inspection
         view.problems += report(asked, task, seen, plan.problems if plan else inspection.problems, opened, language)
         view.lengths = render_plan.lengths(seen.info.lengths, language)
-        view.doubt = _doubt(inspection.problems, language)
+        view.doubt = doubt_of(inspection.problems, language)
     return view
-
-
-def _doubt(problems: Any, language: str) -> str:
-    other = next((problem.task for problem in problems if problem.task), "")
-    return (
-        t(
-            _("It can be trained, but the data looks like “{task}”: see the warning in step 3."),
-            language,
-            task=text_in(catalogue.get_task(other).title, language),
-        )
-        if other
-        else ""
-    )
 
 
 def glance(person: Person, asked: Asked, language: str, inspector: Any) -> View:

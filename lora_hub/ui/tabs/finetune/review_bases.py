@@ -14,15 +14,16 @@ TIGHT_SHARE = 0.6
 
 
 def mark_bases(
-    person: Person, asked: Asked, task: Task | None, inspection: Any, plan: runs.Plan | None, language: str
+    person: Person, asked: Asked, task: Task | None, inspection: Any, plan: runs.Plan | None, language: str, only: str
 ) -> str:
-    """What each base would take for these rows, and which one suits; for a few hundred where there are none yet."""
+    """What each base would take for these rows, and which one suits; for a few hundred where there are none yet. only:
+    the one that can be chosen; "": any."""
     spoken = inspection.info.language if inspection is not None else ""
     known: dict[str, Any] = {"data": inspection.info} if inspection is not None else {}
     if plan is not None:
         known |= {"data": plan.spec.dataset, "tokens_row": plan.estimate.tokens_row}
     found = use_cases.mark_bases(person, task=task, effort=asked.effort, languages=[spoken] if spoken else [], **known)
-    return render_bases.suited(found, asked.base.strip(), language)
+    return render_bases.suited(found, asked.base.strip(), language, only=only)
 
 
 def base_card(base: BaseModel, needed: int, doubt: LoraHubError | None, language: str) -> tuple[str, bool]:

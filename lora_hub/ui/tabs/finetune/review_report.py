@@ -3,9 +3,11 @@ labels."""
 
 from typing import Any
 
+from lora_hub.catalogue.tasks import catalogue
+from lora_hub.core.messages import _, text_in
 from lora_hub.core.schema import Problem, Task
 from lora_hub.ui.render import render_problems, render_table
-from lora_hub.ui.render.text import page_number
+from lora_hub.ui.render.text import page_number, t
 from lora_hub.ui.tabs.finetune.asked import Asked
 
 
@@ -14,7 +16,7 @@ def report(asked: Asked, task: Task, inspection: Any, problems: Any, opened: str
     labels = render_problems.NO_LABELS
     if task.output == "labels" and "answer" in inspection.mapping:
         labels = _labels(inspection, task, problems, language)
-    code, _, place = opened.partition("@")
+    code, _at, place = opened.partition("@")
     page = page_number(place)
     shown = next((problem for problem in problems if problem.code == code), None)
     rows = _rows_of(inspection, shown, page) if shown else []
@@ -43,3 +45,17 @@ def _rows_of(inspection: Any, problem: Problem, page: int) -> list[tuple[int, di
         return rows[size * (page - 1) :]
     # Findings of a reader, or of a comparison of two files, have only their example rows.
     return inspection.texts_of(problem.rows)
+
+
+def doubt_of(problems: Any, language: str) -> str:
+    """What is said beside Train where the data looks like another task's; else empty."""
+    other = next((problem.task for problem in problems if problem.task), "")
+    return (
+        t(
+            _("It can be trained, but the data looks like “{task}”: see the warning in step 3."),
+            language,
+            task=text_in(catalogue.get_task(other).title, language),
+        )
+        if other
+        else ""
+    )
