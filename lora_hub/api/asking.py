@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from lora_hub import use_cases
+from lora_hub.api.faults import in_words
 from lora_hub.compare import votes
 from lora_hub.core.errors import LoraHubError, SpecError
 from lora_hub.core.messages import _
@@ -45,7 +46,7 @@ def compared(
             one = use_cases.keep_comparison(person, question, done)
             yield {**told, "comparison": one.id if one is not None else ""}
         except LoraHubError as error:  # the answers are not lost where they cannot be kept
-            yield {**told, "trouble": str(error)}
+            yield {**told, "trouble": in_words(error)}
 
 
 def _told(view: PaneAnswer) -> Json:

@@ -80,7 +80,7 @@ class _Server(FastMCP):
             try:
                 arguments = _ARGUMENTS[name](read)
             except LoraHubError as error:
-                raise ToolError(str(error)) from None
+                raise ToolError(in_words(error)) from None
         return await super().call_tool(name, arguments)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from lora_hub import use_cases
 from lora_hub.api.arguments import Columns, FewRows, Name, Names, Part, Place, Rows
+from lora_hub.api.faults import in_words
 from lora_hub.api.given import open_named
 from lora_hub.api.plain import in_english
 from lora_hub.core import settings
@@ -136,7 +137,7 @@ class Measuring:
         try:
             sent = use_cases.send_votes(person)
         except LoraHubError as error:  # it counts here already, and the next one takes it along
-            trouble = str(error)
+            trouble = in_words(error)
         one, cast = opened.comparison, opened.late or opened.vote
         return {
             "comparison": one.id,
@@ -161,7 +162,7 @@ class Measuring:
             "votes": found.votes,
             "people": found.people,
             "repo": found.repo,
-            "trouble": found.trouble.en if found.trouble else "",
+            "trouble": found.trouble or "",
             "waiting": found.waiting,
         }
         if preferences:

@@ -9,6 +9,7 @@ from typing import Any
 
 from lora_hub import use_cases
 from lora_hub.api.arguments import Arguments, Columns, Fields, Mends, Name, Tasks
+from lora_hub.api.faults import failure_of
 from lora_hub.api.given import open_named
 from lora_hub.api.measuring import Measuring
 from lora_hub.api.plain import in_english
@@ -57,7 +58,8 @@ class Training(Measuring):
         """
         kept = self._kept(person, file, text, name, dataset)
         seen = self._inspected(person, kept, _task(task, own_task), columns, mends, use_cases.find_base(person, base))
-        return {"dataset": _id_of(kept), **in_english(seen.to_json())}
+        problems = in_english(seen.problems)
+        return {"dataset": _id_of(kept), **in_english(seen.to_json()), "problems": problems}
 
     @takes_training
     def plan(self, person: Person, asked: TrainingAsked) -> Json:
@@ -78,7 +80,7 @@ class Training(Measuring):
             "dataset": _id_of(kept),
             "task": made.spec.task.id,
             "can_start": not made.errors,
-            "problems": [problem.to_json() for problem in made.problems],
+            "problems": in_english(made.problems),
             "settings": [{"key": key, "value": value, "why": in_english(why)} for key, value, why in explained],
             "estimate": made.estimate.to_json(),
             "works_in": [in_english(mark.to_json()) for mark in marks_of_spec(made.spec)],
@@ -143,7 +145,7 @@ class Training(Measuring):
         specs = [plan.spec for plan in plans]
         started = iter(use_cases.start_runs(person, specs, room=self.room, hired=hired))
         runs = [
-            {"run": "", "state": "failed", "failure": one.to_json()["error"]}
+            {"run": "", "state": "failed", "failure": failure_of(one)}
             if isinstance(one, LoraHubError)
             else self.run(person, next(started).id)
             for one in planned

@@ -129,6 +129,7 @@ def sentences_of_errors() -> list[tuple[str, Message]]:
             "runs/again.py",
             "runs/pipeline_file.py",
             "core/settings.py",
+            "api/program_words.py",
             "ui/render/page_words.py",
         ):
             continue

@@ -93,7 +93,7 @@ async def tell_misnamed(request: Request, error: Exception) -> Response:
     called = CALL.search(request.url.path)
     if called is None or called[1] not in NAMES or "argument" not in str(error):
         raise error
-    return JSONResponse({"detail": str(takes(called[1]))}, 400)
+    return JSONResponse({"detail": in_words(takes(called[1]))}, 400)
 
 
 async def tell_malformed(_request: Request, error: Exception) -> Response:
