@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from lora_hub.cli.options import Partly, Unfinished, connected_hub, read_mapping, read_org, read_task
+from lora_hub.cli.reproduce import checked_figures, show_checked
 from lora_hub.cli.screen import Indented, Part, Screen, Table
 from lora_hub.core.errors import SpecError
-from lora_hub.core.messages import Message, _, _n, several
+from lora_hub.core.messages import Message, _, several
 from lora_hub.people import LOCAL
 
 Result = dict[str, Any]
@@ -19,12 +20,6 @@ Result = dict[str, Any]
 
 class NothingBetter(Unfinished):
     """The search was made, and no sum is better than what there is."""
-
-    status = 4
-
-
-class OtherFigures(Unfinished):
-    """A composition's figures come out otherwise than they are recorded."""
 
     status = 4
 
@@ -117,21 +112,7 @@ def _check(options: argparse.Namespace) -> Result:
             base=options.base,
             progress=functools.partial(show_steps, options.screen),
         )
-    repo, pane = found.published.name, found.published.pane
-    told = [{"figure": figure, "recorded": kept, "computed": new} for figure, kept, new in found.different]
-    result = {"repo": repo, "checked": pane.revision, "different": told}
-    if told:
-        raise OtherFigures(
-            _n(
-                "{count:,} figure of {repo} comes out otherwise than it is recorded: {figures}.",
-                "{count:,} figures of {repo} come out otherwise than they are recorded: {figures}.",
-                count=len(told),
-                repo=repo,
-                figures=[one["figure"] for one in told],
-            ),
-            also=result,
-        )
-    return result
+    return checked_figures(found.published.name, found.published.pane.revision, found.different)
 
 
 def show_steps(screen: Screen, done: int, total: int) -> None:
@@ -146,7 +127,7 @@ def _scores(scores: dict[str, Any]) -> Result:
 
 def show_composed(result: Result) -> list[Part]:
     if "checked" in result:
-        return [_("All figures of {repo} come out as they are recorded.", repo=result["repo"])]
+        return show_checked(result)
     parts: list[Part] = [_("Saved in {folder}:", folder=result["folder"])]
     rows = [
         (part["adapter"], part["revision"][:8], f"{part['weight']:+.3f}") for part in result["composition"]["parts"]

@@ -1,4 +1,5 @@
-"""The shell's `reproduce`: a published adapter and its data -> the same training again, and how far both are apart."""
+"""The shell's `reproduce`: a published adapter and its data -> the same training again, and how far both are apart;
+with --check, only its figures again."""
 
 import argparse
 import functools
@@ -11,7 +12,8 @@ from lora_hub.cli.options import Unfinished, connected_hub, named_data
 from lora_hub.cli.screen import Part
 from lora_hub.cli.text import estimated
 from lora_hub.cli.train import check_ended, train_to_its_end
-from lora_hub.core.messages import Message, _, several
+from lora_hub.core.errors import SpecError
+from lora_hub.core.messages import Message, _, _n, several
 from lora_hub.people import LOCAL
 from lora_hub.runs.run_json import run_result
 
@@ -24,13 +26,22 @@ class NotReproduced(Unfinished):
     status = 4
 
 
+class OtherFigures(Unfinished):
+    """An adapter's figures come out otherwise than they are recorded."""
+
+    status = 4
+
+
 def reproduce(options: argparse.Namespace) -> Result:
-    """Raises NotReproduced with what was found, where the scores are apart beyond their interval."""
+    """Raises NotReproduced with what was found, where the scores are apart beyond their interval; with --check,
+    OtherFigures."""
     from lora_hub import use_cases
     from lora_hub.compare import Comparer
     from lora_hub.data.inspector import Inspector
 
     screen = options.screen
+    if options.check and options.other_data:
+        raise SpecError(_("--check takes no --other-data."), _("Leave it out."))
     with connected_hub(screen):
         inspector = Inspector()
         # several files become one dataset as they did then
@@ -57,6 +68,8 @@ def reproduce(options: argparse.Namespace) -> Result:
                     name=options.repo,
                 )
             )
+        if options.check:
+            return _check(options, again)
         plan = again.plan
         progress.say_problems(screen, plan.problems)
         plan.check()
@@ -78,7 +91,46 @@ def reproduce(options: argparse.Namespace) -> Result:
     return told
 
 
+def _check(options: argparse.Namespace, again: Any) -> Result:
+    from lora_hub import use_cases
+    from lora_hub.compare import Comparer
+
+    found = use_cases.check_adapter(
+        LOCAL,
+        Comparer(),
+        options.repo,
+        again,
+        base=options.base,
+        progress=functools.partial(progress.show_scoring, options.screen),
+    )
+    return checked_figures(found.repo, found.commit, found.different)
+
+
+def checked_figures(repo: str, commit: str, different: list[tuple[str, Any, Any]]) -> Result:
+    """What a check of a published adapter's figures came to. Raises OtherFigures where one is another."""
+    told = [{"figure": figure, "recorded": kept, "computed": new} for figure, kept, new in different]
+    result = {"repo": repo, "checked": commit, "different": told}
+    if told:
+        raise OtherFigures(
+            _n(
+                "{count:,} figure of {repo} comes out otherwise than it is recorded: {figures}.",
+                "{count:,} figures of {repo} come out otherwise than they are recorded: {figures}.",
+                count=len(told),
+                repo=repo,
+                figures=[one["figure"] for one in told],
+            ),
+            also=result,
+        )
+    return result
+
+
+def show_checked(result: Result) -> list[Part]:
+    return [_("All figures of {repo} come out as they are recorded.", repo=result["repo"])]
+
+
 def show_reproduced(result: Result) -> list[Part]:
+    if "checked" in result:
+        return show_checked(result)
     parts: list[Part] = [result["said"]]
     if result["same_weights"]:
         parts.append(_("The weights are the same, byte for byte."))
@@ -99,6 +151,16 @@ def add_reproducing(command: argparse.ArgumentParser, say: Callable[[Message], s
     )
     command.add_argument(
         "--base", default="", metavar="BASE", help=say(_("where its base lies, if the record's is a folder"))
+    )
+    command.add_argument(
+        "--check",
+        action="store_true",
+        help=say(
+            _(
+                "train nothing: only ask base and adapter the held-out rows again; exits with 4 where a figure comes "
+                "out otherwise than it is recorded"
+            )
+        ),
     )
     command.add_argument(
         "--other-data", action="store_true", help=say(_("train on this file although it is not the record's"))

@@ -1,11 +1,20 @@
-"""Figures that somebody recorded, held against the same ones computed again.
+"""What a record tells, which anybody may have written: figures, held against the same ones computed again, and other
+adapters, found again.
 
 differing({"accuracy": 91.5}, {"accuracy": 90.0})      [("accuracy", 91.5, 90.0)]; [] where all are the same
+find_recorded("lora-hub/spam@" + commit, of="lora-hub/sum")       its Pane
 """
 
 import math
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
+
+from lora_hub.catalogue import bases
+from lora_hub.compare.panes import Pane, find_here, pane_of_repo
+from lora_hub.core import store
+from lora_hub.core.errors import AdapterError, HubUnreachableError
+from lora_hub.core.messages import _
 
 # Of percents, shares and p-values that are kept with four digits: less is another machine's arithmetic.
 SAME = 0.001
@@ -43,3 +52,34 @@ def _flat(value: Mapping[str, Any], where: str = "") -> Iterator[tuple[str, Any]
             yield from _flat(one, f"{where}{name}.")
         else:
             yield f"{where}{name}", one
+
+
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+def find_recorded(place: str, *, of: str, base: str = "", sees: Callable[[str], bool] = lambda run_id: True) -> Pane:
+    """An adapter that a record names: owner/name@commit, or a run of this machine; never another place of it. of: whose
+    record it is. base: where its base lies, if elsewhere than it says. sees: whether this person may see a run. Raises
+    AdapterError, BaseError, HubError."""
+    repo, _at, commit = place.partition("@")
+    try:
+        if _at:
+            if not (bases.HUB_ID.fullmatch(repo) and _COMMIT.fullmatch(commit)):
+                raise AdapterError(_("That is no repo at a commit."), _("Publish the adapter again."))
+            return pane_of_repo(place, base)
+        if place not in store.list_run_ids() or not sees(place):
+            raise AdapterError(
+                _("It was on the machine where that was made, and is not published."),
+                _("Check it there, or make it again from published adapters."),
+            )
+        return find_here(place, base)
+    except HubUnreachableError:
+        raise
+    except AdapterError as error:
+        raise AdapterError(
+            _("{adapter}, which {name} was made from, cannot be read: {reason}"),
+            error.advice,
+            adapter=place[:LONGEST_NAME],
+            name=of,
+            reason=error.said,
+        ) from error

@@ -12,6 +12,7 @@ from lora_hub.runs.control import (
     take_up_waiting,
 )
 from lora_hub.runs.deleting import delete_run
+from lora_hub.runs.exam_rows import ExamRows, read_exam_rows
 from lora_hub.runs.finding import Wanted, find_runs
 from lora_hub.runs.hiring import hire, tell_price, tell_spent, together
 from lora_hub.runs.looking import held_out_of, list_runs, read_held_out, read_log, refresh_run, wait_for_run
@@ -40,6 +41,7 @@ __all__ = [
     "Again",
     "COMBINED_MARK",
     "Difference",
+    "ExamRows",
     "FILES",
     "HERE",
     "LEAST_BESIDE",
@@ -83,6 +85,7 @@ __all__ = [
     "plan_run",
     "publish_run",
     "publishing_trouble",
+    "read_exam_rows",
     "read_held_out",
     "read_log",
     "reading_of",

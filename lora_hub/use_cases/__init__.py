@@ -65,7 +65,7 @@ from lora_hub.use_cases.own_data import (
 )
 from lora_hub.use_cases.promoting import check_promotion, look_at_production, promote, roll_back
 from lora_hub.use_cases.publishing import plan_publication, publish_run, publishing_trouble
-from lora_hub.use_cases.reproducing import compare_again, plan_again, read_settings
+from lora_hub.use_cases.reproducing import check_adapter, compare_again, plan_again, read_settings
 from lora_hub.use_cases.routing import route
 from lora_hub.use_cases.run_care import compare_runs, export_run, find_runs, rename_run, tag_run
 from lora_hub.use_cases.serving import ask_model, list_models
@@ -132,6 +132,7 @@ __all__ = [
     "cast_vote",
     "change_policy",
     "check_base",
+    "check_adapter",
     "check_composition",
     "check_matrix",
     "check_promotion",

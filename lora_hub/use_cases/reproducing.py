@@ -1,5 +1,6 @@
 """Trains a published adapter again from its record, and says how far the two are apart."""
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from lora_hub.people.rules import Action
 from lora_hub.use_cases import datasets
 from lora_hub.use_cases.case import use_case
 from lora_hub.use_cases.training import check_allowed, find_base, within_limits
-from lora_hub.use_cases.watching import owned
+from lora_hub.use_cases.watching import may_see, owned
 
 
 @use_case(Action.TRAIN, counted=True)
@@ -63,3 +64,13 @@ def compare_again(person: Person, comparer: Comparer, name: str, run_id: str, **
     run = owned(person, run_id)
     check_allowed(person, run.spec.base)
     return reproducing.compare_again(comparer.bases, name, run_id, owner="" if person.is_local else person.id, **named)
+
+
+@use_case(Action.TRAIN, counted=True)
+def check_adapter(
+    person: Person, comparer: Comparer, name: str, again: runs.Again, **named: Any
+) -> reproducing.Checked:
+    """As `reproducing.check_adapter`, of what `plan_again` planned for this person."""
+    check_allowed(person, again.plan.spec.base)
+    sees = functools.partial(may_see, person)
+    return reproducing.check_adapter(comparer.bases, hub.owned(name), again, sees=sees, **named)

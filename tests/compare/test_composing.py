@@ -236,10 +236,10 @@ def test_a_sum_is_offered_only_where_it_is_better(hub, tmp_path: Path, home: Pat
     assert figures == ["scores.base.accuracy.value", "against_single.adapter", f"rank.{first}"]
     # what a stranger's record says is never a place of this machine, and a file that is another one is told
     for changed, why in (
-        ({"recipe": with_part(adapter=str(folders[0]), revision="")}, "was on the machine where the sum was composed"),
-        ({"recipe": with_part(adapter="../../etc")}, "no name of a repo"),
+        ({"recipe": with_part(adapter=str(folders[0]), revision="")}, "was on the machine where that was made"),
+        ({"recipe": with_part(adapter="../../etc")}, "no repo at a commit"),
         ({"recipe": with_part(revision="main")}, "damaged: parts.0.revision"),
-        ({"recipe": with_part(revision="0" * 40)}, f"{first}@{'0' * 40}, a part of"),
+        ({"recipe": with_part(revision="0" * 40)}, f"{first}@{'0' * 40}, which"),
         ({"recipe": with_part(weight=1e9)}, "a weight of its sum is 0 or larger than 1.5"),
         ({"recipe": {"parts": record["composition"]["parts"] * 8, "tried": 16}}, "of 16 adapters, and one is of 2 to"),
         ({"recipe": {"tried": 3}}, "names 2 of the 3 adapters"),

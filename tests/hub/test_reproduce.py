@@ -184,12 +184,22 @@ def test_a_published_cards_command_trains_again(
     assert told["reproduced"] and told["same_weights"] and told["same_data"] and told["difference"] == 0
     assert told["recorded"] == told["published"] == told["again"] and told["rows"] == again.eval_rows
     assert started[0].task.labels == again.spec.task.labels and started[0].dataset == made.dataset
+    # without a training, every figure of the card comes out of the published weights and the file
+    check = ["--data", str(file), "--check", "--json"]
+    assert main(["reproduce", f"{ref.repo_id}@v1", *check]) == 0
+    told = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert told == {"repo": f"{ref.repo_id}@v1", "checked": ref.revision, "different": []}
+    assert main(["reproduce", ref.repo_id, *check, "--other-data"]) == 2 and capsys.readouterr()
     # against an adapter of other weights it is not reproduced, as far as the rows can tell
     other = publish_other_weights(run, tmp_path)
     status = main(["reproduce", other.repo_id, "--data", str(file), "--json"])
     told = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert not told["same_weights"] and status == (0 if told["reproduced"] else 4)
     assert told["published"] != told["recorded"], "the published adapter is asked, its record is not believed"
+    assert main(["reproduce", other.repo_id, *check]) == 4
+    told = {one["figure"] for one in json.loads(capsys.readouterr().out.splitlines()[-1])["different"]}
+    assert "scores.adapter.accuracy.value" in told and "comparison.difference" in told
+    assert not [one for one in told if one.startswith(("scores.base", "counts"))]
 
 
 def publish_other_weights(run: Run, tmp_path: Path) -> AdapterRef:

@@ -56,6 +56,7 @@ MAY = {
     "cast_vote": MEMBERS,
     "change_policy": ("admin", "local"),
     "check_base": MEMBERS,
+    "check_adapter": THOSE_WHO_TRAIN,
     "check_composition": THOSE_WHO_TRAIN,
     "check_matrix": THOSE_WHO_TRAIN,
     "check_promotion": THOSE_WHO_TRAIN,

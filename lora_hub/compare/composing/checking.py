@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from lora_hub import hub, runs
-from lora_hub.catalogue import bases as known_bases
 from lora_hub.compare.composing.composed import MOST_ADAPTERS, Progress, compose
 from lora_hub.compare.composing.judging import Composed
 from lora_hub.compare.composing.reading import FewExamples, read_examples
@@ -24,10 +23,10 @@ from lora_hub.compare.composing.saving import FOLDER, divide, in_order, make_rec
 from lora_hub.compare.composing.searching import MOST_WEIGHT
 from lora_hub.compare.composing.summing import share_apart
 from lora_hub.compare.loaded_bases import LoadedBases
-from lora_hub.compare.panes import Pane, check_one_base, find_here, pane_of_repo
-from lora_hub.compare.recorded import differing
+from lora_hub.compare.panes import Pane, check_one_base, pane_of_repo
+from lora_hub.compare.recorded import differing, find_recorded
 from lora_hub.core import settings, store
-from lora_hub.core.errors import AdapterError, DataError, HubUnreachableError, damage_of
+from lora_hub.core.errors import AdapterError, DataError, damage_of
 from lora_hub.core.messages import _, several
 from lora_hub.core.schema import PairedComparison, Score, TrainSpec
 from lora_hub.hub.adapter_config import RECORD_FILE
@@ -147,13 +146,22 @@ def check_composition(
         judging = read_examples(test, read.task, _columns(spec.test_mapping, spec), is_test=True, owner=owner)
     read = FewExamples(spec.task, read.examples, read.info, read.mapping)  # the labels in the order that they had
     parts = {part.adapter: part for part in (*recipe.parts, *recipe.unused)}
-    panes = in_order([_find_part(published, part, sees) for part in parts.values()])
+    panes = in_order(
+        [
+            replace(
+                find_recorded(part.place, of=name, base=published.given, sees=sees),
+                name=part.adapter,
+                revision=part.revision,
+            )
+            for part in parts.values()
+        ]
+    )
     check_one_base([published.pane, *panes])
     halves = divide(read, judging, recipe.seed)
     trial = settings.home() / FOLDER / f".{secrets.token_hex(8)}"
     try:
         with store.disk_errors(trial.parent):
-            found = compose(
+            composed = compose(
                 bases,
                 panes,
                 spec.task,
@@ -167,46 +175,17 @@ def check_composition(
         apart = share_apart(trial, published.pane.folder)
     finally:
         shutil.rmtree(trial, ignore_errors=True)
-    again = make_recipe(found, panes, len(halves.fitted), recipe.seed)
+    again = make_recipe(composed, panes, len(halves.fitted), recipe.seed)
     rows = {"rows": read.info.rows, "train_rows": len(halves.fitted), "eval_rows": len(halves.judged)}
-    computed = _figures(found.scores, found.base, again, {**rows, "examples_shown": found.shown}, apart)
+    counts = {**rows, "examples_shown": composed.shown}
+    computed = _figures(composed.scores, composed.base, again, counts, apart)
     recorded = _figures(published.scores, published.comparison, recipe, published.counts, 0.0)
-    return Checked(published, found, differing(recorded, computed))
+    return Checked(published, composed, differing(recorded, computed))
 
 
 def _columns(mapping: Mapping[str, str], spec: TrainSpec) -> dict[str, str]:
     """A column for each role, also for those that had none."""
     return {**dict.fromkeys(spec.task.optional_inputs, ""), **mapping}
-
-
-def _find_part(published: Published, part: hub.Ingredient, sees: Callable[[str], bool]) -> Pane:
-    """An adapter that a record names: of a Hub by its commit, or of a run of this machine; never another place."""
-    try:
-        if part.revision:
-            if not known_bases.HUB_ID.fullmatch(part.place.partition("@")[0]):
-                raise AdapterError(_("That is no name of a repo."), _("Compose it again."))
-            return replace(pane_of_repo(part.place, published.given), name=part.adapter)
-        pane = (
-            find_here(part.adapter, published.given)
-            if part.adapter in store.list_run_ids() and sees(part.adapter)
-            else None
-        )
-        if pane is None:
-            raise AdapterError(
-                _("It was on the machine where the sum was composed, and is not published."),
-                _("Check it there, or compose again from published adapters."),
-            )
-        return replace(find_here(part.adapter, published.given), revision="")
-    except HubUnreachableError:
-        raise
-    except AdapterError as error:
-        raise AdapterError(
-            _("{adapter}, a part of {name}, cannot be read: {reason}"),
-            error.advice,
-            adapter=part.place,
-            name=published.name,
-            reason=error.said,
-        ) from error
 
 
 def _figures(
