@@ -96,9 +96,9 @@ def again(facts: Facts) -> str:
     parts = [
         fence(reproduce.again(facts.spec, facts.repo_id), "sh"),
         "It reads the settings from `lora_hub.json`, checks the file's fingerprint and the base's weights, trains, and "
-        "tells how far the new adapter's scores are from this one's on the same held-out rows. With `--check` it trains "
-        "nothing and only computes the figures of this card again. To train with other settings, change them in this "
-        "command:",
+        "tells how far the new adapter's scores are from this one's on the same held-out rows. With `--check` it "
+        "trains nothing and only computes the figures of this card again. To train with other settings, change them in "
+        "this command:",
         fence(command, "sh"),
         "The course of the training is in `training_log.jsonl`."
         f" Run {escape(record['run'])}" + (f", libraries: {libraries}." if libraries else "."),
