@@ -11,6 +11,7 @@ reads facts, `fetch` brings files here. Tokens come from the environment of this
 """
 
 from lora_hub.hub.accounts import look_up
+from lora_hub.hub.base_files import check_base, fetch_base, fetch_base_folder
 from lora_hub.hub.cached_adapters import drop_adapters, trim_adapters
 from lora_hub.hub.card.card_metadata import licence_of, spec_of
 from lora_hub.hub.card.markdown import escape as escape_markdown
@@ -30,10 +31,7 @@ from lora_hub.hub.dependents import Dependents, find_dependents, list_made_from
 from lora_hub.hub.exported import check_push, push_export
 from lora_hub.hub.fetch import (
     TOKENIZER_FILES,
-    check_base,
     fetch_adapter,
-    fetch_base,
-    fetch_base_folder,
     fetch_record,
     fetch_region,
     kept_region,

@@ -4,7 +4,7 @@ Evidence: J. Schulman and Thinking Machines Lab, "LoRA Without Regret" (2025). L
 rate about ten times that of full fine-tuning learns as well as full fine-tuning on datasets of this size; the best rate
 hardly depends on the rank when alpha / r scales the update (alpha = 32 there and here); LoRA pays more than full
 fine-tuning for large batches, so batches stay at 32 or below. The rate for a base's width is theirs too
-(bases.default_lr).
+(base_folder.default_lr).
 
 Every derived value is shown with its reason (`explain`) and can be overridden by its key (`make_spec(overrides=...)`).
 """

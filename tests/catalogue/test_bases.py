@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from lora_hub.catalogue import bases, shapes, weights_files
+from lora_hub.catalogue.base_folder import default_lr
 from lora_hub.core.errors import BaseError
 
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "models"
@@ -191,9 +192,9 @@ def test_real_small_models_with_a_cut_file(tmp_path):
 
 
 def test_learning_rate_falls_with_width():
-    assert bases.default_lr(2000) == 5e-4
-    assert bases.default_lr(4000) < bases.default_lr(2000) < bases.default_lr(128) <= 5e-3
-    assert bases.default_lr(4096, 0.0775) == pytest.approx(4.7e-4)
+    assert default_lr(2000) == 5e-4
+    assert default_lr(4000) < default_lr(2000) < default_lr(128) <= 5e-3
+    assert default_lr(4096, 0.0775) == pytest.approx(4.7e-4)
 
 
 def test_memory_in_the_order_that_it_should_be():
