@@ -2,8 +2,8 @@
 
     write_region(folder, region); region = read_region(folder)         None where an adapter brings none
 
-It holds means and a covariance, never a row and no text. Strangers write such files, too: one is bounded before it is
-read, and its numbers are checked.
+It holds means, a covariance and a direction, never a row and no text. Strangers write such files, too: one is bounded
+before it is read, and its numbers are checked.
 """
 
 import json
@@ -29,8 +29,9 @@ class TaskRegion:
     """centers: [centers, dimensions], each the mean of several training questions. spread: [dimensions, dimensions],
     the covariance of all of them. origin: [dimensions], where texts of all kinds lie. shortest, longest: tokens of
     nearly all questions. limit: the distance within which nearly all validation questions lie. rows: training
-    questions behind it. base: the fingerprint of the base's weights, else its id. everyday: [centers, dimensions], of
-    what people write of all kinds; none in files that were written before they were known."""
+    questions behind it. base: the fingerprint of the base's weights, else its id. direction [dimensions], offset: a
+    state's product with the first, and the second added, is how much more it is like what people write of all kinds
+    than nearly all validation questions are, in standard deviations of theirs; zeros in a file that does not know."""
 
     centers: Any
     spread: Any
@@ -40,12 +41,8 @@ class TaskRegion:
     limit: float
     rows: int
     base: str
-    everyday: Any = ()
-
-    def __post_init__(self) -> None:
-        import numpy
-
-        object.__setattr__(self, "everyday", numpy.reshape(self.everyday, (-1, len(self.origin))))
+    direction: Any
+    offset: float
 
 
 def write_region(folder: Path, region: TaskRegion) -> Path:
@@ -55,9 +52,9 @@ def write_region(folder: Path, region: TaskRegion) -> Path:
 
     path = Path(folder) / REGION_FILE
     tensors = {
-        name: getattr(region, name).astype(numpy.float32) for name in ("centers", "spread", "origin", "everyday")
+        name: getattr(region, name).astype(numpy.float32) for name in ("centers", "spread", "origin", "direction")
     }
-    told = {name: getattr(region, name) for name in ("shortest", "longest", "limit", "rows", "base")}
+    told = {name: getattr(region, name) for name in ("shortest", "longest", "limit", "rows", "base", "offset")}
     save_file(tensors, path, {"lora_hub": json.dumps({"version": REGION_VERSION, **told})})
     return path
 
@@ -87,18 +84,20 @@ def read_region(folder: Path) -> TaskRegion | None:
         with safe_open(path, framework="numpy") as file:
             told = json.loads((file.metadata() or {}).get("lora_hub", ""))
             centers, spread, origin = (_numbers(file, name) for name in ("centers", "spread", "origin"))
-            everyday = _numbers(file, "everyday") if "everyday" in file.keys() else centers[:0]  # noqa: SIM118
+            known = "direction" in file.keys()  # noqa: SIM118
+            direction = _numbers(file, "direction") if known else numpy.zeros(len(origin))
         if not isinstance(told, dict) or told.get("version") != REGION_VERSION:
             raise ValueError(_("it is of another version"))
         count, width = centers.shape if centers.ndim == 2 else (0, 0)
-        if not (1 <= count <= MOST_CENTERS and len(everyday) <= MOST_CENTERS and 1 <= width <= MOST_DIMENSIONS):
+        if not (1 <= count <= MOST_CENTERS and 1 <= width <= MOST_DIMENSIONS):
             raise ValueError(_("its shapes are not those of a region"))
-        if spread.shape != (width, width) or origin.shape != (width,) or everyday.shape[1:] != (width,):
+        if spread.shape != (width, width) or {origin.shape, direction.shape} != {(width,)}:
             raise ValueError(_("its shapes are not those of a region"))
         if not numpy.allclose(spread, spread.T, atol=1e-3) or (numpy.diag(spread) < 0).any():
             raise ValueError(_("its spread is no covariance"))
         shortest, longest, limit = (float(told[key]) for key in ("shortest", "longest", "limit"))
-        if not (0 < shortest <= longest <= LARGEST and 0 < limit <= LARGEST):
+        offset = float(told["offset"]) if known else 0.0
+        if not (0 < shortest <= longest <= LARGEST and 0 < limit <= LARGEST and abs(offset) <= LARGEST):
             raise ValueError(_("its limits are no limits"))
         rows, base = int(told["rows"]), str(told["base"])[:200]
     except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError, SafetensorError) as error:
@@ -106,7 +105,7 @@ def read_region(folder: Path) -> TaskRegion | None:
             _("{path} cannot be read: {reason}.", path=path.name, reason=reason_of(error)),
             _("Publish the adapter again from its run."),
         ) from error
-    return TaskRegion(centers, spread, origin, shortest, longest, limit, rows, base, everyday)
+    return TaskRegion(centers, spread, origin, shortest, longest, limit, rows, base, direction, offset)
 
 
 def _numbers(file: Any, name: str) -> Any:

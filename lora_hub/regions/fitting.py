@@ -1,6 +1,6 @@
 """A task's region from the questions of its training and validation rows: means of groups of them (k-means++ on the
-unit sphere, Arthur and Vassilvitskii 2007), their covariance, and how far validation questions lie from the nearest
-mean."""
+unit sphere, Arthur and Vassilvitskii 2007), their covariance, how far others lie from the nearest mean, and in which
+direction what people write of all kinds differs from them (Fisher 1936, as ridge regression)."""
 
 import random
 from collections.abc import Sequence
@@ -20,16 +20,20 @@ if TYPE_CHECKING:
 
 # Questions that are read, drawn with a seed: more say little more, and a large base takes time for each.
 MOST_TRAINED, MOST_VALIDATED = 320, 64
-CENTERS, EVERYDAY_CENTERS, ROUNDS = 16, 8, 20  # the second: of everyday texts of one length
+CENTERS, ROUNDS = 16, 20
 # A mean of fewer questions would be nearly one of them.
 FEWEST_IN_CENTER = 5
-# This share of the task's own questions is within the limit.
-WITHIN = 0.99
-# Fewer validation questions than this say little of how far the task's own ones lie. Training questions join them, each
-# as far as it lies from a region that is made without it.
-FEW_VALIDATED, FOLDS = 16, 5
-# Of fewer numbers than this a quantile at WITHIN is one of the outermost.
+# These shares of the task's own questions are within the limit of how far they may lie, and of how much they may be
+# like everyday texts.
+WITHIN, WITHIN_UNLIKE = 0.999, 0.99
+# What is known of training questions is known from a region that is made without them.
+FOLDS = 5
+# Of fewer numbers than this a quantile is one of the outermost.
 FEW = 100
+# So much of the questions' lengths count as usual ones.
+WITHIN_LENGTH = 0.99
+# What a weight of the direction costs, where states have a variance of one.
+RIDGE = 1.0
 GENERIC_TEXTS = 40
 
 
@@ -52,95 +56,111 @@ def make_region(
     origin = of_all["origin"]
     states, tokens = read_states(stack, tokenizer, trained)
     checked, checked_tokens = read_states(stack, tokenizer, validated) if validated else (states[:0], tokens[:0])
-    region = fit_region(states, tokens, checked, checked_tokens, origin, base_name(base), seed)
-    return None if region is None else replace(region, everyday=of_all["everyday"])
+    others = of_all["everyday"]
+    return fit_region(states, tokens, checked, checked_tokens, origin, others, base_name(base), seed)
 
 
 def _read_of_all(stack: "AdapterStack", tokenizer: Any, base: BaseModel) -> dict[str, Any]:
-    """What of a region is the base's alone: origin [dimensions], everyday [centers, dimensions]. Kept where the base's
+    """What of a region is the base's alone: origin [dimensions], everyday [texts, dimensions]. Kept where the base's
     weights are known by their hash."""
 
     def read() -> dict[str, Any]:
         origin = read_states(stack, tokenizer, generic_texts())[0].mean(axis=0)
-        return {"origin": origin, "everyday": read_everyday(stack, tokenizer, origin)}
+        return {"origin": origin, "everyday": read_everyday(stack, tokenizer)}
 
     if not base.fingerprint:
         return read()
     return recall((base.fingerprint, str(stack.model.dtype), repr((generic_texts(), everyday_texts()))), read)
 
 
-def read_everyday(stack: "AdapterStack", tokenizer: Any, origin: Any) -> Any:
-    """Means [centers, dimensions] of groups of what people write of all kinds. Texts of each length have their own: in
-    long ones less is left to chance, and in one grouping they would be lost among the short ones."""
-    import numpy
-
-    states = [read_states(stack, tokenizer, [*texts])[0] for texts in everyday_texts()]
-    spread = numpy.cov(numpy.concatenate(states).T)
-    return numpy.concatenate([_centers(of, spread, origin, 0, EVERYDAY_CENTERS) for of in states])
+def read_everyday(stack: "AdapterStack", tokenizer: Any) -> Any:
+    """States [texts, dimensions] of what people write of all kinds."""
+    return read_states(stack, tokenizer, [*everyday_texts()])[0]
 
 
 def fit_region(
-    states: Any, tokens: Any, checked: Any, checked_tokens: Any, origin: Any, base: str, seed: int = 0
+    states: Any, tokens: Any, checked: Any, checked_tokens: Any, origin: Any, others: Any, base: str, seed: int = 0
 ) -> TaskRegion | None:
-    """`make_region` from vectors."""
+    """`make_region` from vectors. others: states of everyday texts."""
     import numpy
 
-    region = _unlimited(states, tokens, origin, base, seed)
+    region = _unlimited(states, tokens, origin, others, base, seed)
     if not (numpy.diag(region.spread) > 0).any():
         return None
-    far = own_distance(checked, checked_tokens, region)
-    if len(far) >= FEW_VALIDATED:
-        limit = float(numpy.quantile(far, WITHIN))
-    else:
-        more = _left_out_distances(states, tokens, origin, seed)
-        limit = upper_bound(numpy.concatenate([far, more[: MOST_VALIDATED - len(far)]]), MOST_VALIDATED)
-    return replace(region, limit=max(limit, 1e-6))
+    # Each as a question that has no part in the region.
+    order = numpy.random.default_rng(seed).permutation(len(states))
+    far, unlike = [own_distance(checked, checked_tokens, region)], [checked @ region.direction + region.offset]
+    for out in numpy.array_split(order, FOLDS):
+        rest = numpy.setdiff1d(order, out)
+        without = _unlimited(states[rest], tokens[rest], origin, others, "", seed)
+        far.append(own_distance(states[out], tokens[out], without))
+        unlike.append(states[out] @ without.direction + without.offset)
+    far, unlike = numpy.concatenate(far), numpy.concatenate(unlike)
+    scale = max(float(unlike.std()), 1e-6)
+    return replace(
+        region,
+        limit=max(upper_bound(far, FEW, WITHIN), 1e-6),
+        direction=region.direction / scale,
+        offset=(region.offset - float(numpy.quantile(unlike, WITHIN_UNLIKE))) / scale,
+    )
 
 
-def _unlimited(states: Any, tokens: Any, origin: Any, base: str, seed: int) -> TaskRegion:
-    """The region whose limit is not known yet."""
+def _unlimited(states: Any, tokens: Any, origin: Any, others: Any, base: str, seed: int) -> TaskRegion:
+    """The region whose limits are not known yet."""
     import numpy
 
     spread = numpy.cov(states.T)
-    centers = _centers(states, spread, origin, seed)
-    longest = numpy.exp(upper_bound(numpy.log(tokens), FEW))
-    shortest = numpy.exp(-upper_bound(-numpy.log(tokens), FEW))
-    return TaskRegion(centers, spread, origin, float(shortest), float(longest), 1.0, len(states), base)
+    longest = numpy.exp(upper_bound(numpy.log(tokens), FEW, WITHIN_LENGTH))
+    shortest = numpy.exp(-upper_bound(-numpy.log(tokens), FEW, WITHIN_LENGTH))
+    lengths = (float(shortest), float(longest))
+    return TaskRegion(
+        _centers(states, spread, origin, seed),
+        spread,
+        origin,
+        *lengths,
+        1.0,
+        len(states),
+        base,
+        *_direction(states, others),
+    )
 
 
-def _centers(states: Any, spread: Any, origin: Any, seed: int, most: int = CENTERS) -> Any:
+def _centers(states: Any, spread: Any, origin: Any, seed: int) -> Any:
     import numpy
 
-    group = _groups(unit((states - origin) @ whitening(spread, OWN_SHRINK)), seed, most)
+    group = _groups(unit((states - origin) @ whitening(spread, OWN_SHRINK)), seed)
     return numpy.stack([states[group == one].mean(axis=0) for one in numpy.unique(group)])
 
 
-def _left_out_distances(states: Any, tokens: Any, origin: Any, seed: int) -> Any:
-    """How far each training question lies from the region of those in the other folds, in an order drawn with the
-    seed."""
+def _direction(states: Any, others: Any) -> tuple[Any, float]:
+    """(direction [dimensions], offset): states @ direction + offset is about -1 for the task's questions and 1 for
+    everyday texts. Both weigh alike, however many they are."""
     import numpy
 
-    order = numpy.random.default_rng(seed).permutation(len(states))
-    far = numpy.zeros(len(states))
-    for out in numpy.array_split(order, FOLDS):
-        rest = numpy.setdiff1d(order, out)
-        region = _unlimited(states[rest], tokens[rest], origin, "", seed)
-        far[out] = own_distance(states[out], tokens[out], region)
-    return far[order]
+    both = numpy.concatenate([states, others])
+    middle, scale = both.mean(axis=0), both.std(axis=0) + 1e-6
+    side = numpy.repeat([-1.0, 1.0], [len(states), len(others)])
+    weight = numpy.repeat([0.5 / len(states), 0.5 / len(others)], [len(states), len(others)])
+    known = numpy.column_stack([(both - middle) / scale, numpy.ones(len(both))])
+    cost = numpy.append(numpy.full(len(middle), RIDGE), 1e-9)
+    weighted = (known * weight[:, None]).T
+    found = numpy.linalg.solve(weighted @ known + numpy.diag(cost), weighted @ side)
+    direction = found[:-1] / scale
+    return direction, float(found[-1] - middle @ direction)
 
 
-def upper_bound(seen: Any, enough: int) -> float:
-    """What nearly all numbers like those that were seen lie below: their quantile, or where they are fewer than enough
-    and it is higher, what a further one lies below with the same probability. That is the upper end of the prediction
-    interval of a normal sample (Student's t), wider the fewer they are."""
+def upper_bound(seen: Any, enough: int, within: float) -> float:
+    """What this share of numbers like those that were seen lies below: their quantile, or where they are fewer than
+    enough and it is higher, what a further one lies below with the same probability. That is the upper end of the
+    prediction interval of a normal sample (Student's t), wider the fewer they are."""
     import numpy
     from scipy.special import stdtrit
 
-    highest = float(numpy.quantile(seen, WITHIN))
+    highest = float(numpy.quantile(seen, within))
     if len(seen) >= enough:
         return highest
     error = seen.std(ddof=1) * numpy.sqrt(1 + 1 / len(seen))
-    return max(highest, float(seen.mean() + stdtrit(len(seen) - 1, WITHIN) * error))
+    return max(highest, float(seen.mean() + stdtrit(len(seen) - 1, within) * error))
 
 
 def generic_texts() -> list[str]:
@@ -156,12 +176,12 @@ def generic_texts() -> list[str]:
     return found
 
 
-def _groups(points: Any, seed: int, most: int) -> Any:
+def _groups(points: Any, seed: int) -> Any:
     """The group of each point, none with fewer than `FEWEST_IN_CENTER`."""
     import numpy
 
     draw = numpy.random.default_rng(seed)
-    count = max(1, min(most, len(points) // (2 * FEWEST_IN_CENTER)))
+    count = max(1, min(CENTERS, len(points) // (2 * FEWEST_IN_CENTER)))
     centers = points[[draw.integers(len(points))]]
     still = numpy.zeros(points.shape[1])
     same = numpy.eye(points.shape[1])

@@ -2,8 +2,8 @@
 
 The adapter of the nearest center is chosen (hard top-1), in a space in which all directions vary alike within the
 tasks: a fifth the task's own covariance, the rest the mean of all that are asked about, shrunk. The base answers
-instead where the question is farther than the chosen task's own limit, in that task's own space, or where another task
-is about as near, or what people write of all kinds (`everyday`) is nearer.
+instead where the question is farther than the chosen task's own limit, in that task's own space, or where it is more
+like what people write of all kinds than nearly all of the task's are. The nearer another task is, the less may it be.
 """
 
 import math
@@ -19,21 +19,25 @@ SHRINK, OWN_SHRINK = 0.1, 0.4
 SHARED = 0.8
 # A mean over few tokens lies farther off by chance: as if so many more were missing.
 FEW_TOKENS = 3.0
-# The next task has to be so much farther. Chosen, as all numbers here, with the tasks of tests/bench/bench_router.py.
-CLEARLY_NEARER = 0.94
+# Where the nearest task is farther than so much of the distance of the next one, a question counts as more like
+# everyday texts: by DOUBT standard deviations times the logarithm of how much farther. Chosen, as all numbers here,
+# with the tasks of tests/bench/bench_router.py.
+CLEARLY_NEARER, DOUBT = 0.88, 8.0
 
 
 @dataclass(frozen=True)
 class Placed:
     """How a question lies to one task. distance: to its nearest center, in the space of the choice. share: of its
-    limit, in its own space; more than 1 is outside. everyday: in the space of the choice, to what people write of all
-    kinds; infinite where the region does not know that. fits: it is the chosen one, and the question lies in it."""
+    limit, in its own space; more than 1 is outside. unlike: by how many standard deviations it is more like what people
+    write of all kinds than nearly all of the task's questions are; more than 0 is outside. doubt: what the next task's
+    nearness adds to that. fits: it is the chosen one, and the question lies in it."""
 
     name: str
     distance: float
     share: float
+    unlike: float
+    doubt: float
     fits: bool
-    everyday: float = math.inf
 
 
 class Atlas:
@@ -58,28 +62,28 @@ class Atlas:
     def place_all(self, states: Any, tokens: Any) -> list[list[Placed]]:
         """`place` of several questions. states: [questions, dimensions]; tokens: [questions]."""
         charts = self._charts.get(states.shape[1], {})
-        near, within, behind = [], [], []
+        near, within, unlike = [], [], []
         for chart in charts.values():
             odd = _oddly_long(chart, tokens)
-            of_task, of_everyday = chart.choice(states)
-            near.append(of_task * odd)
-            behind.append(of_everyday)
+            near.append(chart.choice(states) * odd)
             within.append(chart.own(states) / (1 + FEW_TOKENS / tokens) * odd / chart.limit)
+            unlike.append(states @ chart.direction + chart.offset)
         names, found = list(charts), []
         for question in range(len(states)):
-            far = [float(one[question]) for one in near]
-            share = [float(one[question]) for one in within]
-            order = sorted(range(len(names)), key=lambda one: far[one])
-            is_clear = len(order) < 2 or far[order[0]] <= CLEARLY_NEARER * far[order[1]]
-            is_clear = is_clear and bool(order) and far[order[0]] <= behind[order[0]][question]
-            fits = bool(order) and share[order[0]] <= 1 and is_clear
-            found.append(
-                [
-                    Placed(names[one], far[one], share[one], fits and one == order[0], float(behind[one][question]))
-                    for one in order
-                ]
-            )
+            order = sorted(range(len(names)), key=lambda one: near[one][question])
+            placed = []
+            for one, after in zip(order, [*order[1:], None], strict=True):
+                far, share, more = (float(of[one][question]) for of in (near, within, unlike))
+                doubt = 0.0 if after is None or placed else _doubt(far, float(near[after][question]))
+                fits = not placed and share <= 1 and more + doubt <= 0
+                placed.append(Placed(names[one], far, share, more, doubt, fits))
+            found.append(placed)
         return found
+
+
+def _doubt(nearest: float, next_one: float) -> float:
+    """In standard deviations."""
+    return DOUBT * max(0.0, math.log(max(nearest, 1e-9) / max(next_one, 1e-9) / CLEARLY_NEARER))
 
 
 @dataclass(frozen=True)
@@ -104,29 +108,27 @@ class _Space:
 
 @dataclass(frozen=True)
 class _Chart:
-    """One region, prepared. in_choice: the task's `own_centers` first, then those of everyday texts. halves:
-    [dimensions, dimensions], above the diagonal of the space of the choice, below it of the task's own space: both
-    matrices are symmetric."""
+    """One region, prepared. halves: [dimensions, dimensions], above the diagonal of the space of the choice, below it
+    of the task's own space: both matrices are symmetric."""
 
     in_choice: _Space
     in_own: _Space
-    own_centers: int
     halves: Any
     shortest: float
     longest: float
     limit: float
+    direction: Any
+    offset: float
 
     @property
     def bytes(self) -> int:
         spaces = (self.in_choice, self.in_own)
         return self.halves.nbytes + sum(one.origin.nbytes + one.centers.nbytes for one in spaces)
 
-    def choice(self, states: Any) -> tuple[Any, Any]:
-        """(to the task, to everyday texts: infinite where the region does not know them)."""
+    def choice(self, states: Any) -> Any:
         import numpy
 
-        far = self.in_choice.far(states, numpy.triu(self.halves, 1))
-        return far[:, : self.own_centers].min(1), far[:, self.own_centers :].min(1, initial=numpy.inf)
+        return self.in_choice.far(states, numpy.triu(self.halves, 1)).min(1)
 
     def own(self, states: Any) -> Any:
         import numpy
@@ -142,11 +144,11 @@ def _charts(regions: Mapping[str, TaskRegion]) -> dict[str, _Chart]:
     middle = numpy.mean([of for one in regions.values() for of in (one.centers.mean(0), one.origin)], axis=0)
     found = {}
     for name, region in regions.items():
-        centers = numpy.concatenate([region.centers, region.everyday])
-        choice, above = _space(centers, middle, whitening((1 - SHARED) * region.spread + SHARED * shared))
+        choice, above = _space(region.centers, middle, whitening((1 - SHARED) * region.spread + SHARED * shared))
         own, below = _space(region.centers, region.origin, whitening(region.spread, OWN_SHRINK))
         halves = numpy.triu(above, 1) + numpy.tril(below, -1)
-        found[name] = _Chart(choice, own, len(region.centers), halves, region.shortest, region.longest, region.limit)
+        limits = (region.shortest, region.longest, region.limit)
+        found[name] = _Chart(choice, own, halves, *limits, region.direction, region.offset)
     return found
 
 

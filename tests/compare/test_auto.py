@@ -68,7 +68,7 @@ def published(hub: Any, comparer: Comparer, tmp_path_factory: pytest.TempPathFac
         save_adapter(model, folder, seed=place, strength=0.05)
         own = slice(4 * place, 4 * place + 4)
         here = (states[own], tokens[own])
-        region = fit_region(*here, *here, states.mean(axis=0), BUILT_IN.fingerprint)
+        region = fit_region(*here, *here, states.mean(axis=0), states, BUILT_IN.fingerprint)
         assert region is not None
         write_region(folder, replace(region, limit=10.0))
         log = write_log(root / "events.jsonl")

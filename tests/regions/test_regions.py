@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy
 import pytest
+from safetensors import safe_open
 from safetensors.numpy import save_file
 from sample_adapters import make_folder, make_spec, publish
 
@@ -22,6 +23,7 @@ from lora_hub.core.errors import AdapterError, DataError
 from lora_hub.core.schema import BASE as BASE_PANE
 from lora_hub.hub.task_region import REGION_FILE, TaskRegion, read_region, write_region
 from lora_hub.regions import fitting
+from lora_hub.regions.everyday import everyday_texts
 from lora_hub.regions.fitting import fit_region, generic_texts, upper_bound
 from lora_hub.regions.placing import own_distance
 
@@ -53,8 +55,8 @@ def read(comparer: Comparer) -> Iterator[tuple[AdapterStack, Any]]:
 
 @pytest.fixture(scope="module")
 def states_of(read: tuple[AdapterStack, Any]) -> dict[str, tuple[Any, Any]]:
-    """The first rows of each sample as (states, tokens), and those of all kinds ("")."""
-    texts = {name: texts_of(name)[:ROWS] for name in SAMPLES} | {"": generic_texts()}
+    """The first rows of each sample as (states, tokens), those of all kinds (""), and everyday texts."""
+    texts = {name: texts_of(name)[:ROWS] for name in SAMPLES} | {"": generic_texts(), "everyday": [*everyday_texts()]}
     states, tokens = regions.read_states(*read, [text for of in texts.values() for text in of])
     found, place = {}, 0
     for name, of in texts.items():
@@ -69,9 +71,8 @@ def tasks(states_of: dict[str, tuple[Any, Any]]) -> dict[str, tuple[TaskRegion, 
     origin, found = states_of[""][0].mean(axis=0), {}
     for name in SAMPLES:
         states, tokens = states_of[name]
-        region = fit_region(
-            states[:100], tokens[:100], states[100:120], tokens[100:120], origin, regions.base_name(BASE)
-        )
+        everyday, named = states_of["everyday"][0], regions.base_name(BASE)
+        region = fit_region(states[:100], tokens[:100], states[100:120], tokens[100:120], origin, everyday, named)
         assert region is not None
         found[name] = (region, states[120:], tokens[120:])
     return found
@@ -102,10 +103,10 @@ def test_what_is_the_bases_alone_is_read_once(
     read_everyday = fitting.read_everyday
     monkeypatch.setattr(fitting, "read_everyday", lambda *given: asked.append(1) or read_everyday(*given))
     second = regions.make_region(*read, BASE, texts, [])
-    assert not asked and numpy.array_equal(first.everyday, second.everyday) and first.limit == second.limit
+    assert not asked and numpy.array_equal(first.direction, second.direction) and first.limit == second.limit
     kept.write_bytes(kept.read_bytes()[:1000])  # cut off: it is read again
     third = regions.make_region(*read, BASE, texts, [])
-    assert asked and numpy.array_equal(first.everyday, third.everyday) and kept.stat().st_size > 1000
+    assert asked and numpy.array_equal(first.direction, third.direction) and kept.stat().st_size > 1000
 
 
 def test_a_region_holds_no_single_question_and_travels_as_vectors_alone(
@@ -121,7 +122,7 @@ def test_a_region_holds_no_single_question_and_travels_as_vectors_alone(
     again = read_region(tmp_path)
     assert again is not None and numpy.allclose(again.centers, region.centers, atol=1e-5)
     assert (again.limit, again.rows, again.base) == (region.limit, 100, BASE.fingerprint)
-    assert numpy.allclose(again.everyday, region.everyday, atol=1e-5) and 1 <= len(region.everyday) <= 32
+    assert numpy.allclose(again.direction, region.direction, atol=1e-4) and again.offset == region.offset
     # what people ask of all kinds is the base's, even where no other task is there to compete for it
     asked = ["My uncle wants to sell his boat; what should he ask for it?", "Name two rivers that flow into the sea."]
     asked += [
@@ -134,11 +135,16 @@ def test_a_region_holds_no_single_question_and_travels_as_vectors_alone(
     held = regions.Atlas({"spam": region}).place_all(*regions.read_states(*read, texts[110:140]))
     assert sum(one[0].fits for one in held) >= 27
     # a file that was written before this was known is read, and says nothing of it
-    write_region(tmp_path, replace(region, everyday=()))
+    write_region(tmp_path, region)
+    with safe_open(path, framework="numpy") as file:
+        tensors, told = {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118
+    del tensors["direction"]
+    save_file(tensors, tmp_path / REGION_FILE, told)
     older = read_region(tmp_path)
-    assert older is not None and older.everyday.shape == (0, len(region.origin))
+    assert older is not None and not older.direction.any() and older.offset == 0
     (found,) = regions.Atlas({"spam": older}).place_all(*regions.read_states(*read, texts[110:111]))
-    assert found[0].everyday == numpy.inf
+    assert found[0].fits and found[0].unlike == 0
+    write_region(tmp_path, region)
     said = path.read_bytes()
     assert not any(text.encode() in said for text in texts_of("spam.csv"))
     assert read_region(tmp_path / "elsewhere") is None
@@ -155,8 +161,10 @@ def test_a_strangers_region_is_bounded_and_checked(
         replace(region, centers=numpy.full((2, width), numpy.nan)),
         replace(region, centers=numpy.zeros((65, width))),
         replace(region, centers=numpy.zeros(width)),
-        replace(region, everyday=numpy.zeros((65, width))),
-        replace(region, everyday=numpy.full((1, width), numpy.nan)),
+        replace(region, direction=numpy.zeros(width - 1)),
+        replace(region, direction=numpy.full(width, numpy.nan)),
+        replace(region, offset=float("nan")),
+        replace(region, offset=1e9),
         replace(region, limit=float("nan")),
         replace(region, limit=0.0),
         replace(region, longest=region.shortest - 1),
@@ -191,7 +199,7 @@ def test_few_or_equal_questions_have_no_region(read: tuple[AdapterStack, Any]) -
     assert regions.make_region(*read, BASE, ["a", "b", "c"], []) is None
     assert regions.make_region(*read, BASE, ["the same"] * 50, []) is None
     same = numpy.ones((20, 8))
-    assert fit_region(same, numpy.ones(20), same, numpy.ones(20), numpy.zeros(8), "x") is None
+    assert fit_region(same, numpy.ones(20), same, numpy.ones(20), numpy.zeros(8), same, "x") is None
 
 
 @pytest.mark.parametrize("validated", [0, 6])
@@ -201,7 +209,8 @@ def test_few_questions_make_a_region_that_holds_others_of_the_task(
     """Of 54 rows in all; their own distances would be a limit far too tight."""
     (states, tokens), first = states_of["spam.csv"], 54 - validated
     origin = states_of[""][0].mean(axis=0)
-    region = fit_region(states[:first], tokens[:first], states[first:54], tokens[first:54], origin, "x")
+    everyday = states_of["everyday"][0]
+    region = fit_region(states[:first], tokens[:first], states[first:54], tokens[first:54], origin, everyday, "x")
     assert region is not None
     trained = numpy.quantile(own_distance(states[:first], tokens[:first], region), 0.99)
     within = own_distance(states[54:], tokens[54:], region) <= region.limit
@@ -218,10 +227,10 @@ def test_the_limit_of_few_holds_a_further_question_as_often_as_it_says() -> None
     draw = numpy.random.default_rng(0)
     for few in (5, 12, 40):
         rows = draw.normal(1.2, 0.1, (2000, few + 1))
-        held = numpy.mean([one[-1] <= upper_bound(one[:-1], 64) for one in rows])
+        held = numpy.mean([one[-1] <= upper_bound(one[:-1], 64, 0.99) for one in rows])
         assert 0.98 <= held <= 0.998, (few, held)
     many = draw.normal(1.2, 0.1, 64)
-    assert upper_bound(many, 64) == numpy.quantile(many, 0.99)
+    assert upper_bound(many, 64, 0.99) == numpy.quantile(many, 0.99)
 
 
 def test_the_organizations_adapters_are_routed_to(
@@ -264,3 +273,27 @@ def test_the_organizations_adapters_are_routed_to(
         "lora-hub/routed-news",
         "lora-hub/routed-mute",
     )
+
+
+def test_a_question_between_two_tasks_needs_to_be_more_like_them(
+    tasks: dict[str, tuple[TaskRegion, Any, Any]],
+) -> None:
+    region, states, tokens = tasks["spam.csv"]
+    alone = regions.Atlas({"one": region}).place_all(states, tokens)
+    twins = regions.Atlas({"one": region, "two": region}).place_all(states, tokens)
+    assert {one[0].doubt for one in alone} == {0.0}
+    # as far from both: eight standard deviations times log(1 / 0.88)
+    assert [round(one[0].doubt, 3) for one in twins] == [1.023] * len(states)
+    assert all(two[0].fits == (one[0].share <= 1 and one[0].unlike <= -1.023) for one, two in zip(alone, twins))
+    assert sum(one[0].fits for one in twins) < sum(one[0].fits for one in alone)
+
+
+def test_why_no_adapter_fits_is_told() -> None:
+    def said(**told: float) -> str:
+        near = {"adapter": "team/one", "distance": 0.5, "share": 0.9} | told
+        further = routing.Candidate(adapter="team/two", distance=0.52, share=0.9)
+        return routing.said(routing.Routed(base="built-in", candidates=(routing.Candidate(**near), further))).en
+
+    assert "is 1.4 times as far from its task" in said(share=1.4)
+    assert "all questions of team/one, the nearest (by 1.3 standard deviations)" in said(unlike=1.34)
+    assert "about as near to team/one (distance 0.50) as to team/two (0.52)" in said(unlike=-0.2, doubt=0.7)

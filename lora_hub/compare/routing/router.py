@@ -6,7 +6,6 @@ base's own hidden states; none, where it lies in no task's region, and the base 
 Only means of training questions are compared, which each adapter brings in its repo (`hub.fetch_region`).
 """
 
-import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import PurePath
@@ -30,8 +29,8 @@ MOST_TOLD = 5
 class Candidate(Noun):
     """An adapter that the question could be for. distance: to the nearest mean of its training questions (0: the same
     direction, 2: nothing in common). share: of the distance within which nearly all of its validation questions lie;
-    more than 1 is outside. everyday: the distance to what people write of all kinds; 0: its region does not know
-    that."""
+    more than 1 is outside. unlike: by how many standard deviations the question is more like what people write of all
+    kinds than nearly all of its own are; more than 0 is outside. doubt: what the nearness of the next adapter adds."""
 
     adapter: str
     revision: str = ""
@@ -39,8 +38,9 @@ class Candidate(Noun):
     title: str = ""
     distance: float
     share: float
+    unlike: float = 0.0
+    doubt: float = 0.0
     fits: bool = False
-    everyday: float = 0.0
 
 
 class Routed(Noun):
@@ -89,8 +89,9 @@ def route(
             title=facts[one.name].title,
             distance=one.distance,
             share=one.share,
+            unlike=one.unlike,
+            doubt=one.doubt,
             fits=one.fits,
-            everyday=one.everyday if math.isfinite(one.everyday) else 0.0,
         )
         for one in placed
     )
@@ -174,13 +175,12 @@ def said(found: Routed) -> Message:
             adapter=first.adapter,
             share=first.share,
         )
-    if first.everyday and first.everyday < first.distance:
+    if first.unlike > 0:
         return _(
-            "No adapter fits, and the base answers: the question lies nearer to what people write of all kinds "
-            "(distance {everyday:.2f}) than to {adapter} ({distance:.2f}).",
+            "No adapter fits, and the base answers: the question is more like what people write of all kinds than "
+            "nearly all questions of {adapter}, the nearest (by {unlike:.1f} standard deviations).",
             adapter=first.adapter,
-            distance=first.distance,
-            everyday=first.everyday,
+            unlike=first.unlike,
         )
     return _(
         "No adapter fits, and the base answers: the question lies about as near to {adapter} (distance {distance:.2f}) "
