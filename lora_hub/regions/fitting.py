@@ -64,13 +64,15 @@ def _read_of_all(stack: "AdapterStack", tokenizer: Any, base: BaseModel) -> dict
     """What of a region is the base's alone: origin [dimensions], everyday [texts, dimensions]. Kept where the base's
     weights are known by their hash."""
 
+    generic = generic_texts()
+
     def read() -> dict[str, Any]:
-        origin = read_states(stack, tokenizer, generic_texts())[0].mean(axis=0)
+        origin = read_states(stack, tokenizer, generic)[0].mean(axis=0)
         return {"origin": origin, "everyday": read_everyday(stack, tokenizer)}
 
     if not base.fingerprint:
         return read()
-    return recall((base.fingerprint, str(stack.model.dtype), repr((generic_texts(), everyday_texts()))), read)
+    return recall((base.fingerprint, str(stack.model.dtype), repr((generic, everyday_texts()))), read)
 
 
 def read_everyday(stack: "AdapterStack", tokenizer: Any) -> Any:

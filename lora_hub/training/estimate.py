@@ -25,20 +25,22 @@ from lora_hub.training.run_memory import scoring_bytes, shared_bytes, training_b
 # What estimates rest on. CPU: FLOP/s that two cores reach on a base of `SMALL` parameters (wider ones make better use
 # of them: 6e10 seen at 135 million), seconds a step costs beside its FLOPs, seconds until the first step. GPU: the
 # share of the peak that LoRA reaches, and the same two.
-CPU_FLOPS, SMALL, CPU_STEP, CPU_START = 2.5e10, 1.26e6, 0.03, 14.0
+CPU_FLOPS, SMALL, CPU_STEP, CPU_START = 2.5e10, 1.26e6, 0.03, 5.0
 GPU_SHARE, GPU_STEP, GPU_START = 0.3, 0.02, 25.0
 # Of a machine that was measured: the share of its products' rate that those with an adapter's narrow matrices reach,
 # and what a step costs beside (within a sixth for 960 to 12,800 tokens a step on the built-in base and 400 to 2,400 on
 # SmolLM2-135M: tests/bench/bench_memory.py prints the seconds).
 ADAPTER_SHARE, MEASURED_STEP = 0.065, 0.01
 # What it costs more where rows are of unlike lengths, as they are outside of that bench: several calls of the layers,
-# each in shapes that were not met before (on the built-in base a step of SMS spam 0.15 s, of the spam sample 0.10,
-# where 0.05 followed from the rest; a base of 135 million takes seconds).
-MIXED_STEP, ALIKE = 0.06, 1.1
-# A question as it is asked to compare: tokens that are read and written, and rows written at once in an evaluation.
-ASKED, ANSWER, AT_ONCE = 60, 40, 8
-# Seconds that an answer and a token of its text cost beside their FLOPs.
-ANSWERED, WRITTEN = 0.008, 0.002
+# each in shapes that were not met before (on the built-in base a step of the samples 0.05 to 0.09 s, where 0.02 to 0.05
+# followed from the rest: tests/bench/bench_times.py, as what follows; a base of 135 million takes seconds).
+MIXED_STEP, ALIKE = 0.03, 1.1
+# A question as it is asked to compare: tokens that are read and written, and what a token of its text costs beside its
+# FLOPs, in seconds.
+ASKED, ANSWER, WRITTEN = 60, 40, 0.002
+# An evaluation: what a run's costs beside its rows, an answer beside its FLOPs, and a token of its text in a full batch
+# of others, in seconds; how many rows share a reading of the weights, by what it takes.
+SCORED, ANSWERED, WRITTEN_MANY, AT_ONCE = 0.8, 0.003, 0.0001, 4
 # Tokens of one of the base's own answers with its prompt, and of the general questions with all their choices, asked
 # twice.
 REPLAYED, GENERAL = 60, 2 * 80 * 35
@@ -264,7 +266,7 @@ def _scoring_seconds(spec: TrainSpec, tokens_row: float, rates: _Rates) -> float
         read += GENERAL
     read += min(REGION_ROWS, _trained(spec) + validation) * min(REGION_TOKENS, tokens_row)
     through = read / rates.reading + written / rates.writing
-    return 2 * _parameters(spec) * through + ANSWERED * exam.rows + WRITTEN * written
+    return SCORED + 2 * _parameters(spec) * through + ANSWERED * exam.rows + WRITTEN_MANY * written
 
 
 def _publishing_seconds(spec: TrainSpec) -> float:

@@ -208,3 +208,13 @@ def test_rows_of_unlike_lengths_cost_a_step_more() -> None:
     unlike = alike.model_copy(update={"dataset": alike.dataset.model_copy(update={"lengths": lengths})})
     seconds = [recipe.estimate(spec, tokens_row=20, speed=speed).training for spec in (alike, unlike)]
     assert seconds[1] - seconds[0] == pytest.approx(100 * estimate.MIXED_STEP)
+
+
+def test_small_runs_are_told_to_take_what_they_took() -> None:
+    """Of CPU seconds measured on one core by tests/bench/bench_times.py: 0.052 a step and 2 of scoring 60 answers in
+    text three times, which were told as 0.087 and 16; and 4.5 for a process to start and end."""
+    built_in, speed = bases.get_base("built-in"), Speed({128: 2.4e11}, 3.7e10)
+    spec = make(built_in, 600, "question-answering", longest=45, steps=106, evaluations=4, max_held_out=60)
+    told = recipe.estimate(spec, tokens_row=42, speed=speed)
+    assert 106 * 0.052 / 1.3 < told.training < 106 * 0.075 and 1.3 < told.scoring < 3.2
+    assert 3.5 < told.seconds - told.training - told.scoring < 6
