@@ -14,6 +14,8 @@ from lora_hub.hub.accounts import look_up
 from lora_hub.hub.base_files import check_base, fetch_base, fetch_base_folder
 from lora_hub.hub.cached_adapters import drop_adapters, trim_adapters
 from lora_hub.hub.card.card_metadata import licence_of, spec_of
+from lora_hub.hub.card.figures import FIGURE, numbers_in
+from lora_hub.hub.card.figures import draw as draw_figure
 from lora_hub.hub.card.markdown import escape as escape_markdown
 from lora_hub.hub.card.markdown import fence
 from lora_hub.hub.client import acting_as, hub_kind, hub_url, own_token, owned, reaches_hub
@@ -92,6 +94,7 @@ __all__ = [
     "account_of",
     "check_moving",
     "look_at_production",
+    "numbers_in",
     "move_production",
     "read_matrix_file",
     "write_matrix_file",
@@ -123,6 +126,8 @@ __all__ = [
     "drop_adapters",
     "endpoint",
     "escape_markdown",
+    "FIGURE",
+    "draw_figure",
     "fence",
     "fetch_adapter",
     "files_before",

@@ -179,18 +179,19 @@ def read_adapter_config(repo_id: str, revision: str = "") -> dict[str, Any]:
     return read_config(Path(path).parent)
 
 
-def read_figures(repo_id: str, text: str) -> dict[str, bytes]:
+def read_figures(repo_id: str, text: str, revision: str = "") -> dict[str, bytes]:
     """The pictures of a card by their file's name, as SVG: of those that a publish draws each that the card shows, that
-    is small, and that holds only shapes and words. text: the card. Raises AdapterError, HubError."""
+    is small, and that holds only shapes and words. text: the card. revision: a commit; the newest by default. Raises
+    AdapterError, HubError."""
     names = [name for name in map(figure_name, languages()) if f"]({name})" in text]
     if not names:
         return {}
     repo_id, found = full_id(repo_id), {}
     with told(_("show the card of {repo}", repo=repo_id), repo_id):
         api = open_api()
-        for file in api.get_paths_info(repo_id, names):
+        for file in api.get_paths_info(repo_id, names, revision=revision or None):
             if getattr(file, "size", MOST_BYTES + 1) <= MOST_BYTES:
-                svg = Path(api.hf_hub_download(repo_id, file.path)).read_bytes()
+                svg = Path(api.hf_hub_download(repo_id, file.path, revision=revision or None)).read_bytes()
                 found |= {file.path: svg} if is_plain(svg) else {}
     return found
 

@@ -98,7 +98,16 @@ def check_adapter(
         {name: one for name, one in tests.items() if one is not None},
         {**rows.counts, "rows": spec.dataset.rows, "examples_shown": len(found.shown)},
     )
-    return Checked(name, pane.revision, differing(recorded.figures(), computed.figures()))
+    told, now = recorded.figures(), computed.figures()
+    picture = hub.read_figures(name.partition("@")[0], f"]({hub.FIGURE})", pane.revision).get(hub.FIGURE)
+    if picture is not None:
+        answered = exam.held_out_rows(rows.task, rows.held_out, found.answers)
+        told["picture"] = {hub.FIGURE: " ".join(hub.numbers_in(picture))}
+        # whoever published it without its rows drew the scores
+        drawn = [hub.draw_figure(rows.task, of, found.scores) for of in (answered, [])]
+        numbers = [" ".join(hub.numbers_in(one)) for one in drawn]
+        now["picture"] = {hub.FIGURE: numbers[numbers[1] == told["picture"][hub.FIGURE]]}
+    return Checked(name, pane.revision, differing(told, now))
 
 
 def _read(record: Mapping[str, Any], name: str) -> _Recorded:

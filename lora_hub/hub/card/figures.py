@@ -1,6 +1,7 @@
 """The picture of a card: what the adapter scored, as an SVG file beside README.md.
 
     draw(task, rows, scores, "en")        bytes of the file; b"" where there is nothing to draw
+    numbers_in(svg)                       its counts or scores, as words
     is_plain(text)                        whether an SVG that anybody may have written is only shapes and words
 
 Of a task with labels it is a confusion matrix of the held-out rows, else base and adapter with their intervals. It
@@ -64,6 +65,12 @@ def is_plain(svg: bytes) -> bool:
         and names <= ELEMENTS
         and all(name in ATTRIBUTES and "(" not in value and len(value) < 100 for name, value in attributes)
     )
+
+
+def numbers_in(svg: bytes) -> list[str]:
+    """What a picture that `is_plain` says in words with a number, in its order."""
+    words = (one.text or "" for one in ElementTree.fromstring(svg.decode()).iter() if str(one.tag).endswith("text"))
+    return [word for word in words if any(map(str.isdigit, word))]
 
 
 def count_answers(task: Task, rows: Sequence[HeldOutRow]) -> tuple[list[str], list[list[int]]]:
