@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from lora_hub.core.messages import Message, _, _n, several
+from lora_hub.hub.card.card_metadata import MADE_FROM
 from lora_hub.hub.client import full_id, open_api, told
 from lora_hub.hub.collection import list_collections
 from lora_hub.hub.listing import PRODUCTION, list_versions
@@ -54,7 +55,7 @@ class Dependents:
 
 
 def find_dependents(name: str) -> Dependents:
-    """What the Hub knows to depend on an adapter. Four requests. Raises AdapterError, HubError."""
+    """What the Hub knows to depend on an adapter. Five requests. Raises AdapterError, HubError."""
     repo_id = full_id(name)
     tags = list_versions(repo_id)
     at = next((one.commit for one in tags if one.tag == PRODUCTION), "")
@@ -65,12 +66,11 @@ def find_dependents(name: str) -> Dependents:
 
 
 def list_made_from(name: str) -> tuple[str, ...]:
-    """Repos whose cards name an adapter as what they were made from: its exports, and adapters that go on from it; at
-    most MOST_NAMED. Raises HubError."""
+    """Repos whose cards name an adapter as what they were made from: its exports, adapters that go on from it, and
+    sums with it; at most MOST_NAMED. Raises HubError."""
     repo_id = full_id(name)
+    tags = (f"base_model:{repo_id}", f"{MADE_FROM}{repo_id}")
     with told(_("list what was made from {repo}", repo=repo_id), repo_id):
-        return tuple(
-            info.id
-            for info in open_api().list_models(filter=f"base_model:{repo_id}", limit=MOST_NAMED)
-            if info.id.lower() != repo_id.lower()
-        )
+        api = open_api()
+        found = [info.id for tag in tags for info in api.list_models(filter=tag, limit=MOST_NAMED)]
+    return tuple(one for one in dict.fromkeys(found) if one.lower() != repo_id.lower())[:MOST_NAMED]

@@ -201,6 +201,7 @@ def test_a_sum_is_offered_only_where_it_is_better(hub, tmp_path: Path, home: Pat
     assert "| Weights found on | 30 rows |" in card and "Hyperparameters" not in card
     assert "lora_hub compose few.csv --task spam --base built-in --adapter" in card
     assert f"lora_hub compose few.csv --check {ORG}/the-sum --test more.csv" in card
+    assert use_cases.list_made_from(LOCAL, "part-0") == (f"{ORG}/the-sum",)  # told before a part of it is deleted
     # the router finds it by its examples, as it finds others by their rows
     assert recipe["region_rows"] == 30 and "find it by where 30 of its examples' questions lie" in card
     region = fetch_region(f"{ORG}/the-sum", "v1")

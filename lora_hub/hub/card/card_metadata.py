@@ -14,9 +14,12 @@ from lora_hub.catalogue import bases
 from lora_hub.core.schema import BaseModel, HeldOutRow, Score, Task, TrainSpec
 from lora_hub.evaluation import metrics
 from lora_hub.hub.card.markdown import plain
+from lora_hub.hub.composition import Composition
 from lora_hub.hub.record import COUNTS
 from lora_hub.works_in import Mark, shape_of
 
+# A tag of an adapter that goes on from another, or is a sum with it: its repo. (`base_model` is whoever answers below.)
+MADE_FROM = "made-from:"
 PIPELINES = {"translation": "translation", "question-answering": "question-answering", "summarization": "summarization"}
 # The licence ids that the Hub knows, of those that bases come with; another one is "other" with its name.
 LICENCES = {
@@ -154,10 +157,19 @@ def adapter_metadata(facts: Facts) -> Any:
         language=[code for code in facts.languages if re.fullmatch(r"[a-z]{2,3}", code)] or None,
         library_name="peft",
         pipeline_tag=pipeline_tag(task),
-        tags=["lora-hub", "lora", f"task:{task.id}"],
+        tags=["lora-hub", "lora", f"task:{task.id}", *(f"{MADE_FROM}{repo}" for repo in _made_from(facts))],
         **licence_of(spec.base.licence),
         **more,
     )
+
+
+def _made_from(facts: Facts) -> list[str]:
+    """Repos of the adapters that this one goes on from or is the sum of."""
+    told = facts.record.get("composition")
+    places = [part.place for part in Composition.model_validate(told).parts if part.revision] if told else []
+    places += [facts.spec.parent.repo_id] if facts.spec.parent is not None else []
+    repos = dict.fromkeys(place.partition("@")[0] for place in places)
+    return [repo for repo in repos if bases.HUB_ID.fullmatch(repo) and repo != facts.repo_id]
 
 
 def _meta(text: str) -> str:
