@@ -34,6 +34,8 @@ FEW = 100
 WITHIN_LENGTH = 0.99
 # What a weight of the direction costs, where states have a variance of one.
 RIDGE = 1.0
+# There are fewer of them, and a long question is told from them alone.
+PASSAGE_COUNTS = 3
 GENERIC_TEXTS = 40
 
 
@@ -76,8 +78,12 @@ def _read_of_all(stack: "AdapterStack", tokenizer: Any, base: BaseModel) -> dict
 
 
 def read_everyday(stack: "AdapterStack", tokenizer: Any) -> Any:
-    """States [texts, dimensions] of what people write of all kinds."""
-    return read_states(stack, tokenizer, [*everyday_texts()])[0]
+    """States [texts, dimensions] of what people write of all kinds, each passage `PASSAGE_COUNTS` times."""
+    import numpy
+
+    sentences, passages = everyday_texts()
+    states = read_states(stack, tokenizer, [*sentences, *passages])[0]
+    return numpy.repeat(states, [1] * len(sentences) + [PASSAGE_COUNTS] * len(passages), axis=0)
 
 
 def fit_region(

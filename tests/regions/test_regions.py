@@ -55,8 +55,11 @@ def read(comparer: Comparer) -> Iterator[tuple[AdapterStack, Any]]:
 
 @pytest.fixture(scope="module")
 def states_of(read: tuple[AdapterStack, Any]) -> dict[str, tuple[Any, Any]]:
-    """The first rows of each sample as (states, tokens), those of all kinds (""), and everyday texts."""
-    texts = {name: texts_of(name)[:ROWS] for name in SAMPLES} | {"": generic_texts(), "everyday": [*everyday_texts()]}
+    """The first rows of each sample as (states, tokens), those of all kinds (""), and everyday sentences."""
+    texts = {name: texts_of(name)[:ROWS] for name in SAMPLES} | {
+        "": generic_texts(),
+        "everyday": [*everyday_texts()[0]],
+    }
     states, tokens = regions.read_states(*read, [text for of in texts.values() for text in of])
     found, place = {}, 0
     for name, of in texts.items():
