@@ -135,9 +135,16 @@ def test_a_test_set_from_a_dropped_file_to_a_question(
         assert 360 > name.bounding_box()["x"] > mark.bounding_box()["x"], "read from the right"
         told = page.locator("#lh-test-picture .ytick text").all_text_contents()
         assert len(set(told)) == 3, "names that are cut still differ"
+        box = page.locator("#lh-test-picture").bounding_box()
+        marks = [one.bounding_box() for one in page.locator("#lh-test-picture .scatterlayer .point").all()]
+        assert len(marks) == 3
+        assert all(box["x"] < one["x"] < box["x"] + box["width"] - one["width"] for one in marks), "seen at first"
         # What is wider than the screen is reached with keys, and so with a finger.
+        page.set_viewport_size({"width": 280, "height": 844})
+        expect(page.locator("#lh-test-picture")).to_have_attribute("tabindex", "0")
         page.locator("#lh-test-picture").press("ArrowLeft")
         page.wait_for_function("document.querySelector('#lh-test-picture').scrollLeft < 0")
+        page.set_viewport_size({"width": 390, "height": 844})
         page.locator("#lh-test-plot input").click()
         page.get_by_role("option", name="ماتریس درهم‌ریختگی").click()
         title, label = (page.locator(f"#lh-test-picture {one}").first for one in (".ytitle", ".ytick text"))

@@ -43,7 +43,8 @@ GRID, INK = "rgba(128, 128, 128, 0.25)", "#1e293b"
 SCALE = [[0, "#eef8f6"], [1, "#4fb3a5"]]
 # Of the labels of a matrix, more than this many stand aslant.
 MOST_UPRIGHT, MOST_NUMBERED = 5, 16
-IN_LEGEND_LINE, GAP = 3, "\u2003\u2003"
+# Of a line of a legend, in pixels, which a phone has; and between two names.
+LEGEND_WIDTH, GAP = 300, "\u2003"
 
 
 def dots(groups: Sequence[tuple[str, Marks]], language: str, *, names: Sequence[str] = ()) -> "Figure":
@@ -286,18 +287,30 @@ def _add_legend(figure: "Figure", names: Sequence[str], language: str) -> None:
         f"{_short(name)}"
         for which, name in enumerate(names)
     ]
-    lines = [GAP.join(items[first : first + IN_LEGEND_LINE]) for first in range(0, len(items), IN_LEGEND_LINE)]
-    if direction(language) == "rtl":
-        lines = [f"\u2067{one}\u2069" for one in lines]
+    lines, left = [], 0.0
+    for item, name in zip(items, names, strict=True):
+        wide = _width([_short(name)]) + 4 * LETTER  # with its mark and the gap
+        if wide > left:
+            lines.append([])
+            left = LEGEND_WIDTH
+        lines[-1].append(item)
+        left -= wide
+    told, is_mirrored, edges = [GAP.join(line) for line in lines], direction(language) == "rtl", figure.layout.margin
+    if is_mirrored:
+        told = [f"\u2067{one}\u2069" for one in told]
+    side = "right" if is_mirrored else "left"
     figure.add_annotation(
-        text="<br>".join(lines),
+        text="<br>".join(told),
         showarrow=False,
         xref="paper",
         yref="paper",
-        x=0.5,
+        # Above the names, too: the plane beside them is narrow on a phone.
+        x=1 if is_mirrored else 0,
+        xanchor=side,
+        xshift=edges.r - 8 if is_mirrored else 8 - edges.l,
         y=1,
         yanchor="bottom",
-        align="center",
+        align=side,
     )
     above = 16 + LINE * len(lines)
     figure.update_layout(margin_t=above, height=figure.layout.height + above - figure.layout.margin.t)
