@@ -33,7 +33,8 @@ def add_dataset(person: Person, path: Path, name: str = "") -> Path:
     path = Path(path)
     with _room(person, name or path.name, path.stat().st_size if path.is_file() else 0):
         kept = store.add_dataset(path, name, owner_of(person))
-    runs.mark_brought(kept)
+    if kept != path:  # else it is named where it lies
+        runs.mark_brought(kept)
     return kept
 
 

@@ -117,7 +117,9 @@ def test_what_files_were_put_together_to_belongs_to_its_runs(who: Person, tmp_pa
     (tmp_path / "spec.json").rename(store.run_folder(run_id) / "spec.json")
     shutil.rmtree(store.run_folder(damaged))
     tried = combine(first, second)
-    again = use_cases.add_dataset(who, tried)  # downloaded, say, and brought back
+    use_cases.add_dataset(who, tried)  # named where it lies, as the shell does
+    assert listed() == brought | {trained.name: True}
+    again = use_cases.add_dataset(who, shutil.copy(tried, tmp_path))  # downloaded, say, and brought back
     shutil.rmtree(store.run_folder(run_id))
     collecting.collect_leftovers(time.time() + 9)
     assert not trained.exists() and again == tried and listed() == brought | {tried.name: False}
