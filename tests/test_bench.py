@@ -7,6 +7,7 @@ import json
 import os
 import re
 import sys
+import time
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -158,7 +159,9 @@ def test_what_only_a_gpu_can_say_runs_small_on_a_cpu(tmp_path, capsys, monkeypat
     import day
 
     out = tmp_path / "day.json"
-    monkeypatch.setattr("sys.argv", ["day.py", "--small", "--only", "sft,stack,together,graphs,nf4", "--out", str(out)])
+    monkeypatch.setattr(
+        "sys.argv", ["day.py", "--small", "--only", "sft,stack,together,graphs,small,nf4", "--out", str(out)]
+    )
     assert day.main() == 0
     told = json.loads(out.read_text())
     assert told["sft"]["tokens_s"] == pytest.approx(4 * 32 / told["sft"]["step_s"], rel=0.02)
@@ -168,6 +171,10 @@ def test_what_only_a_gpu_can_say_runs_small_on_a_cpu(tmp_path, capsys, monkeypat
     monkeypatch.setattr("sys.argv", ["day.py", "--small", "--only", "sft,nf4", "--out", str(out)])
     assert day.main() == 1, "a part that fails is told, and the others go on"
     assert "ZeroDivisionError" in out.read_text() and "left_out" in out.read_text()
+    with pytest.raises(TimeoutError), day.within(0.05):
+        time.sleep(5)
+    peaks = {"NVIDIA H100 80GB HBM3": 989e12, "NVIDIA H100 PCIe": 756e12, "NVIDIA L40S": 362e12, "Tesla T4": 0}
+    assert {name: day.peak_flops(name) for name in peaks} == peaks
 
 
 def test_flops_of_a_token_are_counted_from_the_weights(monkeypatch) -> None:
