@@ -308,7 +308,9 @@ class Run(Noun):
     @property
     def last_look(self) -> int:
         """The step of the last validation, each of which saves a checkpoint; 0: none yet."""
-        return max((step for step, _loss in self.eval_losses), default=0)
+        tried = self.sweep.candidates if self.sweep else ()
+        looked = [*self.eval_losses, *(look for one in tried for look in one.losses)]
+        return max((step for step, _loss in looked), default=0)
 
     @property
     def seconds(self) -> float:

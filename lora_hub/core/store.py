@@ -32,8 +32,9 @@ from lora_hub.core.schema import DatasetInfo, Run, TrainSpec
 
 # Folders inside a run's folder.
 ADAPTER, CHECKPOINTS, PARENT = "adapter", "checkpoints", "parent"  # the last: the adapter that it goes on from
-# The checkpoint of a run that is trained together with others; those of one alone are folders.
-TOGETHER = "together.pt"
+# The checkpoint of a run that is trained together with others (those of one alone are folders); the folder of those of
+# settings that are tried at once, by their number, and the file there that says of one that it is out.
+TOGETHER, SWEEP, DROPPED = "together.pt", "sweep", "dropped"
 # Of a dataset: what an id of ours begins with, and the folder of its file is called (`dataset_fingerprint`).
 FINGERPRINT = re.compile(r"[0-9a-f]{16}")
 # Beside a stored file that could not be read.

@@ -28,10 +28,8 @@ from lora_hub.training.candidates import make_candidates
 from lora_hub.training.passes import count_rows
 from lora_hub.training.task_training import TaskTraining
 
-FOLDER = "sweep"
 # After which share of the steps how many candidates go on.
 HALVED = {1 / 12: 2, 1 / 4: 1}
-DROPPED = "dropped"  # a file beside the checkpoints of a candidate that ended early
 
 
 class Race:
@@ -43,7 +41,7 @@ class Race:
         self.places, self.dropped = places, dropped
         self.rungs = {math.ceil(steps * share): stay for share, stay in HALVED.items()}
         self.losses: dict[int, dict[int, float]] = {step: {} for step in self.rungs}
-        self.out = {number for number, place in enumerate(places) if (place / DROPPED).exists()}
+        self.out = {number for number, place in enumerate(places) if (place / store.DROPPED).exists()}
 
     def look(self, number: int, step: int, loss: float) -> None:
         """A candidate's validation loss after a step."""
@@ -58,7 +56,7 @@ class Race:
             in_race = [number for number in losses if number not in self.out]
             for number in sorted(in_race, key=losses.get)[stay:]:
                 self.out.add(number)
-                (self.places[number] / DROPPED).touch()
+                (self.places[number] / store.DROPPED).touch()
                 self.dropped(number, rung)
 
 
@@ -121,7 +119,7 @@ def train_sweep(
 
         return is_over
 
-    places = [folder / store.CHECKPOINTS / FOLDER / str(number) for number in range(len(specs))]
+    places = [folder / store.CHECKPOINTS / store.SWEEP / str(number) for number in range(len(specs))]
     for place in places:
         place.mkdir(parents=True, exist_ok=True)
     steps = spec.count_steps(count_rows(spec, train))

@@ -464,7 +464,9 @@ def test_a_token_that_expired_while_a_job_trained_is_told(home: Path, monkeypatc
     assert not worker.told(worker.publish) and worker.now.state == "failed"
 
 
-def test_a_checkpoint_goes_back_as_often_as_it_is_written(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_checkpoint_goes_back_as_often_as_it_is_written(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sent: list[tuple[list[str], list[str]]] = []
     monkeypatch.setattr(hub, "send_files", lambda repo, files, gone=(): sent.append((sorted(files), [*gone])))
     run_id = make_run()
@@ -487,6 +489,15 @@ def test_a_checkpoint_goes_back_as_often_as_it_is_written(home: Path, monkeypatc
         f"{place}/checkpoints/checkpoint-{n}/{name}" for n in (4, 8) for name in ("optimizer.pt", "trainer_state.json")
     ]
     assert sent[2][0] == whole[:2] and sent[3] == (whole[2:], [f"{place}/checkpoints/together.pt"])
+    tried = ["sweep/0/checkpoints/together.pt", "sweep/1/checkpoints/together.pt", "sweep/1/dropped"]
+    for name in tried:  # of settings that are tried at once
+        (kept / name).parent.mkdir(parents=True, exist_ok=True)
+        (kept / name).touch()
+    worker.report("sweep", number=1, dropped=2)
+    assert sent[4] == ([f"{place}/checkpoints/{name}" for name in tried], [])
+    monkeypatch.setattr(store, "dataset_file", lambda info: tmp_path / info.name)
+    run = store.read_run(run_id)
+    assert {f"{place}/checkpoints/{name}" for name in tried} <= job_parcel.pack_run(run).keys(), "they go along again"
 
 
 def test_one_of_several_is_cancelled_through_the_repo_they_share(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -668,6 +679,9 @@ def test_checkpoints_come_by_their_names(tmp_path: Path, monkeypatch: pytest.Mon
         "checkpoint-4/trainer_state.json",
         "checkpoint-4/optimizer.pt",
         "together.pt",
+        "sweep/1/checkpoints/together.pt",
+        "sweep/1/dropped",
+        "sweep/1/adapter/x",
         "notes.txt",
         "checkpoint-4/a/b",
         ".x/y",
@@ -675,7 +689,7 @@ def test_checkpoints_come_by_their_names(tmp_path: Path, monkeypatch: pytest.Mon
     repo = sent("run-with-checkpoints", {f"runs/mine/checkpoints/{name}": b"1" for name in names})
     job_result.bring_checkpoints(repo, tmp_path, "mine")
     came = {str(file.relative_to(tmp_path)) for file in tmp_path.rglob("*") if file.is_file()}
-    assert came == {f"checkpoints/{name}" for name in names[:3]}
+    assert came == {f"checkpoints/{name}" for name in names[:5]}
     monkeypatch.setattr(job_result, "MOST_FILES", 1)
     with pytest.raises(Exception, match="more than a training leaves"):
         job_result.bring_checkpoints(repo, tmp_path, "mine")

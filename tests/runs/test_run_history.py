@@ -196,6 +196,10 @@ def test_a_run_killed_between_its_training_and_its_exam_goes_on_with_the_exam() 
     assert "trained, and goes on with its scoring" in said.en and "from step" not in said.en
     check_sentence(said.fa)
     assert "last checkpoint, step 10" in runs.refresh_run(make_run(started(), *told, looks[0])).error.hint
+    # Of settings that are tried at once, too, which tell their losses as theirs.
+    tried = [(WORKER, "sweep", {"candidates": [{"lr": 1e-3, "r": 8, "alpha": 16}] * 2})]
+    tried += [(WORKER, "sweep", {"number": place, "step": step, "eval_loss": 1.0}) for place, step in ((0, 6), (1, 4))]
+    assert "last checkpoint, step 6" in runs.refresh_run(make_run(started(), *tried)).error.hint
 
 
 # --- lines that cannot be read ---

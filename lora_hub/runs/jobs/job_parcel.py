@@ -91,11 +91,19 @@ def pack_run(run: Run) -> dict[str, Path | bytes]:
         if info is not None:
             files[path] = store.dataset_file(info)
     checkpoints = folder / store.CHECKPOINTS
-    for file in (*checkpoints.glob("checkpoint-*/*"), *checkpoints.glob(store.TOGETHER)):
+    for file in (*checkpoints.glob("checkpoint-*/*"), *single_files(checkpoints)):
         files[f"{store.CHECKPOINTS}/{file.relative_to(checkpoints)}"] = file
     for file in (folder / store.PARENT).glob("*"):
         files[f"{store.PARENT}/{file.name}"] = file
     return {f"{folder_of(run.id)}/{path}": file for path, file in files.items()}
+
+
+def single_files(checkpoints: Path) -> list[Path]:
+    """The checkpoints that are one file each: of a training together with others, and of settings that are tried at
+    once, with what says that one of these is out."""
+    tried = f"{store.SWEEP}/*"
+    names = (store.TOGETHER, f"{tried}/{store.DROPPED}", f"{tried}/{store.CHECKPOINTS}/{store.TOGETHER}")
+    return [file for name in names for file in sorted(checkpoints.glob(name))]
 
 
 def _requirements(specs: Sequence[TrainSpec]) -> str:

@@ -32,7 +32,9 @@ ADAPTER = {
 BESIDE = {HELD_OUT: GB, EXAMPLES: 100 * MB}
 MOST_CHECKPOINTS, MOST_FILES = 100 * GB, 400
 _CHECKPOINT = re.compile(
-    rf"checkpoints/(checkpoint-\d{{1,9}}/[A-Za-z0-9][\w.-]{{0,100}}|{re.escape(store.TOGETHER)})", re.ASCII
+    rf"checkpoints/(checkpoint-\d{{1,9}}/[A-Za-z0-9][\w.-]{{0,100}}|{re.escape(store.TOGETHER)}"
+    rf"|{store.SWEEP}/\d/({store.DROPPED}|{store.CHECKPOINTS}/{re.escape(store.TOGETHER)}))",
+    re.ASCII,
 )
 COMING = ".coming"
 

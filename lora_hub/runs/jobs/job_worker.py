@@ -93,7 +93,7 @@ class JobWorker(Member):
         """When each whole checkpoint was written, a folder or the one file of a training together."""
         folder = self.folder / store.CHECKPOINTS
         found = {state.parent: state for state in folder.glob(f"checkpoint-*/{STATE}")}
-        found |= {file: file for file in folder.glob(store.TOGETHER)}
+        found |= {file: file for file in job_parcel.single_files(folder)}
         return {path: last.stat().st_mtime_ns for path, last in found.items()}
 
     def _send_checkpoints(self) -> None:
@@ -107,7 +107,10 @@ class JobWorker(Member):
         for path in (path for path, when in there.items() if self._sent.get(path) != when):
             inside = path.iterdir() if path.is_dir() else [path]
             files |= {f"{place}/{file.relative_to(self.folder / store.CHECKPOINTS)}": file for file in inside}
-        gone = [f"{place}/{path.name}{'/' if path.suffix == '' else ''}" for path in self._sent.keys() - there.keys()]
+        gone = [
+            f"{place}/{path.relative_to(self.folder / store.CHECKPOINTS)}{'/' if path.match('checkpoint-*') else ''}"
+            for path in self._sent.keys() - there.keys()
+        ]
         try:
             hub.send_files(self.repo, files, gone)
             self._sent = there
