@@ -5,11 +5,13 @@ stores the form and the list of tasks that are trained together (finetune_start.
 another language or a restarted app restores both. The widgets are in finetune_steps.py and data_room.py.
 """
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
 
+from lora_hub.core.messages import _
 from lora_hub.ui.frame.page import LIGHT, Page, told, told_stream
 from lora_hub.ui.tabs.finetune.data_ways import Ways
 from lora_hub.ui.tabs.finetune.finetune_look import Look
@@ -130,6 +132,15 @@ class Wires:
         typed = [one for one in base.overrides.values() if isinstance(one, gr.Textbox)]
         picked.append(self.steps.training.hardware.input)
         gr.on([*clicked, base.base.input, base.effort.input, base.parent.input, *picked], **self.keeping)
+        # Its adapter may have to be asked of the Hub: until the inspection says what it is, this stands there.
+        looking = f'<p class="lh-quiet" role="status">{self.page.words.both(_("Looking at this adapter ..."))}</p>'
+        base.parent.input(
+            None,
+            base.parent,
+            base.parent_note,
+            js=f"(name) => name ? {json.dumps(looking)} : ''",
+            api_visibility="private",
+        )
         # A click on a task is a person's choice, whatever was proposed.
         choice.task.input(None, None, room.proposed, js="() => ''", api_visibility="private")
         self.look_again(gr.on([*clicked, *[choice.own[key].blur for key in TYPED_FIELDS]], **self.looking))
