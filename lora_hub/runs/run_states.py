@@ -11,6 +11,7 @@ from lora_hub.evaluation.minimum import below_minimum
 from lora_hub.hub.adapter_config import WEIGHTS_FILE
 from lora_hub.runs import run_history, run_phases
 from lora_hub.runs.runners import get_runner
+from lora_hub.training import recipe
 
 # A fall of the validation loss, between the last two looks at it, that says that more training would bring more.
 STILL_FALLING = 0.01
@@ -234,9 +235,12 @@ def stopped_early(reason: str, step: int, total: int, patience: int, best_step: 
 
 
 def train_longer(run: Run) -> Message | None:
-    """The advice to train longer, where the validation loss was still falling at the last look; None elsewhere."""
+    """The advice to train longer, where the validation loss was still falling at the last look; None elsewhere, and
+    where nothing is left to learn or the loss of so few rows is chance."""
     looks = [loss for step, loss in run.eval_losses if step]
     if run.stopped or len(looks) < 2 or not run.step or run.step < run.total_steps or looks[-1] > min(looks):
+        return None
+    if looks[-2] < recipe.LEARNT_LOSS or (run.validation_rows and not recipe.can_choose(run.validation_rows)):
         return None
     if looks[-2] - looks[-1] < STILL_FALLING * looks[-2]:
         return None

@@ -32,7 +32,8 @@ from lora_hub.training.estimate import estimate as estimate
 from lora_hub.training.estimate import estimate_costs as estimate_costs
 from lora_hub.training.estimated import Estimate as Estimate
 from lora_hub.training.estimated import estimate_together as estimate_together
-from lora_hub.training.patience import can_choose
+from lora_hub.training.patience import LEARNT_LOSS as LEARNT_LOSS
+from lora_hub.training.patience import can_choose as can_choose
 from lora_hub.works_in import marks_of_spec, note
 
 # Bases below this size know little, so that they have to see a dataset more often, and can: a step costs milliseconds.

@@ -857,6 +857,8 @@ def test_advice_to_train_longer_only_where_the_loss_still_fell() -> None:
         and not advised(3, 2, 1, total_steps=90)
     )
     assert not advised(3, 1)
+    assert not advised(3, 0.0005, 0.0004), "nothing is left to learn"
+    assert not advised(3, 2, 1, validation_rows=4) and advised(3, 2, 1, validation_rows=10), "so few say nothing"
 
 
 def test_early_stops_are_told() -> None:
