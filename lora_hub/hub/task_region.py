@@ -17,7 +17,8 @@ from lora_hub.core.messages import _
 REGION_FILE, REGION_VERSION = "router.safetensors", 1
 MOST_REGION_BYTES = 8 << 20
 MOST_CENTERS, MOST_DIMENSIONS = 64, 1024
-LARGEST = 1e6
+# Of any value; limits are divided by, so none is nearly 0.
+LARGEST, SMALLEST = 1e6, 1e-9
 
 
 class NoRegion(AdapterError):
@@ -97,9 +98,11 @@ def read_region(folder: Path) -> TaskRegion | None:
             raise ValueError(_("its spread is no covariance"))
         shortest, longest, limit = (float(told[key]) for key in ("shortest", "longest", "limit"))
         offset = float(told["offset"]) if known else 0.0
-        if not (0 < shortest <= longest <= LARGEST and 0 < limit <= LARGEST and abs(offset) <= LARGEST):
-            raise ValueError(_("its limits are no limits"))
         rows, base = int(told["rows"]), str(told["base"])[:200]
+        if not (SMALLEST <= shortest <= longest <= LARGEST and SMALLEST <= limit <= LARGEST):
+            raise ValueError(_("its limits are no limits"))
+        if not (abs(offset) <= LARGEST and 0 < rows <= LARGEST):
+            raise ValueError(_("its limits are no limits"))
     except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError, SafetensorError) as error:
         raise NoRegion(
             _("{path} cannot be read: {reason}.", path=path.name, reason=reason_of(error)),

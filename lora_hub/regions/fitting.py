@@ -54,19 +54,19 @@ def make_region(
     pick = random.Random(seed)
     trained = pick.sample(trained, min(MOST_TRAINED, len(trained)))
     validated = pick.sample(validated, min(MOST_VALIDATED, len(validated)))
-    of_all = _read_of_all(stack, tokenizer, base)
-    origin = of_all["origin"]
     states, tokens = read_states(stack, tokenizer, trained)
+    of_all = _read_of_all(stack, tokenizer, base, states.shape[1])
+    origin = of_all["origin"]
     checked, checked_tokens = read_states(stack, tokenizer, validated) if validated else (states[:0], tokens[:0])
     others = of_all["everyday"]
     return fit_region(states, tokens, checked, checked_tokens, origin, others, base_name(base), seed)
 
 
-def _read_of_all(stack: "AdapterStack", tokenizer: Any, base: BaseModel) -> dict[str, Any]:
+def _read_of_all(stack: "AdapterStack", tokenizer: Any, base: BaseModel, width: int) -> dict[str, Any]:
     """What of a region is the base's alone: origin [dimensions], everyday [texts, dimensions]. Kept where the base's
-    weights are known by their hash."""
+    weights are known by their hash. width: dimensions."""
 
-    generic = generic_texts()
+    generic, (sentences, passages) = generic_texts(), everyday_texts()
 
     def read() -> dict[str, Any]:
         origin = read_states(stack, tokenizer, generic)[0].mean(axis=0)
@@ -74,7 +74,9 @@ def _read_of_all(stack: "AdapterStack", tokenizer: Any, base: BaseModel) -> dict
 
     if not base.fingerprint:
         return read()
-    return recall((base.fingerprint, str(stack.model.dtype), repr((generic, everyday_texts()))), read)
+    named = (base.fingerprint, str(stack.model.dtype), repr((generic, (sentences, passages))))
+    shapes = {"origin": (width,), "everyday": (len(sentences) + PASSAGE_COUNTS * len(passages), width)}
+    return recall(named, shapes, read)
 
 
 def read_everyday(stack: "AdapterStack", tokenizer: Any) -> Any:

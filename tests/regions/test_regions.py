@@ -25,6 +25,7 @@ from lora_hub.hub.task_region import REGION_FILE, TaskRegion, read_region, write
 from lora_hub.regions import fitting
 from lora_hub.regions.everyday import everyday_texts
 from lora_hub.regions.fitting import fit_region, generic_texts, upper_bound
+from lora_hub.regions.kept import recall
 from lora_hub.regions.placing import own_distance
 
 BASE = bases.get_base("built-in")
@@ -112,6 +113,20 @@ def test_what_is_the_bases_alone_is_read_once(
     assert asked and numpy.array_equal(first.direction, third.direction) and kept.stat().st_size > 1000
 
 
+def test_what_is_kept_of_a_base_in_another_shape_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LORA_HUB_HOME", str(tmp_path))
+    told = ("base",), {"a": (2,)}, lambda: {"a": numpy.array([1.0, 2.0])}
+    recall(*told)
+    (kept,) = (tmp_path / "cache" / "regions").iterdir()
+    whole = kept.read_text()
+    others = ('{"a": [1, 2], "b": 3}', '{"a": [1]}', '{"a": ["x", "y"]}', '{"a": [NaN, 1]}')
+    for damaged in ("null", "[1]", "[" * 99999, *others):
+        kept.write_text(damaged)
+        assert recall(*told)["a"].tolist() == [1.0, 2.0] and kept.read_text() == whole
+    kept.write_text(json.dumps({"a": [3, 4]}))
+    assert recall(*told)["a"].tolist() == [3.0, 4.0]
+
+
 def test_a_region_holds_no_single_question_and_travels_as_vectors_alone(
     tmp_path: Path, states_of: dict[str, tuple[Any, Any]], read: tuple[AdapterStack, Any]
 ) -> None:
@@ -170,6 +185,11 @@ def test_a_strangers_region_is_bounded_and_checked(
         replace(region, offset=1e9),
         replace(region, limit=float("nan")),
         replace(region, limit=0.0),
+        # a question was infinitely far then, or its doubt no number
+        replace(region, limit=5e-324),
+        replace(region, shortest=5e-324, longest=5e-324),
+        replace(region, rows=-1),
+        replace(region, rows=10**40),
         replace(region, longest=region.shortest - 1),
     ]
     for one in bad:
@@ -298,5 +318,7 @@ def test_why_no_adapter_fits_is_told() -> None:
         return routing.said(routing.Routed(base="built-in", candidates=(routing.Candidate(**near), further))).en
 
     assert "is 1.4 times as far from its task" in said(share=1.4)
+    assert "is 1.1 times as far" in said(share=1.01), "as far, and no farther, would be no reason"
+    assert "by 0.1 standard deviations" in said(unlike=0.01)
     assert "all questions of team/one, the nearest (by 1.3 standard deviations)" in said(unlike=1.34)
     assert "about as near to team/one (distance 0.50) as to team/two (0.52)" in said(unlike=-0.2, doubt=0.7)

@@ -24,6 +24,8 @@ from lora_hub.core.schema import BASE, AdapterRef, BaseModel, Noun
 MOST_CANDIDATES = 64
 # Those whose distances are told to people, the nearest first.
 MOST_TOLD = 5
+# "1.0 times as far" and "0.0 more" would be no reason: what is told with one digit is at least so much beyond.
+LEAST_TOLD = 0.1
 
 
 class Candidate(Noun):
@@ -173,14 +175,14 @@ def said(found: Routed) -> Message:
             "No adapter fits, and the base answers: the nearest is {adapter}, and the question is {share:.1f} times as "
             "far from its task as nearly all of its own questions.",
             adapter=first.adapter,
-            share=first.share,
+            share=max(first.share, LEAST_TOLD + 1),
         )
     if first.unlike > 0:
         return _(
             "No adapter fits, and the base answers: the question is more like what people write of all kinds than "
             "nearly all questions of {adapter}, the nearest (by {unlike:.1f} standard deviations).",
             adapter=first.adapter,
-            unlike=first.unlike,
+            unlike=max(first.unlike, LEAST_TOLD),
         )
     return _(
         "No adapter fits, and the base answers: the question lies about as near to {adapter} (distance {distance:.2f}) "
