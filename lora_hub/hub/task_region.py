@@ -29,10 +29,11 @@ class NoRegion(AdapterError):
 class TaskRegion:
     """centers: [centers, dimensions], each the mean of several training questions. spread: [dimensions, dimensions],
     the covariance of all of them. origin: [dimensions], where texts of all kinds lie. shortest, longest: tokens of
-    nearly all questions. limit: the distance within which nearly all validation questions lie. rows: training
-    questions behind it. base: the fingerprint of the base's weights, else its id. direction [dimensions], offset: a
-    state's product with the first, and the second added, is how much more it is like what people write of all kinds
-    than nearly all validation questions are, in standard deviations of theirs; zeros in a file that does not know."""
+    nearly all questions. limit: the distance within which nearly all of the task's questions lie that have no part in
+    the region. rows: training questions behind it. base: the fingerprint of the base's weights, else its id. direction
+    [dimensions], offset: a state's product with the first, and the second added, is how much more it is like what
+    people write of all kinds than nearly all of those questions are, in standard deviations of theirs; zeros in a file
+    that does not know."""
 
     centers: Any
     spread: Any

@@ -3,7 +3,7 @@ base's own hidden states; none, where it lies in no task's region, and the base 
 
     found = route(bases, "You won a prize!", base)         found.adapter, found.candidates; said(found) in a sentence
 
-Only means of training questions are compared, which each adapter brings in its repo (`hub.fetch_region`).
+Only what each adapter's repo tells of its training questions is compared (`hub.fetch_region`): means, never a row.
 """
 
 from collections import Counter
@@ -30,8 +30,8 @@ LEAST_TOLD = 0.1
 
 class Candidate(Noun):
     """An adapter that the question could be for. distance: to the nearest mean of its training questions (0: the same
-    direction, 2: nothing in common). share: of the distance within which nearly all of its validation questions lie;
-    more than 1 is outside. unlike: by how many standard deviations the question is more like what people write of all
+    direction, 2: nothing in common). share: of the distance within which nearly all of its own questions lie; more
+    than 1 is outside. unlike: by how many standard deviations the question is more like what people write of all
     kinds than nearly all of its own are; more than 0 is outside. doubt: what the nearness of the next adapter adds."""
 
     adapter: str
