@@ -2,6 +2,8 @@
 
 import bisect
 import itertools
+from collections import Counter
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -168,6 +170,13 @@ class DatasetInfo(Noun):
         """The place of the part that a row (from 1) is of; 0 where there are none."""
         ends = list(itertools.accumulate(part.rows for part in self.parts))
         return min(bisect.bisect_left(ends, row), max(0, len(ends) - 1))
+
+    def count_seen(self, rows: Iterable[int]) -> list[int]:
+        """How many of these rows (from 1) a training sees, by part: of a weight below 1 the same ones come in each pass
+        (`training.passes`). One number where there are no parts."""
+        counts = Counter(self.part_of(row) for row in rows)
+        weights = [part.weight for part in self.parts] or [1.0]
+        return [round(counts[place] * min(weight, 1)) for place, weight in enumerate(weights)]
 
     @property
     def fingerprints(self) -> tuple[str, ...]:

@@ -209,16 +209,14 @@ def score_parts(
     data, metric = spec.dataset, task.metrics[0]
     if len(data.parts) < 2 or spec.test_dataset is not None:
         return []
-    found = []
+    found, seen = [], data.count_seen(one.row for one in trained)
     for number, part in enumerate(data.parts):
         places = [place for place, one in enumerate(scored) if data.part_of(one.row) == number]
         references, told = [scored[place].answer for place in places], {}
         for who in (BASE, ADAPTER) if places else ():
             texts = [answers[who][place].text for place in places]
             told[who] = metrics.score(task, texts, references)[metric]
-        count = sum(data.part_of(one.row) == number for one in trained)
-        count = round(count * min(part.weight, 1))  # of a smaller weight the same rows come in each pass (`passes`)
-        found.append(PartScore(name=part.name, weight=part.weight, metric=metric, trained=count, **told))
+        found.append(PartScore(name=part.name, weight=part.weight, metric=metric, trained=seen[number], **told))
     return found
 
 

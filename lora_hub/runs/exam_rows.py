@@ -32,4 +32,4 @@ def read_exam_rows(spec: TrainSpec, tokenizer: Any) -> ExamRows:
         prepare.encode_examples(tokenizer, task, examples, spec.max_length)
         for examples in (split.train, split.validation, split.test)
     ]
-    return ExamRows(task, *(part.examples for part in parts), count_rows(task, split, *parts))
+    return ExamRows(task, *(part.examples for part in parts), count_rows(spec, task, split, *parts))

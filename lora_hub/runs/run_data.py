@@ -140,11 +140,13 @@ def trained_inputs(spec: TrainSpec) -> frozenset[str]:
     return frozenset(same_key(example.inputs) for example in (*split.train, *split.validation))
 
 
-def count_rows(task: Task, split: Any, train: "Encoded", validation: "Encoded", held_out: "Encoded") -> dict[str, int]:
+def count_rows(
+    spec: TrainSpec, task: Task, split: Any, train: "Encoded", validation: "Encoded", held_out: "Encoded"
+) -> dict[str, int]:
     """What became of every row that was given: file_rows = train_rows + validation_rows + eval_rows + left_out. Of a
-    chat each answer counts as a row."""
+    chat each answer counts as a row. Of a file with a weight below 1 the rows that no pass has are left out."""
     used = {
-        "train_rows": len(train.examples),
+        "train_rows": sum(spec.dataset.count_seen(example.row for example in train.examples)),
         "validation_rows": len(validation.examples),
         "eval_rows": len(held_out.examples),
     }

@@ -229,7 +229,7 @@ class Worker(Owner):
             self.note(said)
         if not held_out.examples or not validation.examples:
             prepare.check_trainable(held_out if not held_out.examples else validation, len(split.test), spec.max_length)
-        counts = count_rows(task, split, encoded, validation, held_out)
+        counts = count_rows(spec, task, split, encoded, validation, held_out)
         self.report("exam", **counts)
         write_log(f"{len(encoded.rows)} rows, {encoded.trained_tokens} tokens trained on an epoch")
         return Prepared(task, encoded, validation, held_out, counts)

@@ -77,11 +77,15 @@ def test_rows_are_held_out_of_each_file_and_told_by_file(tmp_path: Path) -> None
 
 def test_a_weight_is_how_often_the_rows_of_a_file_come_in_a_pass(tmp_path: Path) -> None:
     spec = plan(tmp_path, 0.5, 2.5).spec
-    _task, split, _notes = run_data.read_split(spec)
+    task, split, _notes = run_data.read_split(spec)
     train = Encoded([{"input_ids": [one.row], "completion_mask": [1]} for one in split.train], split.train)
     own = [sum(spec.dataset.part_of(one.row) == part for one in split.train) for part in (0, 1)]
     seen = [spec.dataset.part_of(row["input_ids"][0]) for row in rows_of_pass(spec, train).rows]
     assert [seen.count(0), seen.count(1)] == [round(own[0] * 0.5), own[1] * 2 + round(own[1] * 0.5)]
+    none = Encoded([], [])
+    counts = run_data.count_rows(spec, task, split, train, none, none)
+    assert counts["train_rows"] == round(own[0] * 0.5) + own[1], "rows that never come are left out"
+    assert counts["left_out"] == split.file_rows - counts["train_rows"]
     assert weighted(spec, train) == weighted(spec, train), "a run that is resumed goes on with the same rows"
     plain = spec.model_copy(update={"dataset": spec.dataset.model_copy(update={"parts": ()})})
     assert weighted(plain, train) is train

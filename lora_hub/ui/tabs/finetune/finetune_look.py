@@ -170,7 +170,7 @@ class Look:
             **data_reading.updates(room, view, asked, columns, language, is_new),
             self.steps.columns.problems: view.problems,
             self.steps.columns.prompts: view.prompts,
-            self.steps.shown_roles: json.dumps([role for role, *_ in view.roles]),
+            self.steps.shown_roles: json.dumps([[role, column] for role, column, _ in view.roles]),
         }
 
     def _rest(self, person: Person, view: View, entries: list[Entry], asked: Asked, language: str) -> dict[Any, Any]:

@@ -118,11 +118,13 @@ def corrections(chosen: dict[str, str]) -> str:
 
 
 def correcting(place: int) -> str:
-    """JavaScript for when a person chooses a column in the dropdown at `place`: (`corrections`, the roles of the
-    dropdowns as JSON, the column) -> `corrections`."""
+    """JavaScript for when a person chooses a column in the dropdown at `place`: (`corrections`, what the dropdowns show
+    as JSON: role and column, the column) -> `corrections`. A dropdown also tells of an input where it is only left by
+    the Tab key: that is no choice."""
     return (
-        "(corrected, roles, column) => { const role = JSON.parse(roles || '[]')[" + str(place) + "];"
-        " return role ? JSON.stringify({...JSON.parse(corrected || '{}'), [role]: column ?? ''}) : corrected; }"
+        "(corrected, shown, column) => { const [role, now] = JSON.parse(shown || '[]')[" + str(place) + "] ?? [];"
+        " return role && (column ?? '') !== now"
+        " ? JSON.stringify({...JSON.parse(corrected || '{}'), [role]: column ?? ''}) : corrected; }"
     )
 
 
