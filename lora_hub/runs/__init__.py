@@ -2,7 +2,14 @@
 
 from lora_hub.runs.again import Again, data_differences, plan_again, recorded_spec, settings_of
 from lora_hub.runs.beside import LEAST_BESIDE, MOST_BESIDE, find_differing
-from lora_hub.runs.combined_files import COMBINED_MARK, is_combined, keep_combined, mark_brought, still_needed
+from lora_hub.runs.combined_files import (
+    COMBINED_MARK,
+    is_combined,
+    keep_combined,
+    mark_brought,
+    remove_combined,
+    still_needed,
+)
 from lora_hub.runs.control import (
     RESUMABLE,
     cancel_run,
@@ -91,6 +98,7 @@ __all__ = [
     "reading_of",
     "recorded_spec",
     "refresh_run",
+    "remove_combined",
     "resume_run",
     "run_json",
     "run_phases",

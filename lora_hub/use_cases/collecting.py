@@ -4,7 +4,6 @@ keep_clean()      collects soon and every hour, in a thread of its own
 collect_all(now)  everything at once
 """
 
-import contextlib
 import logging
 import math
 import shutil
@@ -56,13 +55,7 @@ def collect_combined(before: float, *folders: Path) -> int:
     if not old or any(run.state is RunState.DAMAGED for run in runs.list_runs()):
         return 0
     used = _used_by_runs()
-    gone = [file for file in old if file.parent not in used]
-    for file in gone:
-        file.unlink(missing_ok=True)
-        runs.mark_brought(file)
-        with contextlib.suppress(OSError):  # not empty: the same bytes came under another name, too
-            file.parent.rmdir()
-    return len(gone)
+    return sum(file.parent not in used and runs.remove_combined(file, before) for file in old)
 
 
 def collect_adapters(now: float) -> int:

@@ -33,8 +33,8 @@ def add_dataset(person: Person, path: Path, name: str = "") -> Path:
     path = Path(path)
     with _room(person, name or path.name, path.stat().st_size if path.is_file() else 0):
         kept = store.add_dataset(path, name, owner_of(person))
-    if kept != path:  # else it is named where it lies
-        runs.mark_brought(kept)
+        if kept != path and not runs.mark_brought(kept):  # else it is named where it lies
+            kept = store.add_dataset(path, name, owner_of(person))
     return kept
 
 
@@ -43,7 +43,8 @@ def add_text(person: Person, text: str, name: str) -> Path:
     """Stores a text that this person pasted. Raises DataError, AccessError (no room)."""
     with _room(person, name, len(text.encode(errors="replace"))):
         kept = store.add_text(text, name, owner_of(person))
-    runs.mark_brought(kept)
+        if not runs.mark_brought(kept):
+            kept = store.add_text(text, name, owner_of(person))
     return kept
 
 
@@ -56,7 +57,9 @@ def fetch_dataset(
     from lora_hub.hub import fetch_dataset
 
     if person.is_local:
-        return fetch_dataset(name, token=token, progress=progress)
+        kept = fetch_dataset(name, token=token, progress=progress)
+        runs.mark_brought(kept)
+        return kept
     had, most = _kept_files(person), int(policy.read().upload_mb * limits.MB)
     with _room(person, name[:100], most, at_most=True) as kept_free:  # how large it is, the Hub tells only now
         kept = fetch_dataset(name, token=token, progress=progress, owner=owner_of(person), most_bytes=most)
@@ -68,6 +71,7 @@ def fetch_dataset(
             except BaseException:
                 kept.unlink(missing_ok=True)
                 raise
+    runs.mark_brought(kept)
     return kept
 
 

@@ -3,6 +3,7 @@ offered only where it is better; on tiny random models and on adapters of the bu
 
 import copy
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,6 +15,7 @@ import torch
 from huggingface_hub import HfApi
 from peft.tuners.lora import LoraLayer
 from persian import refused
+from safetensors.torch import load_file, save_file
 from test_kept import WILL
 
 from lora_hub import cli, use_cases
@@ -76,6 +78,11 @@ def test_the_sum_is_exact_and_peft_loads_it(kind: str, tmp_path: Path) -> None:
         other = {folder: sign * weight for folder, weight in reversed([*zip(folders, weights, strict=True)])}
         save_sum(other, tmp_path / "other")
         assert share_apart(tmp_path / "sum", tmp_path / "other") == apart
+    weights_file = tmp_path / "other" / "adapter_model.safetensors"
+    for wrong in (math.nan, math.inf):  # was as if nothing were there
+        tensors = load_file(weights_file)
+        save_file({**tensors, min(tensors): torch.full_like(tensors[min(tensors)], wrong)}, weights_file)
+        assert share_apart(tmp_path / "sum", tmp_path / "other") == 1
     ids = torch.randint(3, 259, (3, 12), generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         wanted = with_sum(model, folders, weights)(ids).logits

@@ -10,7 +10,7 @@ import pytest
 from persian import refused
 from test_run_folders import make_run, make_spec
 
-from lora_hub import use_cases
+from lora_hub import runs, use_cases
 from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core import settings, store
 from lora_hub.core.errors import AccessError, DataError, HubError, RunError
@@ -18,7 +18,7 @@ from lora_hub.core.schema import DataPart
 from lora_hub.data.combining import OneFile
 from lora_hub.data.inspector import Inspector
 from lora_hub.people import LOCAL, Person
-from lora_hub.use_cases import collecting
+from lora_hub.use_cases import collecting, datasets
 
 
 def person(name: str, role: str = "write") -> Person:
@@ -123,6 +123,28 @@ def test_what_files_were_put_together_to_belongs_to_its_runs(who: Person, tmp_pa
     shutil.rmtree(store.run_folder(run_id))
     collecting.collect_leftovers(time.time() + 9)
     assert not trained.exists() and again == tried and listed() == brought | {tried.name: False}
+
+
+def test_a_combined_file_that_is_needed_or_brought_meanwhile_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the runs are listed somebody starts from it; or brings the very same file just before it goes."""
+    folder, list_runs = settings.datasets_dir(), collecting.runs.list_runs
+    kept, other = (runs.keep_combined(f"text,label\n{name},x\n", f"{name}.csv") for name in ("a", "b"))
+    for file in (kept, other):
+        os.utime(file, (1, 1))
+    monkeypatch.setattr(collecting.runs, "list_runs", lambda: runs.still_needed(kept) and list_runs())
+    before = time.time() - 60
+    assert collecting.collect_combined(before, folder) == 1 and kept.is_file() and not other.parent.exists()
+    copy, mark_brought = shutil.copy(kept, tmp_path), runs.mark_brought
+    monkeypatch.setattr(
+        datasets.runs, "mark_brought", lambda file: runs.remove_combined(file, time.time() + 9) and mark_brought(file)
+    )
+    assert use_cases.add_dataset(LOCAL, copy) == kept and kept.is_file() and not runs.is_combined(kept)
+    monkeypatch.setattr("lora_hub.hub.fetch_dataset", lambda *given, **named: again)
+    monkeypatch.setattr(datasets.runs, "mark_brought", mark_brought)
+    again = runs.keep_combined("text,label\nc,x\n", "c.csv")
+    assert use_cases.fetch_dataset(LOCAL, "o/c") == again and not runs.is_combined(again), "the Hub has the same one"
 
 
 def test_all_of_it_goes_and_nothing_of_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ delta = sum_i w_i s_i B_i A_i = [w_1 s_1 B_1, w_2 s_2 B_2, ...] [A_1; A_2; ...]:
 2307.13269, weight A and B apart, which changes the base otherwise than the sum of the changes.)
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -107,8 +108,8 @@ def save_sum(weights: Mapping[Path, float], made: Path) -> int:
 
 def share_apart(made: Path, other: Path) -> float:
     """How far what two PEFT folders change is apart, as a share of the first one's size (Frobenius norm of all layers):
-    0 where both change the same, in whatever order and at whatever rank. Raises AdapterError where one cannot be
-    read."""
+    0 where both change the same, in whatever order and at whatever rank; 1 where a value is no number. Raises
+    AdapterError where one cannot be read."""
     from lora_hub.answering.stack import read_adapter
 
     ours, theirs = read_adapter(made).layers, read_adapter(other).layers
@@ -119,6 +120,8 @@ def share_apart(made: Path, other: Path) -> float:
             return 1.0  # no layer of one base
         apart += _square_of(there)
         size += _square_of(there[:1]) if name in ours else 0.0
+    if not math.isfinite(apart + size):
+        return 1.0
     return (apart / size) ** 0.5 if size else float(apart > 0)
 
 
@@ -128,7 +131,8 @@ def _square_of(summed: Sequence[tuple[float, Any]]) -> float:
 
     a = torch.cat([w.a.double() for _factor, w in summed])
     b = torch.cat([w.b.double() * (w.scale * factor) for factor, w in summed], dim=1)
-    return max(0.0, float(((b.T @ b) * (a @ a.T)).sum()))
+    squared = float(((b.T @ b) * (a @ a.T)).sum())
+    return squared if math.isnan(squared) else max(0.0, squared)
 
 
 def _patterns(ranks: Mapping[str, int]) -> tuple[int, dict[str, int]]:
