@@ -42,6 +42,8 @@ class Race:
         self.rungs = {math.ceil(steps * share): stay for share, stay in HALVED.items()}
         self.losses: dict[int, dict[int, float]] = {step: {} for step in self.rungs}
         self.out = {number for number, place in enumerate(places) if (place / store.DROPPED).exists()}
+        if len(self.out) == len(places):  # one always goes on
+            self.out = set()
 
     def look(self, number: int, step: int, loss: float) -> None:
         """A candidate's validation loss after a step."""

@@ -3,8 +3,9 @@
 Used by together_trainer.py, which moves it, and together.py, which starts it.
 """
 
+import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from lora_hub.training.trainable import Pairs, Start
 from lora_hub.training.trainer_settings import make_lora_config, missing_layers_told
 
 Report = Callable[..., Any]
+logger = logging.getLogger("lora_hub.training.together")
 
 
 @dataclass
@@ -97,6 +99,41 @@ def start_of(task: TaskTraining, model: Any) -> Start:
     if task.parent is not None:
         pairs = parent_pairs(task.parent, pairs, task.spec.lora.scale)
     return Start(pairs, task.spec.lora.scale, task.spec.lora.dropout)
+
+
+def read_checkpoint(task: TaskTraining, names: Sequence[str], like: Pairs) -> dict[str, Any] | None:
+    """What a task's checkpoint holds; None where there is none, or one that nobody can go on from: it was cut off, or
+    came from elsewhere. The task begins anew then. names: of what it tells of the task. like: matrices of its adapter's
+    shapes."""
+    import torch
+
+    if not task.checkpoint.is_file():
+        return None
+    try:
+        kept = torch.load(task.checkpoint, map_location="cpu", weights_only=True)
+        told, states = {name: kept["task"][name] for name in names}, kept["optimizer"]
+        _check_pairs(kept["now"], like)
+        if told["best"] or told["best_step"]:
+            _check_pairs(told["best"], like)
+        if not all(isinstance(told[name], int) for name in ("step", "steps", "best_step", "stale")):
+            raise ValueError("a count is no number")
+        if not 0 <= told["best_step"] <= told["step"] <= told["steps"] == task.steps or len(states) != 2 * len(like):
+            raise ValueError("it is of another training")
+        return kept
+    except Exception as error:  # whatever pickle says of bytes that are none
+        logger.warning("the checkpoint %s cannot be read, and its training begins anew: %s", task.checkpoint, error)
+        task.checkpoint.unlink()
+        return None
+
+
+def _check_pairs(pairs: Pairs, like: Pairs) -> None:
+    """Raises ValueError for matrices of other layers or shapes, or that are no numbers."""
+    if pairs.keys() != like.keys():
+        raise ValueError("it has other layers")
+    for name, own in like.items():
+        for one, matrix in zip(pairs[name], own, strict=True):
+            if one.shape != matrix.shape or not one.isfinite().all():
+                raise ValueError(f"{name} is of another shape, or holds values that are not numbers")
 
 
 def save_adapter(task: TaskTraining) -> None:

@@ -22,7 +22,7 @@ from lora_hub.core.spec_fields import for_trainer
 from lora_hub.data.prompts.prepare import Encoded
 from lora_hub.training.even_labels import even_validation
 from lora_hub.training.passes import rows_of_pass
-from lora_hub.training.task_training import TaskTraining
+from lora_hub.training.task_training import TaskTraining, read_checkpoint
 from lora_hub.training.together_watch import Watch
 from lora_hub.training.trainable import TrainableStack
 from lora_hub.training.trainer_settings import (
@@ -279,8 +279,8 @@ class TogetherTrainer(SFTTrainer):
         """Goes on where the tasks' checkpoints stand; a task that has all its steps leaves the batch."""
         self._restored: dict[int, list[dict]] = {}
         for place, task in enumerate(self.tasks):
-            if task.checkpoint.is_file():
-                kept = torch.load(task.checkpoint, map_location="cpu", weights_only=True)
+            kept = read_checkpoint(task, [*KEPT, "watched", "stale"], self.stack.state(place))
+            if kept is not None:
                 for name in KEPT:
                     setattr(task, name, kept["task"][name])
                 task.patience.best, task.patience.stale = kept["task"]["watched"], kept["task"]["stale"]

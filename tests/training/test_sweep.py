@@ -125,6 +125,9 @@ def test_a_run_that_goes_on_has_the_candidates_that_were_still_in_the_race(tmp_p
     assert told == [], "the others may not have been looked at yet"
     race.decide(3)
     assert told == [(0, 2)] and sweep.Race(places, 24, told.append).out == {0}
+    (places[1] / "dropped").touch()
+    (places[2] / "dropped").touch()
+    assert sweep.Race(places, 24, told.append).out == set(), "that all are out is no race's end"
     race.look(1, 6, 2.5)  # the other one has stopped by itself, or failed
     race.decide(7)
     assert race.out == {0}

@@ -294,6 +294,14 @@ def test_it_goes_on_where_it_stopped(tmp_path: Path) -> None:
     for one, other in zip(wanted, results, strict=True):
         assert other.steps == one.steps and other.best_step == one.best_step
         assert difference(one, other) < 1e-5
+    # one that was cut off, or is of something else, is none: its task begins anew, and the other one stays
+    file = halves()[0].checkpoint
+    whole_file, kept = file.read_bytes(), torch.load(file, weights_only=True)
+    kept["now"] = {name: (a, torch.full_like(b, math.nan)) for name, (a, b) in kept["now"].items()}
+    for damaged in (whole_file[: len(whole_file) // 2], kept):
+        file.write_bytes(damaged) if isinstance(damaged, bytes) else torch.save(damaged, file)
+        results = learn(halves()).results
+        assert [one.steps for one in results] == [12, 18] and difference(wanted[0], results[0]) < 1e-5
 
 
 def test_a_probe_decides_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
