@@ -147,6 +147,19 @@ def test_quality_is_told_from_its_file_alone(tmp_path, capsys) -> None:
     assert found.rows == 32 and found.clusters == 16 and found.p == pytest.approx(2 / 2**8)
 
 
+def test_readme_has_every_cell_of_the_quality_file() -> None:
+    found = quality_report.read_results(BENCH / "quality.jsonl")
+    readme = (BENCH.parents[1] / "README.md").read_text(encoding="utf-8")
+    assert f"So far {len(found)} of 240 planned cells" in readme
+    for base, task in dict.fromkeys(key[:2] for key in found):
+        told = []
+        for recipe in quality_report.RECIPES:
+            lines = [line for key, line in found.items() if key[:3] == (base, task, recipe)]
+            value, _seeds, *seconds = quality_report.cell_text(lines).split(" ", 2)
+            told.append(f"{value} ({seconds[0]})" if seconds else value)
+        assert f"| {' | '.join(told)} |" in readme, f"{base}, {task}: python tests/bench/bench_quality.py"
+
+
 def test_quality_of_texts_is_the_mean_of_the_rows() -> None:
     one = {"metric": "chrf", "scored": 4, "scores": [10, 20, 30, 40]}
     assert quality_report.value_of(one) == 25
