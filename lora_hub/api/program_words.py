@@ -100,6 +100,11 @@ _FOR_PROGRAMS = {
         (_("`python -m lora_hub adapters` lists what there is."), "`adapters` lists what there is."),
         (_("`python -m lora_hub tests list` lists them."), "`tests` lists them."),
         (_("`python -m lora_hub datasets` lists those there are."), "The page lists those there are (“Data”)."),
+        (
+            _("Its last lines are in the log below. Resume the run to start another job."),
+            "Its last lines are in the run's log. Resume the run to start another job.",
+        ),
+        (_("It goes on by itself; the log below may say more."), "It goes on by itself; the run's log may say more."),
         (_("Start it with `python -m lora_hub hub`."), "Start the app again."),
         (_("Start it again: `{command}`."), "Start the app again."),
     )

@@ -10,14 +10,17 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from lora_hub import hub
 from lora_hub.catalogue import bases
 from lora_hub.compare.panes import Pane, find_here, pane_of_repo
 from lora_hub.core import store
 from lora_hub.core.errors import AdapterError, HubUnreachableError
 from lora_hub.core.messages import _
+from lora_hub.core.schema import ADAPTER, Scores
+from lora_hub.evaluation import metrics
 
 # Of percents, shares and p-values that are kept with four digits: less is another machine's arithmetic.
-SAME = 0.001
+SAME, ROUNDED = 0.001, 0.006
 # What a stranger recorded may have more of; a name is cut.
 MOST_DIFFERING, LONGEST_NAME = 100, 80
 
@@ -52,6 +55,25 @@ def _flat(value: Mapping[str, Any], where: str = "") -> Iterator[tuple[str, Any]
             yield from _flat(one, f"{where}{name}.")
         else:
             yield f"{where}{name}", one
+
+
+def card_figures(name: str, commit: str, scores: Mapping[str, Scores]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The figures of a card's metadata, which lists and the Hub show, and the same ones as they are now, as `differing`
+    takes them. name: of the adapter. scores: as they are now, by who answered. Raises AdapterError, HubError."""
+    called = {metrics.METRICS[one].on_hub or one: one for one in scores.get(ADAPTER, {}) if one in metrics.METRICS}
+    told: dict[str, Any] = {}
+    now: dict[str, Any] = {}
+    for place, of in hub.read_card_scores(name.partition("@")[0], commit).items():
+        for who, each in of.items():
+            for metric, score in each.items():
+                own = scores.get(who, {}).get(called.get(metric, metric) if place == "results" else metric)
+                for part in ("value", "low", "high") if place == "shelf" else ("value",):
+                    figure, kept, new = f"card.{place}.{who}.{metric}.{part}", getattr(score, part), None
+                    if own is not None:  # what the Hub shows has two digits
+                        new = getattr(own, part)
+                        new = kept if place == "results" and abs(kept - new) <= ROUNDED else new
+                    told[figure], now[figure] = kept, new
+    return told, now
 
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")

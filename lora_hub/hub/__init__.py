@@ -48,6 +48,7 @@ from lora_hub.hub.listing import (
     list_versions,
     read_adapter_config,
     read_card,
+    read_card_scores,
     read_figures,
 )
 from lora_hub.hub.matrix_repo import read_matrix_file, write_matrix_file
@@ -171,6 +172,7 @@ __all__ = [
     "read_adapter_record",
     "read_adapter_config",
     "read_card",
+    "read_card_scores",
     "read_figures",
     "read_region",
     "read_collection",

@@ -49,6 +49,13 @@ def ref_of(info: Any) -> AdapterRef:
     )
 
 
+def card_scores_of(info: Any) -> dict[str, dict[str, Scores]]:
+    """The scores that a card's metadata tells twice: "shelf", as lists show them, and "results", as the Hub does."""
+    ours = info.card_data.get("lora_hub") if info.card_data else None
+    shelf = _recorded_scores(ours.get("metrics")) if isinstance(ours, dict) else {}
+    return {"shelf": shelf, "results": _card_scores(info.card_data, info.model_index)}
+
+
 def _text(value: Any) -> str:
     return value[:MOST_TEXT] if isinstance(value, str) else ""
 

@@ -10,9 +10,9 @@ from lora_hub.core import settings
 from lora_hub.core.errors import HubError
 from lora_hub.core.languages import languages
 from lora_hub.core.messages import _, several
-from lora_hub.core.schema import AdapterRef
+from lora_hub.core.schema import AdapterRef, Scores
 from lora_hub.hub.adapter_config import CONFIG_FILE, read_config
-from lora_hub.hub.adapter_facts import ref_of
+from lora_hub.hub.adapter_facts import card_scores_of, ref_of
 from lora_hub.hub.card.figures import MOST_BYTES, figure_name, is_plain
 from lora_hub.hub.client import PRODUCTION, check_listening, check_seen, full_id, has_token, hub_url, open_api, told
 from lora_hub.hub.filled_facts import fill_facts
@@ -177,6 +177,14 @@ def read_adapter_config(repo_id: str, revision: str = "") -> dict[str, Any]:
         check_seen(repo_id)
         path = open_api().hf_hub_download(repo_id, CONFIG_FILE, revision=revision or None)
     return read_config(Path(path).parent)
+
+
+def read_card_scores(repo_id: str, revision: str = "") -> dict[str, dict[str, Scores]]:
+    """The scores of an adapter's card, which anybody may have edited (`adapter_facts.card_scores_of`). Raises
+    AdapterError, HubError."""
+    repo_id = full_id(repo_id)
+    with told(_("describe {repo}", repo=repo_id), repo_id, revision):
+        return card_scores_of(open_api().model_info(repo_id, revision=revision or None))
 
 
 def read_figures(repo_id: str, text: str, revision: str = "") -> dict[str, bytes]:

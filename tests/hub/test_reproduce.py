@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from huggingface_hub import HfApi, ModelCard
 from small_data import sentiment_rows
 
 from lora_hub import hub, runs, use_cases
@@ -196,10 +197,17 @@ def test_a_published_cards_command_trains_again(
     told = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert not told["same_weights"] and status == (0 if told["reproduced"] else 4)
     assert told["published"] != told["recorded"], "the published adapter is asked, its record is not believed"
+    card = ModelCard(Path(HfApi().hf_hub_download(other.repo_id, "README.md")).read_text())
+    card.data.lora_hub["metrics"]["base"]["accuracy"] = {"value": 99.5, "low": 99, "high": 100, "rows": 8}
+    HfApi().upload_file(path_or_fileobj=str(card).encode(), path_in_repo="README.md", repo_id=other.repo_id)
     assert main(["reproduce", other.repo_id, *check]) == 4
     told = {one["figure"] for one in json.loads(capsys.readouterr().out.splitlines()[-1])["different"]}
     assert {"scores.adapter.accuracy.value", "picture.results.svg"} <= told and "comparison.difference" in told
     assert not [one for one in told if one.startswith(("scores.base", "counts"))]
+    assert {"card.shelf.base.accuracy.value", "card.results.adapter.accuracy.value"} <= told, (
+        "what lists and the Hub show"
+    )
+    assert "card.shelf.base.macro_f1.value" not in told
 
 
 def publish_other_weights(run: Run, tmp_path: Path) -> AdapterRef:

@@ -24,7 +24,7 @@ from lora_hub.compare.composing.searching import MOST_WEIGHT
 from lora_hub.compare.composing.summing import share_apart
 from lora_hub.compare.loaded_bases import LoadedBases
 from lora_hub.compare.panes import Pane, check_one_base, pane_of_repo
-from lora_hub.compare.recorded import differing, find_recorded
+from lora_hub.compare.recorded import card_figures, differing, find_recorded
 from lora_hub.core import settings, store
 from lora_hub.core.errors import AdapterError, DataError, damage_of
 from lora_hub.core.messages import _, several
@@ -180,7 +180,8 @@ def check_composition(
     counts = {**rows, "examples_shown": composed.shown}
     computed = _figures(composed.scores, composed.base, again, counts, apart)
     recorded = _figures(published.scores, published.comparison, recipe, published.counts, 0.0)
-    return Checked(published, composed, differing(recorded, computed))
+    card_told, card_now = card_figures(name, published.pane.revision, composed.scores)
+    return Checked(published, composed, differing({**recorded, **card_told}, {**computed, **card_now}))
 
 
 def _columns(mapping: Mapping[str, str], spec: TrainSpec) -> dict[str, str]:

@@ -11,7 +11,7 @@ from typing import Any
 from lora_hub import hub
 from lora_hub.compare.loaded_bases import LoadedBases
 from lora_hub.compare.panes import base_pane, check_one_base, pane_of_repo
-from lora_hub.compare.recorded import differing, find_recorded
+from lora_hub.compare.recorded import card_figures, differing, find_recorded
 from lora_hub.core.errors import AdapterError, RunError, damage_of
 from lora_hub.core.messages import _
 from lora_hub.core.schema import PARENT, PairedComparison, Scores
@@ -107,7 +107,8 @@ def check_adapter(
         drawn = [hub.draw_figure(rows.task, of, found.scores) for of in (answered, [])]
         numbers = [" ".join(hub.numbers_in(one)) for one in drawn]
         now["picture"] = {hub.FIGURE: numbers[numbers[1] == told["picture"][hub.FIGURE]]}
-    return Checked(name, pane.revision, differing(told, now))
+    card_told, card_now = card_figures(name, pane.revision, found.scores)
+    return Checked(name, pane.revision, differing({**told, **card_told}, {**now, **card_now}))
 
 
 def _read(record: Mapping[str, Any], name: str) -> _Recorded:
