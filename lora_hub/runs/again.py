@@ -88,7 +88,7 @@ def plan_again(
     if differences and not other_data:
         raise DataError(
             _("It is not the data that {name} was trained on: {differences}."),
-            _("Give that file, or train on this one nevertheless with --other-data."),
+            _("Give the same data. Without --check, --other-data trains on this one nevertheless."),
             name=name,
             differences=several(differences, ";"),
         )
@@ -149,7 +149,15 @@ def data_differences(recorded: TrainSpec, file: Path, test_file: Path | None, na
 def _differences(info: DatasetInfo, file: Path) -> Iterator[Message]:
     """In what a file is another than the one of a record: by the hash of its bytes."""
     found = store.dataset_fingerprint(file)
-    if found != info.fingerprint:
+    if found != info.fingerprint and info.parts:  # what they were put together to is no file that a person has
+        yield _(
+            "{file!r} has the fingerprint {found}, and the record says {told}, put together from {files!r}",
+            file=file.name,
+            found=found,
+            told=info.fingerprint[:64],
+            files=" ".join(f"{part.name[:200]}:{part.weight:g}" for part in info.parts),
+        )
+    elif found != info.fingerprint:
         yield _(
             "{file!r} has the fingerprint {found}, and the record says {told} ({name!r})",
             file=file.name,

@@ -66,6 +66,9 @@ def test_files_with_weights_make_the_same_run(file: Path) -> None:
     spec = spec.model_copy(update={"dataset": spec.dataset.model_copy(update={"parts": parts})})
     assert runs.plan_again(record_of(spec), file, spec.base, name="o/n").plan.spec.dataset.parts == parts
     assert reproduce.again(spec, "o/n") == "python -m lora_hub reproduce o/n --data 1.0.csv 0.5.csv:0.5"
+    alone = spec.model_copy(update={"dataset": spec.dataset.model_copy(update={"fingerprint": "cd" * 8})})
+    with pytest.raises(DataError, match="put together from '1.0.csv:1 0.5.csv:0.5'"):
+        runs.plan_again(record_of(alone), file, spec.base, name="o/n")
 
 
 def test_another_file_is_named_and_goes_on_only_where_it_is_wanted(file: Path, tmp_path: Path) -> None:
