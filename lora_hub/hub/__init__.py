@@ -14,8 +14,8 @@ from lora_hub.hub.accounts import look_up
 from lora_hub.hub.base_files import check_base, fetch_base, fetch_base_folder
 from lora_hub.hub.cached_adapters import drop_adapters, trim_adapters
 from lora_hub.hub.card.card_metadata import licence_of, spec_of
-from lora_hub.hub.card.figures import FIGURE, numbers_in
 from lora_hub.hub.card.figures import draw as draw_figure
+from lora_hub.hub.card.figures import figure_name, numbers_in
 from lora_hub.hub.card.markdown import escape as escape_markdown
 from lora_hub.hub.card.markdown import fence
 from lora_hub.hub.client import acting_as, hub_kind, hub_url, own_token, owned, reaches_hub
@@ -127,7 +127,7 @@ __all__ = [
     "drop_adapters",
     "endpoint",
     "escape_markdown",
-    "FIGURE",
+    "figure_name",
     "draw_figure",
     "fence",
     "fetch_adapter",

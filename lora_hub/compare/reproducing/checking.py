@@ -13,6 +13,7 @@ from lora_hub.compare.loaded_bases import LoadedBases
 from lora_hub.compare.panes import base_pane, check_one_base, pane_of_repo
 from lora_hub.compare.recorded import card_figures, differing, find_recorded
 from lora_hub.core.errors import AdapterError, RunError, damage_of
+from lora_hub.core.languages import languages
 from lora_hub.core.messages import _
 from lora_hub.core.schema import PARENT, PairedComparison, Scores
 from lora_hub.hub.adapter_config import RECORD_FILE
@@ -99,14 +100,16 @@ def check_adapter(
         {**rows.counts, "rows": spec.dataset.rows, "examples_shown": len(found.shown)},
     )
     told, now = recorded.figures(), computed.figures()
-    picture = hub.read_figures(name.partition("@")[0], f"]({hub.FIGURE})", pane.revision).get(hub.FIGURE)
-    if picture is not None:
-        answered = exam.held_out_rows(rows.task, rows.held_out, found.answers)
-        told["picture"] = {hub.FIGURE: " ".join(hub.numbers_in(picture))}
+    answered = exam.held_out_rows(rows.task, rows.held_out, found.answers)
+    told["picture"], now["picture"] = {}, {}
+    named = {hub.figure_name(language): language for language in languages()}
+    shown = "".join(f"]({file})" for file in named)
+    for file, picture in hub.read_figures(name.partition("@")[0], shown, pane.revision).items():
+        told["picture"][file] = " ".join(hub.numbers_in(picture))
         # whoever published it without its rows drew the scores
-        drawn = [hub.draw_figure(rows.task, of, found.scores) for of in (answered, [])]
+        drawn = [hub.draw_figure(rows.task, of, found.scores, named[file]) for of in (answered, [])]
         numbers = [" ".join(hub.numbers_in(one)) for one in drawn]
-        now["picture"] = {hub.FIGURE: numbers[numbers[1] == told["picture"][hub.FIGURE]]}
+        now["picture"][file] = numbers[numbers[1] == told["picture"][file]]
     card_told, card_now = card_figures(name, pane.revision, found.scores)
     return Checked(name, pane.revision, differing({**told, **card_told}, {**now, **card_now}))
 
