@@ -44,7 +44,7 @@ def recorded_spec(record: dict[str, Any] | None, name: str) -> TrainSpec:
     if record.get("composition"):
         raise AdapterError(
             _("{name} was not trained: it is a sum of other adapters."),
-            _("Its card has the command that finds its weights again."),
+            _("Its card has the commands that find its weights and compute its figures again."),
             name=name,
         )
     try:
