@@ -187,10 +187,10 @@ def read_card_scores(repo_id: str, revision: str = "") -> dict[str, dict[str, Sc
         return card_scores_of(open_api().model_info(repo_id, revision=revision or None))
 
 
-def read_figures(repo_id: str, text: str, revision: str = "") -> dict[str, bytes]:
+def read_figures(repo_id: str, text: str, revision: str = "", *, strange: bool = False) -> dict[str, bytes]:
     """The pictures of a card by their file's name, as SVG: of those that a publish draws each that the card shows, that
-    is small, and that holds only shapes and words. text: the card. revision: a commit; the newest by default. Raises
-    AdapterError, HubError."""
+    is small, and that holds only shapes and words. text: the card. revision: a commit; the newest by default. strange:
+    also the others, as b"". Raises AdapterError, HubError."""
     names = [name for name in map(figure_name, languages()) if f"]({name})" in text]
     if not names:
         return {}
@@ -201,6 +201,8 @@ def read_figures(repo_id: str, text: str, revision: str = "") -> dict[str, bytes
             if getattr(file, "size", MOST_BYTES + 1) <= MOST_BYTES:
                 svg = Path(api.hf_hub_download(repo_id, file.path, revision=revision or None)).read_bytes()
                 found |= {file.path: svg} if is_plain(svg) else {}
+            if strange:
+                found.setdefault(file.path, b"")
     return found
 
 

@@ -6,6 +6,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 import yaml
+from huggingface_hub import HfApi
 from sample_adapters import SCORES, make_spec, publish
 
 from lora_hub import hub as hubs
@@ -92,7 +93,19 @@ def test_a_text_tasks_picture_is_its_scores_and_of_none_there_is_none() -> None:
     ],
 )
 def test_a_strangers_picture_is_shown_only_where_it_is_shapes_and_words(svg: str) -> None:
-    assert not figures.is_plain(svg.encode())
+    assert not figures.is_plain(svg.encode()) and figures.numbers_in(svg.encode()) == []
+
+
+def test_the_numbers_of_a_picture_are_those_that_are_seen() -> None:
+    svg = b'<svg xmlns="http://www.w3.org/2000/svg"><text>9<g/>5.0</text><text>right</text></svg>'
+    assert figures.numbers_in(svg) == ["95.0"]
+
+
+def test_a_picture_that_was_replaced_is_there_for_a_check(hub, tmp_path) -> None:
+    ref = publish(tmp_path, "with-another-picture")
+    HfApi().upload_file(path_or_fileobj=b"<svg><script/></svg>", path_in_repo="results.svg", repo_id=ref.repo_id)
+    assert hubs.read_figures(ref.repo_id, "](results.svg)", strange=True) == {"results.svg": b""}
+    assert hubs.read_figures(ref.repo_id, "](results.svg)") == {}
 
 
 def test_the_shelf_shows_the_repos_own_picture_and_no_other() -> None:

@@ -104,7 +104,8 @@ def check_adapter(
     told["picture"], now["picture"] = {}, {}
     named = {hub.figure_name(language): language for language in languages()}
     shown = "".join(f"]({file})" for file in named)
-    for file, picture in hub.read_figures(name.partition("@")[0], shown, pane.revision).items():
+    # b"" where it is no picture of ours any more
+    for file, picture in hub.read_figures(name.partition("@")[0], shown, pane.revision, strange=True).items():
         told["picture"][file] = " ".join(hub.numbers_in(picture))
         # whoever published it without its rows drew the scores
         drawn = [hub.draw_figure(rows.task, of, found.scores, named[file]) for of in (answered, [])]

@@ -68,8 +68,11 @@ def is_plain(svg: bytes) -> bool:
 
 
 def numbers_in(svg: bytes) -> list[str]:
-    """What a picture that `is_plain` says in words with a number, in its order."""
-    words = (one.text or "" for one in ElementTree.fromstring(svg.decode()).iter() if str(one.tag).endswith("text"))
+    """What a picture that `is_plain` says in words with a number, in its order; [] for any other."""
+    if not is_plain(svg):
+        return []
+    found = (one for one in ElementTree.fromstring(svg.decode()).iter() if str(one.tag).endswith("text"))
+    words = ("".join(one.itertext()) for one in found)  # also what stands behind something in it
     return [word for word in words if any(map(str.isdigit, word))]
 
 
