@@ -239,6 +239,15 @@
     clearTimeout(naming);
     naming = setTimeout(() => event.target.dispatchEvent(new Event("blur")), 500);
   });
+  // A name typed for one run is none for another, whose adapter would become a version of a strange repo.
+  let namedRun = "";
+  const nameOfRun = (run) => {
+    if (!run) return; // the page is not filled yet
+    const field = namedRun && namedRun !== run && fieldOf("lh-publish-name");
+    namedRun = run;
+    if (field && field.value) { put(field, ""); field.dispatchEvent(new Event("blur")); }
+  };
+  const runNow = () => new URLSearchParams(location.search).get("run") ?? "";
   const planned = (names) => {
     const now = ["lh-org", "lh-publish-name"].map((id) => fieldOf(id)?.value ?? "");
     if (now.every((name, place) => name === (names[place] ?? ""))) document.getElementById("lh-planned")?.classList.remove("lh-outdated");
@@ -260,6 +269,8 @@
   const isTyped = (field) => field.getAttribute("role") !== "combobox" && !field.closest(".hidden, .hide") && !("label" in field.dataset);
   let pending = {}; // id -> text, of fields that are not drawn yet
   try { pending = JSON.parse(sessionStorage.getItem(typedKey) || "{}") || {}; } catch { pending = {}; }
+  if (pending["run of lh-publish-name"] !== runNow()) delete pending["lh-publish-name"];
+  delete pending["run of lh-publish-name"];
   // What was clicked just now may not have reached the kept form when the page goes: it is kept with what is typed.
   const clickable = "#lh-task, #lh-effort";
   // The page's first events may write into the fields of a question what they read there before it came back.
@@ -288,7 +299,7 @@
     }
   };
   const keep = () => {
-    const kept = { ...pending };
+    const kept = { ...pending, "run of lh-publish-name": runNow() };
     for (const field of document.querySelectorAll(typable)) {
       if (!isTyped(field)) continue;
       if (isSecret(field.value)) delete kept[idOf(field)]; else kept[idOf(field)] = field.value;
@@ -374,5 +385,5 @@
     document.addEventListener(kind, (event) => { if (event.dataTransfer && event.dataTransfer.types.includes("Files")) event.preventDefault(); });
   }
 
-  window.loraHub = { language, address, read, where: () => where(read), hold, release, wired, returned, planned, chose, chosen, filtered, put: putInto };
+  window.loraHub = { language, address, read, where: () => where(read), hold, release, wired, returned, planned, nameOfRun, chose, chosen, filtered, put: putInto };
 })();

@@ -25,7 +25,7 @@ VISIBILITIES = {
 }
 # Computes the plan again for the current names, unless they have changed in the meantime.
 PLANNED = "(...names) => window.loraHub.planned(names)"
-ADDRESS = "(id) => { window.loraHub.address('run', id, true); }"
+ADDRESS = "(id) => { window.loraHub.address('run', id, true); window.loraHub.nameOfRun(id); }"
 
 # Keeps the older runs unfolded when the list is redrawn.
 OLDER = """let open = null;
