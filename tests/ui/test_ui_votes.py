@@ -94,7 +94,10 @@ def test_history_and_boards_show_what_strangers_wrote_as_text() -> None:
         kept = keep(WILL, "again", "a", "b", order=(place, 1 - place))
         use_cases.cast_vote(WILL, kept.id, "one", 0)
     found = use_cases.read_boards(LOCAL)
-    for language, said in (("en", "not separable yet from Base, no adapter"), ("fa", "هنوز تفکیک‌پذیر نیست")):
+    for language, said in (
+        ("en", "not separable yet from Base, no adapter"),
+        ("fa", "هنوز از مدل پایه، بدون آداپتور تفکیک‌پذیر نیست"),
+    ):
         shown = re.sub("</?bdi>|«|»", "", render_votes.boards(found, {"spam": "Spam"}, language))
         assert said in shown and "base<" not in shown, "a base has its name in words"
     several = [render_votes._named(model) for model in ("base:built-in@ab", "base_examples:x", "o/a@1")]

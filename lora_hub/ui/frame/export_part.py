@@ -119,7 +119,7 @@ def build(page: Page, chosen: gr.Textbox, elem_id: str = "lh-export") -> None:
         inform(render.escape(t(_("The export is being cancelled."), language)), language)
 
     chosen.change(told(offer), [page.language, chosen, going], [kind, type_, start, stop, state, files], **LIGHT)
-    kind.input(told(pick), [page.language, kind], [type_, state, files], **LIGHT)
+    kind.input(told(pick), [page.language, kind], [type_, state, files], **LIGHT, trigger_mode="always_last")
     pressed = start.click(told(wait), page.language, [state, start], **LIGHT)
     pressed.then(
         told_stream(export),

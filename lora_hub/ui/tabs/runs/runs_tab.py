@@ -139,7 +139,7 @@ def _wire(page: Page, tab: gr.Tab, finding: Finding, listed: gr.HTML, run: Shown
     for button, handler in ((run.cancel, watch.cancel), (run.resume, watch.resume)):
         done = button.click(told(handler), [language, run.seen], button, **{**LIGHT, "concurrency_id": button.elem_id})
         done.then(**after)
-    shared_by = {**LIGHT, "concurrency_id": run.visibility.elem_id}
+    shared_by = {**LIGHT, "concurrency_id": run.visibility.elem_id, "trigger_mode": "always_last"}
     run.visibility.input(told(watch.share), [language, run.seen, run.visibility], None, **shared_by).then(**after)
     # No look after it: the first press changes the button alone, and a run that is gone is no longer selected.
     deleting = run.delete.click(

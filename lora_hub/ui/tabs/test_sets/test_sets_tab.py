@@ -144,7 +144,7 @@ def _wire(page: Page, tab: gr.Tab, new: NewTest, listed: gr.HTML, shown: ShownTe
     shown.timer.tick(**{**after, "concurrency_id": "tests tick"})
     new.file.upload(told(testing.upload), [language, new.file], [new.rows, new.file], **slow)
     offered = {"inputs": [language, new.adapters, new.judge], "outputs": [new.judging, new.judge]}
-    gr.on([tab.select, new.adapters.change], told(testing.offer_judge), **offered, **slow)
+    gr.on([tab.select, new.adapters.change], told(testing.offer_judge), **offered, **slow, trigger_mode="always_last")
     gr.on(
         [new.judge.change, new.model.blur],
         told(testing.tell_judge),
