@@ -1,4 +1,4 @@
-"""The router on real rows: `python tests/bench/bench_router.py DATA [BASE] [ROWS] [FEW] [--fresh]`
+"""The router on real rows: `python tests/bench/bench_router.py DATA [BASE] [ROWS] [FEW] [--fresh [FIRST]]`
 
 DATA: the folder of the real data sets. BASE: a folder or `built-in`. ROWS: of a task (default 480; of SmolLM2-135M on
 two cores, 150 take some minutes). FEW: as many rows of a task instead are all that is trained on and validated with, an
@@ -8,10 +8,10 @@ instructions, half of the SMS) are measured beside the others, because nothing i
 be translated.
 
 Nothing that is reported was trained on or validated with. But the constants of `regions/` were chosen after a look at
-the first 960 rows of these tasks, so figures on them flatter. --fresh takes ROWS of those behind (a task with none
-stays out), and brings in tasks that no constant was chosen by: beside the others, and asked while none of them is
-there. Of these, 480 rows (of the requests to an assistant all) have been looked at: what is said there suggested some
-kinds of everyday texts.
+the first 960 rows of these tasks, so figures on them flatter. --fresh takes ROWS of those behind (behind the first
+FIRST, if it is given; a task with none stays out), and brings in tasks that no constant was chosen by: beside the
+others, and asked while none of them is there. Of these, 480 rows (of the requests to an assistant all) have been looked
+at: what is said there suggested some kinds of everyday texts.
 """
 
 import argparse
@@ -37,7 +37,7 @@ NEW = ("news", "premises-fa", "assistant")
 LOOKED_AT, LOOKED_AT_NEW, FEWEST = 960, 480, 100
 
 
-def read_tasks(data: Path, rows: int, fresh: bool = False) -> dict[str, list[str]]:
+def read_tasks(data: Path, rows: int, fresh: int = 0) -> dict[str, list[str]]:
     """The questions of each task, without its own words around them, none twice, in an order drawn with a seed. fresh:
     those that nobody has looked at."""
 
@@ -70,14 +70,14 @@ def read_tasks(data: Path, rows: int, fresh: bool = False) -> dict[str, list[str
     for name, texts in found.items():
         one = sorted({text.strip() for text in texts if text.strip()})
         random.Random(0).shuffle(one)
-        begin = 0 if not fresh else LOOKED_AT_NEW if name in NEW else LOOKED_AT
+        begin = 0 if not fresh else LOOKED_AT_NEW if name in NEW else fresh
         if len(one) >= begin + FEWEST:
             drawn[name] = one[begin : begin + rows]
     return drawn
 
 
 def measure(
-    data: Path, name: str = "built-in", rows: int = 480, few: int = 0, fresh: bool = False
+    data: Path, name: str = "built-in", rows: int = 480, few: int = 0, fresh: int = 0
 ) -> dict[str, dict[str, tuple[float, float, float]]]:
     """{"own", "any" or "new": {task: (nearest is right, routed right, refused while absent)}}, as shares of its rows.
     New tasks are absent together."""
@@ -118,7 +118,7 @@ def main() -> None:
     parser.add_argument("base", nargs="?", default="built-in")
     parser.add_argument("rows", nargs="?", type=int, default=480)
     parser.add_argument("few", nargs="?", type=int, default=0)
-    parser.add_argument("--fresh", action="store_true")
+    parser.add_argument("--fresh", nargs="?", type=int, const=LOOKED_AT, default=0, metavar="FIRST")
     given = parser.parse_args()
     base, found = given.base, measure(given.data, given.base, given.rows, given.few, given.fresh)
     notes = {"any": " (one may be any sentence)", "new": " (the last of which are new)"}
