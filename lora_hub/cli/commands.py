@@ -16,7 +16,7 @@ from lora_hub.cli.options import (
 )
 from lora_hub.core.errors import SpecError
 from lora_hub.core.messages import _
-from lora_hub.core.schema import AUTO, MOST_ADAPTERS, Question, ask_question
+from lora_hub.core.schema import AUTO, MOST_ADAPTERS, Question, ask_question, scores_json
 from lora_hub.core.verdicts import BASE_WAYS
 from lora_hub.evaluation.minimum import parse_minimum
 from lora_hub.people import LOCAL
@@ -162,10 +162,7 @@ def compare(options: argparse.Namespace) -> Result:
             result = {
                 "rows": scored["rows"],
                 "problems": [problem.to_json() for problem in scored["problems"]],
-                "metrics": {
-                    who: {name: score.model_dump() for name, score in of.items()}
-                    for who, of in scored["metrics"].items()
-                },
+                "metrics": scores_json(scored["metrics"]),
                 "comparisons": {name: found.model_dump(mode="json") for name, found in scored["comparisons"].items()},
                 "pairs": scored["pairs"],
                 "few_shot": scored["few_shot"],

@@ -13,6 +13,7 @@ from lora_hub.cli.reproduce import checked_figures, show_checked
 from lora_hub.cli.screen import Indented, Part, Screen, Table
 from lora_hub.core.errors import SpecError
 from lora_hub.core.messages import Message, _, several
+from lora_hub.core.schema import scores_json
 from lora_hub.people import LOCAL
 
 Result = dict[str, Any]
@@ -71,8 +72,8 @@ def compose(options: argparse.Namespace) -> Result:
         "said": composed.said.en,
         "composition": made.recipe.model_dump(mode="json") if made.recipe else None,
         "best_single": composed.best,
-        "scores": _scores(composed.scores),
-        "singles": _scores(composed.singles),
+        "scores": scores_json(composed.scores),
+        "singles": scores_json(composed.singles),
         "against_single": composed.single.model_dump(mode="json") if composed.single else None,
         "against_base": composed.base.model_dump(mode="json") if composed.base else None,
         "loss": {
@@ -119,10 +120,6 @@ def show_steps(screen: Screen, done: int, total: int) -> None:
     if sys.stderr.isatty():
         line = screen.tell(_("Search and judgement: {done:,} of {total:,} steps", done=done, total=total))
         print(f"\r\033[K{line}", end="" if done < total else "\n", file=sys.stderr, flush=True)
-
-
-def _scores(scores: dict[str, Any]) -> Result:
-    return {who: {name: score.model_dump() for name, score in of.items()} for who, of in scores.items()}
 
 
 def show_composed(result: Result) -> list[Part]:

@@ -14,7 +14,7 @@ from lora_hub.answering import adapter_base
 from lora_hub.catalogue import bases
 from lora_hub.core import store
 from lora_hub.core.disk import expand
-from lora_hub.core.errors import AdapterError, damage_of
+from lora_hub.core.errors import AdapterError
 from lora_hub.core.messages import Message, _, several
 from lora_hub.core.schema import BASE, BASE_EXAMPLES, BaseModel, Calibration, Mend, Question, RunState, Task
 from lora_hub.hub import adapter_config
@@ -149,13 +149,7 @@ def _pane_of_record(
     try:
         told = hub.parts_of(record, is_own=known is not None)
     except ValueError as error:  # it may be written by anybody
-        raise AdapterError(
-            _("The {file} of {repo} is damaged: {reason}."),
-            _("Publish the adapter again from its run."),
-            file=adapter_config.RECORD_FILE,
-            repo=name,
-            reason=damage_of(error),
-        ) from error
+        raise hub.damaged_record(name, error) from error
     found = adapter_base.base_of_record(name, told.base, given=base, known=known)
     run = record.get("run")
     return Pane(

@@ -7,7 +7,7 @@ find_recorded("lora-hub/spam@" + commit, of="lora-hub/sum")       its Pane
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from lora_hub import hub
@@ -55,6 +55,15 @@ def _flat(value: Mapping[str, Any], where: str = "") -> Iterator[tuple[str, Any]
             yield from _flat(one, f"{where}{name}.")
         else:
             yield f"{where}{name}", one
+
+
+def recorded_counts(record: Mapping[str, Any], names: Iterable[str]) -> dict[str, int | None]:
+    """What a record counts: its rows by these names, and the examples that were shown. Raises ValueError, KeyError,
+    TypeError or AttributeError where it tells no counts."""
+    counts = {name: record["dataset"].get(name) for name in names} | {"examples_shown": record.get("examples_shown")}
+    if not all(one is None or isinstance(one, int) for one in counts.values()):
+        raise ValueError(_("a count of rows is no number"))
+    return counts
 
 
 def card_figures(name: str, commit: str, scores: Mapping[str, Scores]) -> tuple[dict[str, Any], dict[str, Any]]:

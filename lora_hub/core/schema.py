@@ -37,7 +37,7 @@ from lora_hub.core.kept_nouns import COMPARISON_ID, Comparison, Vote
 from lora_hub.core.messages import NOTHING, Message
 from lora_hub.core.noun import Noun, Text2
 from lora_hub.core.parent_noun import MOST_FILES, Parent
-from lora_hub.core.score_nouns import PairedComparison, PartScore, Score, Scores
+from lora_hub.core.score_nouns import PairedComparison, PartScore, Score, Scores, scores_json
 from lora_hub.core.setting import Setting
 from lora_hub.core.sweep_nouns import Candidate, Sweep
 from lora_hub.core.task_nouns import MOST_PARTS, MOST_WEIGHT, BaseModel, DataPart, DatasetInfo, Lengths, Origin, Task
@@ -93,6 +93,7 @@ __all__ = [
     "ask_question",
     "whole_text",
     "lora_scale",
+    "scores_json",
 ]  # defined in other files, exported here too
 
 

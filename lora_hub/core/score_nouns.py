@@ -1,6 +1,7 @@
 """The nouns of scoring; `schema` exports them too."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from lora_hub.core.noun import Noun
 
@@ -15,6 +16,11 @@ class Score(Noun):
 
 
 Scores = dict[str, Score]
+
+
+def scores_json(found: Mapping[str, Scores]) -> dict[str, dict[str, Any]]:
+    """Scores by who answered and metric, as plain JSON."""
+    return {who: {metric: score.model_dump() for metric, score in of.items()} for who, of in found.items()}
 
 
 class PairedComparison(Noun):

@@ -56,7 +56,7 @@ from lora_hub.hub.naming import check_name, repo_name, version_number
 from lora_hub.hub.production import Production, account_of, check_moving, look_at_production, move_production
 from lora_hub.hub.promotion import LONGEST_REASON, Measured, Promotion, Side, name_of
 from lora_hub.hub.publish import publish_adapter
-from lora_hub.hub.record import files_before, files_of, make_record, parts_of
+from lora_hub.hub.record import damaged_record, files_before, files_of, make_record, parts_of
 from lora_hub.hub.rights import check_publishing
 from lora_hub.hub.run_repo import bring_files, look_into, make_run_repo, remove_run_repo, send_files
 from lora_hub.hub.shelf import SORTS, Wanted, filter_adapters, headline
@@ -122,6 +122,7 @@ __all__ = [
     "check_name",
     "check_owner",
     "check_publishing",
+    "damaged_record",
     "delete_adapter",
     "deploy_space",
     "drop_adapters",

@@ -6,14 +6,14 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from lora_hub.core.errors import AdapterError, HubError, damage_of
+from lora_hub.core.errors import AdapterError, HubError
 from lora_hub.core.messages import _
 from lora_hub.core.schema import AdapterRef
 from lora_hub.hub import adapter_config
 from lora_hub.hub.adapter_config import CONFIG_FILE, RECORD_FILE, RECORD_VERSION, WEIGHTS_FILE
 from lora_hub.hub.card import card_metadata
 from lora_hub.hub.client import check_seen, full_id, hub_url, is_shared, open_api, told
-from lora_hub.hub.record import parts_of
+from lora_hub.hub.record import damaged_record, parts_of
 from lora_hub.hub.task_region import MOST_REGION_BYTES, REGION_FILE, TaskRegion, read_region, too_large_region
 
 RECORD_BYTES = 16 << 20
@@ -208,13 +208,7 @@ def _ref_of_folder(folder: Path, repo_id: str, commit: str) -> AdapterRef:
     try:
         metrics, spec = parts_of(record).metrics, card_metadata.spec_of(record)
     except ValueError as error:  # anybody may have written it
-        raise AdapterError(
-            _("The {file} of {repo} is damaged: {reason}."),
-            _("Publish the adapter again from its run."),
-            file=RECORD_FILE,
-            repo=repo_id,
-            reason=damage_of(error),
-        ) from error
+        raise damaged_record(repo_id, error) from error
     return AdapterRef(
         repo_id=repo_id,
         revision=commit,

@@ -13,7 +13,8 @@ from typing import Any
 
 from pydantic import BaseModel as Pydantic
 
-from lora_hub.core.messages import _
+from lora_hub.core.errors import AdapterError, damage_of
+from lora_hub.core.messages import Message, _
 from lora_hub.core.schema import (
     MOST_FILES,
     MOST_PARTS,
@@ -26,9 +27,10 @@ from lora_hub.core.schema import (
     Scores,
     Task,
     TrainSpec,
+    scores_json,
 )
 from lora_hub.evaluation.metrics import METRICS
-from lora_hub.hub.adapter_config import RECORD_VERSION
+from lora_hub.hub.adapter_config import RECORD_FILE, RECORD_VERSION
 
 LIBRARIES = ("torch", "transformers", "peft", "trl", "datasets", "huggingface_hub")
 
@@ -77,6 +79,18 @@ def parts_of(record: dict[str, Any], is_own: bool = False) -> Parts:
                 )
             )
     return parts
+
+
+def damaged_record(repo: str, error: Exception, advice: Message | None = None) -> AdapterError:
+    """What is told of a record that a part could not be read of. repo: or the name that the adapter has here. advice:
+    instead of publishing it again."""
+    return AdapterError(
+        _("The {file} of {repo} is damaged: {reason}."),
+        advice or _("Publish the adapter again from its run."),
+        file=RECORD_FILE,
+        repo=repo,
+        reason=damage_of(error),
+    )
 
 
 def files_of(record: dict[str, Any]) -> tuple[str, ...]:
@@ -165,7 +179,7 @@ def make_record(
             mode="json",
             exclude={"task": True, "base": True, "dataset": True, "mapping": True, "test_dataset": {"owner"}},
         ),
-        "metrics": {who: {name: score.model_dump() for name, score in of.items()} for who, of in scores.items()},
+        "metrics": scores_json(scores),
         "comparison": comparison.model_dump(mode="json") if comparison else None,
         **({"parent_comparison": parent_comparison.model_dump(mode="json")} if parent_comparison else {}),
         **({"forgotten": general.model_dump(mode="json")} if general else {}),

@@ -18,7 +18,7 @@ from lora_hub import hub
 from lora_hub.catalogue import bases
 from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core import settings, store
-from lora_hub.core.errors import AdapterError, HubError, SpecError, damage_of
+from lora_hub.core.errors import AdapterError, HubError, SpecError
 from lora_hub.core.messages import Message, _, several
 from lora_hub.core.schema import (
     MOST_FILES,
@@ -145,13 +145,7 @@ def _read(name: str, folder: Path, noun: Parent, known: BaseModel | None) -> Par
         told = hub.parts_of(record, is_own=known is not None)
         before = LoraSpec.model_validate(told.spec.get("lora", {}))
     except ValueError as error:  # anybody may have written it
-        raise AdapterError(
-            _("The {file} of {repo} is damaged: {reason}."),
-            _("Publish the adapter again from its run."),
-            file=adapter_config.RECORD_FILE,
-            repo=name,
-            reason=damage_of(error),
-        ) from error
+        raise hub.damaged_record(name, error) from error
     run = record.get("run")
     if not noun.run and isinstance(run, str) and len(run) <= 121:
         noun = noun.model_copy(update={"run": run})

@@ -6,7 +6,7 @@ from typing import Any
 
 from lora_hub.core import store
 from lora_hub.core.messages import Message
-from lora_hub.core.schema import Run
+from lora_hub.core.schema import Run, scores_json
 from lora_hub.runs import run_phases, run_states
 from lora_hub.runs.hiring import tell_spent
 
@@ -83,7 +83,7 @@ def run_result(run: Run) -> dict[str, Any]:
         "validation_rows": run.validation_rows,
         "eval_rows": run.eval_rows,
         "left_out": run.left_out,
-        "metrics": {who: {name: score.model_dump() for name, score in of.items()} for who, of in run.metrics.items()},
+        "metrics": scores_json(run.metrics),
         "comparison": run.comparison.model_dump(mode="json") if run.comparison else None,
         "general": run.general.model_dump(mode="json") if run.general else None,
         **({"files": [part.model_dump(mode="json") for part in run.parts]} if run.parts else {}),

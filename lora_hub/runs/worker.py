@@ -20,7 +20,7 @@ from lora_hub.core import run_lock, store
 from lora_hub.core.errors import LoraHubError
 from lora_hub.core.messages import _, _n
 from lora_hub.core.processes import set_environment, uncollected
-from lora_hub.core.schema import ADAPTER, BASE, BASE_EXAMPLES, PARENT, PairedComparison, RunState, Task
+from lora_hub.core.schema import ADAPTER, BASE, BASE_EXAMPLES, PARENT, PairedComparison, RunState, Task, scores_json
 from lora_hub.evaluation.minimum import below_minimum
 from lora_hub.hub import adapter_config, endpoint, make_record
 from lora_hub.runs import replay, run_rows, run_states
@@ -303,7 +303,7 @@ class Worker(Owner):
         self.describe_questions(stack, tokenizer, prepared, trained.folder)
         run_rows.write_held_out(self.folder, exam.held_out_rows(task, scored, found.answers))
         run_rows.write_examples(self.folder, found.shown)
-        metrics = {who: {name: score.model_dump() for name, score in of.items()} for who, of in found.scores.items()}
+        metrics = scores_json(found.scores)
         made = make_record(
             self.spec,
             task,

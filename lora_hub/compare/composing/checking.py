@@ -24,12 +24,11 @@ from lora_hub.compare.composing.searching import MOST_WEIGHT
 from lora_hub.compare.composing.summing import share_apart
 from lora_hub.compare.loaded_bases import LoadedBases
 from lora_hub.compare.panes import Pane, check_one_base, pane_of_repo
-from lora_hub.compare.recorded import card_figures, differing, find_recorded
+from lora_hub.compare.recorded import card_figures, differing, find_recorded, recorded_counts
 from lora_hub.core import settings, store
-from lora_hub.core.errors import AdapterError, DataError, damage_of
+from lora_hub.core.errors import AdapterError, DataError
 from lora_hub.core.messages import _, several
-from lora_hub.core.schema import PairedComparison, Score, TrainSpec
-from lora_hub.hub.adapter_config import RECORD_FILE
+from lora_hub.core.schema import PairedComparison, Scores, TrainSpec, scores_json
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ class Published:
     pane: Pane
     spec: TrainSpec
     recipe: hub.Composition
-    scores: dict[str, dict[str, Score]]
+    scores: dict[str, Scores]
     comparison: PairedComparison
     counts: dict[str, Any]
     given: str = ""
@@ -71,20 +70,10 @@ def read_published(name: str, base: str = "") -> Published:
     try:
         recipe = hub.Composition.model_validate(record["composition"])
         spec, comparison = hub.spec_of(record), PairedComparison.model_validate(record.get("comparison"))
-        counts = {key: record["dataset"].get(key) for key in ("rows", "train_rows", "eval_rows")}
-        counts["examples_shown"] = record.get("examples_shown")
-        for count in counts.values():
-            if count is not None and not isinstance(count, int):
-                raise ValueError(_("a count of rows is no number"))
+        counts = recorded_counts(record, ("rows", "train_rows", "eval_rows"))
         _check_recipe(recipe, name)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise AdapterError(
-            _("The {file} of {repo} is damaged: {reason}."),
-            _("Compose it again."),
-            file=RECORD_FILE,
-            repo=name,
-            reason=damage_of(error),
-        ) from error
+        raise hub.damaged_record(name, error, _("Compose it again.")) from error
     scores = hub.parts_of(record).metrics
     return Published(name, pane, spec, recipe, scores, comparison, counts, base)
 
@@ -190,7 +179,7 @@ def _columns(mapping: Mapping[str, str], spec: TrainSpec) -> dict[str, str]:
 
 
 def _figures(
-    scores: Mapping[str, Mapping[str, Score]],
+    scores: Mapping[str, Scores],
     comparison: PairedComparison | None,
     recipe: hub.Composition | None,
     counts: Mapping[str, Any],
@@ -198,7 +187,7 @@ def _figures(
 ) -> dict[str, Any]:
     """Every figure of a composition by its name. apart: the weights' file from the sum of its parts."""
     told: dict[str, Any] = {
-        "scores": {who: {metric: one.model_dump() for metric, one in of.items()} for who, of in scores.items()},
+        "scores": scores_json(scores),
         "counts": dict(counts),
         "weights": {"apart": apart},
     }

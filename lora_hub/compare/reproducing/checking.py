@@ -11,12 +11,11 @@ from typing import Any
 from lora_hub import hub
 from lora_hub.compare.loaded_bases import LoadedBases
 from lora_hub.compare.panes import base_pane, check_one_base, pane_of_repo
-from lora_hub.compare.recorded import card_figures, differing, find_recorded
-from lora_hub.core.errors import AdapterError, RunError, damage_of
+from lora_hub.compare.recorded import card_figures, differing, find_recorded, recorded_counts
+from lora_hub.core.errors import RunError
 from lora_hub.core.languages import languages
 from lora_hub.core.messages import _
-from lora_hub.core.schema import PARENT, PairedComparison, Scores
-from lora_hub.hub.adapter_config import RECORD_FILE
+from lora_hub.core.schema import PARENT, PairedComparison, Scores, scores_json
 from lora_hub.runs import Again, read_exam_rows
 
 # Of a record, beside the scores: paired tests by who is compared.
@@ -40,7 +39,7 @@ class _Recorded:
 
     def figures(self) -> dict[str, Any]:
         return {
-            "scores": {who: {name: one.model_dump() for name, one in of.items()} for who, of in self.scores.items()},
+            "scores": scores_json(self.scores),
             **{name: one.model_dump() for name, one in self.tests.items()},
             "counts": self.counts,
         }
@@ -120,18 +119,10 @@ def _read(record: Mapping[str, Any], name: str) -> _Recorded:
     try:
         tests = {key: PairedComparison.model_validate(record[key]) for key in _TESTS if record.get(key)}
         names = ("file_rows", "train_rows", "validation_rows", "eval_rows", "left_out", "rows")
-        counts = {key: record["dataset"].get(key) for key in names} | {"examples_shown": record.get("examples_shown")}
-        if not all(one is None or isinstance(one, int) for one in counts.values()):
-            raise ValueError(_("a count of rows is no number"))
+        counts = recorded_counts(record, names)
         return _Recorded(hub.parts_of(dict(record)).metrics, tests, counts)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise AdapterError(
-            _("The {file} of {repo} is damaged: {reason}."),
-            _("Publish the adapter again from its run."),
-            file=RECORD_FILE,
-            repo=name,
-            reason=damage_of(error),
-        ) from error
+        raise hub.damaged_record(name, error) from error
 
 
 def _stopped() -> RunError:

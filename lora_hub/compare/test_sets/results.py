@@ -13,7 +13,7 @@ from lora_hub.compare.test_sets.judged import compute_judged
 from lora_hub.compare.test_sets.nouns import TestRow, Verdict
 from lora_hub.compare.test_sets.reading import to_examples
 from lora_hub.core.messages import Message, _, _n
-from lora_hub.core.schema import Answer, Task
+from lora_hub.core.schema import Answer, Task, scores_json
 
 VERSION = 1
 
@@ -43,7 +43,7 @@ def compute_result(
         "metric": task.metrics[0],
         "rows": len(rows),
         "clusters": len(set(map(int, clusters))),
-        "metrics": {pane: {name: score.model_dump() for name, score in of.items()} for pane, of in scores.items()},
+        "metrics": scores_json(scores),
         "pairs": [pair_json(a, b, one) for (a, b), one in found.items()],
         **({"judged": compute_judged(verdicts, _numbers(rows, clusters))} if verdicts is not None else {}),
     }

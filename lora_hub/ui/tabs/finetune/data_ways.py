@@ -79,7 +79,8 @@ class Ways:
             told(self.take_test),
             [self.page.language, room.test_file],
             room.test,
-            **{**FILES, "trigger_mode": "always_last"},
+            **FILES,
+            trigger_mode="always_last",
         )
         for button, name in ((room.paste, "paste"), (room.hub, "hub")):
             opening = button.click(_toggle(name), room.way, [room.way, room.paste_box, room.hub_box], **LIGHT)
