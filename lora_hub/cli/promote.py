@@ -8,9 +8,10 @@ from typing import Any
 
 from lora_hub.cli import progress
 from lora_hub.cli.options import Unfinished, connected_hub
+from lora_hub.cli.reproduce import checked_figures
 from lora_hub.cli.screen import Part
 from lora_hub.core.errors import SpecError
-from lora_hub.core.messages import Message, _, _n
+from lora_hub.core.messages import Message, _
 from lora_hub.people import LOCAL
 
 Result = dict[str, Any]
@@ -18,12 +19,6 @@ Result = dict[str, Any]
 
 class NotPromoted(Unfinished):
     """The comparison was made, and the version may not take the place."""
-
-    status = 4
-
-
-class OtherFigures(Unfinished):
-    """A promotion's figures come out otherwise than they are recorded."""
 
     status = 4
 
@@ -83,21 +78,10 @@ def _check(options: argparse.Namespace) -> Result:
         test=options.test,
         progress=functools.partial(progress.show_scoring, options.screen),
     )
-    told = [{"figure": figure, "recorded": kept, "computed": new} for figure, kept, new in found.different]
-    result = {"repo": hub.owned(options.repo), "checked": found.promotion.version, "different": told}
     options.screen.say(found.said)
-    if told:
-        raise OtherFigures(
-            _n(
-                "{count:,} figure of the promotion of {version} comes out otherwise than it is recorded: {figures}.",
-                "{count:,} figures of the promotion of {version} come out otherwise than they are recorded: {figures}.",
-                count=len(told),
-                version=found.promotion.version,
-                figures=[one["figure"] for one in told],
-            ),
-            also=result,
-        )
-    return result
+    version = found.promotion.version
+    of = _("the promotion of {version}", version=version)
+    return checked_figures(hub.owned(options.repo), version, found.different, of)
 
 
 def show_promoted(result: Result) -> list[Part]:

@@ -106,17 +106,20 @@ def _check(options: argparse.Namespace, again: Any) -> Result:
     return checked_figures(found.repo, found.commit, found.different)
 
 
-def checked_figures(repo: str, commit: str, different: list[tuple[str, Any, Any]]) -> Result:
-    """What a check of a published adapter's figures came to. Raises OtherFigures where one is another."""
+def checked_figures(
+    repo: str, checked: str, different: list[tuple[str, Any, Any]], of: Message | None = None
+) -> Result:
+    """What a check of a published adapter's figures came to. checked: its commit or version. of: what they are figures
+    of, if not of the adapter. Raises OtherFigures where one is another."""
     told = [{"figure": figure, "recorded": kept, "computed": new} for figure, kept, new in different]
-    result = {"repo": repo, "checked": commit, "different": told}
+    result = {"repo": repo, "checked": checked, "different": told}
     if told:
         raise OtherFigures(
             _n(
                 "{count:,} figure of {repo} comes out otherwise than it is recorded: {figures}.",
                 "{count:,} figures of {repo} come out otherwise than they are recorded: {figures}.",
                 count=len(told),
-                repo=repo,
+                repo=of or repo,
                 figures=[one["figure"] for one in told],
             ),
             also=result,
